@@ -1,0 +1,1 @@
+"""The workflows service: runs multi-step business processes as versioned graphs of typed steps."""

@@ -1,0 +1,1 @@
+"""Everything said and heard over NATS; the only user of its client."""

@@ -1,0 +1,1 @@
+"""The gRPC server: parsing, rendering, errors and health."""

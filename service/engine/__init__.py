@@ -1,0 +1,1 @@
+"""The path into a run, and the loops around it, over ports."""

@@ -1,0 +1,1 @@
+"""Calls to the sibling services; the only outgoing gRPC."""
