@@ -1,0 +1,24 @@
+"""One PostgreSQL and one NATS server for the whole test run.
+
+Their data is temporary and fsync is off: no test here cuts the power. A test that stops, kills or wipes a
+server starts one of its own.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from service.dev.nats import EmbeddedNats
+from service.dev.postgres import EmbeddedPostgres
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    with EmbeddedPostgres(durable=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def nats_server() -> Iterator[EmbeddedNats]:
+    with EmbeddedNats() as server:
+        yield server
