@@ -1,1 +1,13 @@
-"""Calls to the sibling services; the only outgoing gRPC."""
+"""Calls to the sibling services; the only outgoing gRPC.
+
+`SiblingClients` satisfies the `Siblings` port of the engine: `encode` turns a domain call into the bytes that
+are stored with its effect, `perform` sends exactly those bytes and turns the reply, or its absence, into an
+`Answer` or a `Fault`. One small module per sibling knows its messages; `table` lists them; `sibling` owns the
+connection, `breaker` its breaker, `faults` the meaning of status codes. Addresses come from configuration
+alone, never from a payload.
+"""
+
+from service.siblings.clients import SiblingClients
+from service.siblings.table import SIBLINGS
+
+__all__ = ["SIBLINGS", "SiblingClients"]

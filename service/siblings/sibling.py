@@ -1,0 +1,86 @@
+"""One sibling service: its channel, opened at the first call and kept, and its breaker.
+
+Sends stored bytes as they are and never waits without a deadline. A call that nobody waits for any more is
+cancelled, because an abandoned one would live on in the channel. Retries are the dispatcher's, so gRPC's own
+are off, and a lost connection is sought again within seconds instead of minutes.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import grpc
+
+from service.domain.effects import Answer, Fault, FaultKind
+from service.siblings.breaker import Breaker
+from service.siblings.faults import from_status, transport
+from service.siblings.method import Garbled, Method
+
+Metadata = Sequence[tuple[str, str]]
+
+_OPTIONS = (
+    ("grpc.enable_retries", 0),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.min_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 3_000),
+)
+
+
+class Sibling:
+    def __init__(self, name: str, address: str, breaker: Breaker) -> None:
+        self._name = name
+        self._address = address
+        self._breaker = breaker
+        self._channel: grpc.aio.Channel | None = None
+
+    async def ask(
+        self, method: Method[Any], request: bytes, metadata: Metadata, timeout_seconds: float
+    ) -> Answer | Fault:
+        """One call. Never raises for what the sibling does; a cancelled caller cancels the call."""
+        if not self._breaker.admit():
+            return transport("breaker_open", f"{self._name} has not been answering")
+        outcome = await self._exchange(method, request, metadata, timeout_seconds)
+        if isinstance(outcome, Fault) and outcome.kind is FaultKind.TRANSPORT:
+            self._breaker.failed()
+        else:
+            self._breaker.succeeded()
+        return outcome
+
+    async def close(self) -> None:
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
+
+    async def _exchange(
+        self, method: Method[Any], request: bytes, metadata: Metadata, timeout_seconds: float
+    ) -> Answer | Fault:
+        try:
+            return method.parse(await self._send(method.path, request, metadata, timeout_seconds))
+        except grpc.aio.AioRpcError as error:
+            return from_status(error.code(), error.details())
+        except Garbled as error:
+            return transport("garbled_reply", str(error))
+        except asyncio.CancelledError:
+            if _caller_is_cancelled():
+                raise
+            return transport("cancelled", f"the connection to {self._name} was closed")
+
+    async def _send(self, path: str, request: bytes, metadata: Metadata, timeout_seconds: float) -> bytes:
+        method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self._open().unary_unary(path)
+        call = method(request, metadata=tuple(metadata), timeout=timeout_seconds)
+        try:
+            return await call
+        finally:
+            call.cancel()
+
+    def _open(self) -> grpc.aio.Channel:
+        if self._channel is None:
+            self._channel = grpc.aio.insecure_channel(self._address, options=_OPTIONS)
+        return self._channel
+
+
+def _caller_is_cancelled() -> bool:
+    """gRPC raises the same error when the channel closes under a call as when the caller is cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
