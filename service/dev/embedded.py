@@ -35,6 +35,13 @@ class EmbeddedServer(ABC):
     def running(self) -> bool:
         return self._child is not None
 
+    @property
+    def pid(self) -> int:
+        """The server's process id, to send it signals; LauncherError when it is not running."""
+        if self._child is None:
+            raise LauncherError(f"this {self._name} is not running")
+        return self._child.pid
+
     @abstractmethod
     def start(self) -> Self:
         """Start, on the same files and port as before."""

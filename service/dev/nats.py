@@ -2,11 +2,12 @@
 
 Owns one server: its store folder and its port on loopback. Invariant: it dies with us. A folder that the
 user names keeps `jetstream/` and `nats.log` between starts; without one, everything is temporary. Ready
-means that it greets a connection with its INFO line. Called by the development command, the demo, tests and
+means that it greets a connection by its own name. Called by the development command, the demo, tests and
 benchmarks.
 """
 
 import importlib.metadata
+import secrets
 import shutil
 import signal
 import socket
@@ -27,6 +28,7 @@ class EmbeddedNats(EmbeddedServer):
     def __init__(self, store_dir: Path | None = None) -> None:
         super().__init__(store_dir)
         self._program = _nats_server()
+        self._greeting_name = secrets.token_hex(8)
 
     @property
     def url(self) -> str:
@@ -36,7 +38,7 @@ class EmbeddedNats(EmbeddedServer):
         """Start, on the same store and port as before."""
         folder = self._folder()
         argv = [str(self._program), "--addr", "127.0.0.1", "--port", str(self.port)]
-        argv += ["--jetstream", "--store_dir", str(folder)]
+        argv += ["--jetstream", "--store_dir", str(folder), "--name", self._greeting_name]
         self._run(argv, folder / "nats.log", Account.ours()).wait_ready(self._ready)
         return self
 
@@ -58,7 +60,8 @@ class EmbeddedNats(EmbeddedServer):
     def _ready(self) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-                return connection.recv(5) == b"INFO "
+                # By name: another server may have taken the port.
+                return self._greeting_name.encode() in connection.recv(4096)
         except OSError:
             return False
 

@@ -26,8 +26,8 @@ _PID_LINE, _STATUS_LINE = 0, 7
 class EmbeddedPostgres(EmbeddedServer):
     """A PostgreSQL of our own, its cluster in `data_dir` or temporary.
 
-    `durable=False` turns fsync off: quicker, for tests that never cut the power. `bin` is the folder of tools
-    such as pg_dump and pgbench.
+    `durable=False` turns fsync off: quicker, and a commit still survives `kill`, though not a power cut.
+    `bin` is the folder of tools such as pg_dump and pgbench.
     """
 
     _name = "postgres"
@@ -94,7 +94,6 @@ class EmbeddedPostgres(EmbeddedServer):
             "log_timezone": "UTC",
             "fsync": durable,
             "full_page_writes": durable,
-            "synchronous_commit": durable,
         }
         return [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
 
@@ -117,6 +116,4 @@ def _prepare(data: Path, account: Account) -> None:
     except OSError as error:
         raise LauncherError(f"cannot use {data} for PostgreSQL: {error.strerror}") from None
     if not account.reaches(data):
-        raise LauncherError(
-            f"PostgreSQL runs as {account.name}, who cannot reach {data}; name another folder"
-        )
+        raise LauncherError(f"PostgreSQL runs as {account.name}, who cannot reach {data}; name another folder")

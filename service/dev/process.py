@@ -74,7 +74,7 @@ class Child:
         deadline = time.monotonic() + READY_SECONDS
         while not probe():
             if self._process.poll() is not None:
-                raise LauncherError(f"{self.name} ended while starting: {self._last_line()}")
+                raise LauncherError(f"{self.name} ended while starting: {self._last_words()}")
             if time.monotonic() > deadline:
                 self.kill()
                 raise LauncherError(f"{self.name} was not ready in {READY_SECONDS:.0f} s; see {self._log}")
@@ -98,10 +98,10 @@ class Child:
         for worker in workers:
             _kill_and_wait(worker)
 
-    def _last_line(self) -> str:
+    def _last_words(self) -> str:
         with self._log.open("rb") as log:
             log.seek(self._start_of_log)
-            return last_line(log.read())
+            return _reason(log.read())
 
 
 def run_to_end(name: str, argv: list[str], account: Account) -> None:
@@ -110,7 +110,7 @@ def run_to_end(name: str, argv: list[str], account: Account) -> None:
         code = _spawn(argv, out.fileno(), signal.SIGKILL, account).wait()
         out.seek(0)
         if code != 0:
-            raise LauncherError(f"{name} failed: {last_line(out.read())}")
+            raise LauncherError(f"{name} failed: {_reason(out.read())}")
 
 
 def free_port() -> int:
@@ -125,16 +125,9 @@ def free_port() -> int:
     raise LauncherError("no free TCP port between 20000 and 32000")
 
 
-def last_line(output: bytes) -> str:
-    lines = output.decode(errors="replace").strip().splitlines()
-    return lines[-1].strip() if lines else "it said nothing"
-
-
 def _spawn(argv: list[str], out: int, dies_by: signal.Signals, account: Account) -> subprocess.Popen[bytes]:
     if threading.current_thread() is not threading.main_thread():
-        raise LauncherError(
-            "embedded servers die with the thread that starts them: start them from the main one"
-        )
+        raise LauncherError("embedded servers die with the thread that starts them: start them from the main one")
     bound = Path(__file__).with_name("bound.py")
     identity = [str(number) for number in (os.getpid(), int(dies_by), account.uid, account.gid)]
     return subprocess.Popen(
@@ -171,3 +164,9 @@ def _kill_and_wait(worker: int) -> None:
         pass
     finally:
         os.close(worker)
+
+
+def _reason(output: bytes) -> str:
+    lines = output.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+    # PostgreSQL follows its reason with hints.
+    return next((line for line in lines if "FATAL:" in line), lines[-1]).strip()

@@ -1,8 +1,8 @@
 """Temporary folders that do not pile up.
 
-Owns the folders named `workflows-embedded-*` below the temporary folder. Invariant: a folder whose owner lives is
-locked by it, so that whoever finds one unlocked may remove it; that is how the leavings of a killed process
-go. Called by the embedded servers, for sockets, data and copied programs.
+Owns the folders named `workflows-embedded-*` below the temporary folder. Invariant: a folder whose owner
+lives is locked by it, so that whoever finds one unlocked may remove it; that is how the leavings of a killed
+process go. Called by the embedded servers, for sockets, data and copied programs.
 """
 
 import fcntl
