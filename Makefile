@@ -60,6 +60,8 @@ lock: venv ## Resolve the locked requirements again, keeping versions that still
 	$(COMPILE) --output-file requirements/runtime.txt pyproject.toml
 	$(COMPILE) --extra dev --extra test --constraint requirements/runtime.txt \
 		--output-file requirements/dev.txt pyproject.toml
+	$(COMPILE) --only-build-deps --build-deps-for wheel --constraint requirements/dev.txt \
+		--output-file requirements/build.txt pyproject.toml
 
 .PHONY: clean
 clean: ## Remove .venv, caches and build results
