@@ -1,0 +1,1 @@
+"""The rules: pure values and functions. No clock, no uuid, no I/O, no protobuf, no SQL."""

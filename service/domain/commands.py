@@ -1,0 +1,132 @@
+"""Everything that can happen to a run: one closed set.
+
+Callers' commands are imperative, reports are past tense. Each travels in an `Envelope` that says who acts and what
+caused it. A `guarded` cause (an event's id, a caller's idempotency key) is written with the state it changed and makes
+a repetition answer like the first time; the answers of effects need none, their row is the guard; the clock needs none,
+what is due is in the state.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeAlias
+
+from service.domain.definition import Payload, TriggerType
+from service.domain.effects import Answer, Fault, Owed
+from service.domain.state import StepState
+
+
+@dataclass(frozen=True, slots=True)
+class StartRun:
+    """Begins a run. The id is chosen by the caller of `decide`; the start key that fences it is the store's."""
+
+    run_id: str
+    trigger_type: TriggerType
+    input_payload: Payload
+    trigger_event_id: str = ""
+    initiator_agent_id: str = ""
+    initiator_user_id: str = ""
+    parent_run_id: str = ""
+    entity_id: str = ""
+    entity_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionStep:
+    """An agent, a person or an orchestrator reports on a step. Empty text means not said; `None` likewise."""
+
+    step_id: str
+    state: StepState
+    objective_id: str = ""
+    agent_id: str = ""
+    delegation_id: str = ""
+    approval_request_id: str = ""
+    governance_decision: str = ""
+    event_id: str = ""
+    notification_id: str = ""
+    output_payload: Payload | None = None
+    error_message: str = ""
+    cost_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EffectSucceeded:
+    effect: Owed
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class EffectFailed:
+    effect: Owed
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectiveReport:
+    """What a change event says of an objective. `state` is the sibling's enum name without its prefix."""
+
+    objective_id: str
+    state: str
+    output: Payload | None = None
+    cost_usd: Decimal | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalReport:
+    """What the bus says of an approval: a hint, confirmed at the approvals service before it counts."""
+
+    approval_request_id: str
+    decision: str
+    decided_by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BusEvent:
+    """A CloudEvent as the rules see it, whatever shape it had on the wire. `tenant` is a workspace id.
+
+    `bus_subject` is where it was published, `subject` the CloudEvent's own. `about` is set when the payload is a change
+    of an objective or an approval.
+    """
+
+    id: str
+    source: str
+    type: str
+    tenant: str
+    bus_subject: str = ""
+    subject: str = ""
+    time: datetime | None = None
+    payload: Payload | None = None
+    about: ObjectiveReport | ApprovalReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventArrived:
+    """An event was routed to one step of this run; `effect` is the delivery that is hereby done."""
+
+    effect: Owed
+    event: BusEvent
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """The clock reached the run's `wake_at`; what is due is read off the state."""
+
+
+Command: TypeAlias = StartRun | TransitionStep | EffectSucceeded | EffectFailed | EventArrived | TimePassed
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A command with its actor (`user:ann`, `agent:sdr`, `service:workflows`) and its cause (`rpc:...`, `event:...`).
+
+    `digest` is a hash of the body where the cause is guarded: the same cause with another digest is a conflict.
+    """
+
+    command: Command
+    actor: str
+    cause: str
+    guarded: bool = False
+    digest: bytes = b""

@@ -1,0 +1,191 @@
+"""The one pure function behind every way into a run.
+
+`decide` folds commands into one decision: each gets a verdict of its own, and one that is refused leaves no trace. It
+has no clock (the caller passes the database's), no randomness and no I/O, so the same inputs always give the same
+decision; that is what makes a lost race repeatable. `begin` is the same for a run that does not exist yet.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from service.domain.commands import (
+    EffectFailed,
+    EffectSucceeded,
+    Envelope,
+    EventArrived,
+    StartRun,
+    TimePassed,
+    TransitionStep,
+)
+from service.domain.decision import Accepted, Decision, Guard, Ignored, Repeated, Seen, Verdict, Wait
+from service.domain.effects import Owed
+from service.domain.errors import Kind, Refusal, conflict
+from service.domain.flow import settle, time_out
+from service.domain.heard import effect_failed, effect_succeeded, event_arrived
+from service.domain.plan import Plan
+from service.domain.report import report
+from service.domain.state import Run, RunState, StepRun
+from service.domain.steps import TABLE
+from service.domain.steps.rules import Unwanted
+from service.domain.turn import Turn
+from service.domain.waits import addresses
+
+
+def begin(plan: Plan, envelope: Envelope, now: datetime) -> Decision:
+    """A new run: every main-graph step PENDING, the roots started."""
+    command = envelope.command
+    assert isinstance(command, StartRun)
+    turn = Turn(plan, _new_run(plan, command, now), now)
+    turn.begin(envelope)
+    turn.tell_started()
+    settle(turn)
+    return _decision(None, turn, (Accepted(turn.run.sequence),))
+
+
+def decide(
+    plan: Plan,
+    run: Run,
+    envelopes: Sequence[Envelope],
+    now: datetime,
+    seen: Mapping[str, Seen] | None = None,
+    held: Callable[[Owed], bool] = lambda effect: True,
+) -> Decision:
+    """`seen` are guarded causes the run already took in; `held` tells whether an effect's lease still holds."""
+    turn, known = Turn(plan, run, now), dict(seen or {})
+    verdicts = tuple(_verdict(turn, envelope, known, held) for envelope in envelopes)
+    return _decision(run, turn, verdicts)
+
+
+# --- one command -------------------------------------------------------------------------------------------------
+
+
+def _verdict(turn: Turn, envelope: Envelope, seen: dict[str, Seen], held: Callable[[Owed], bool]) -> Verdict:
+    mark = turn.begin(envelope)
+    effect = getattr(envelope.command, "effect", None)
+    if effect is not None and not held(effect):
+        return Ignored("lease_lost")
+    if envelope.guarded and envelope.cause in seen:
+        return _again(turn, effect, envelope, seen[envelope.cause])
+    try:
+        _act(turn, envelope)
+        settle(turn)
+    except Refusal as refusal:
+        turn.back_to(mark)
+        return refusal
+    except Unwanted as unwanted:
+        turn.back_to(mark)
+        return _ignored(turn, effect, envelope, unwanted)
+    if envelope.guarded:
+        turn.guards.append(Guard(envelope.cause, envelope.digest))
+        seen[envelope.cause] = Seen(envelope.digest, turn.run.sequence)
+    return Accepted(turn.run.sequence)
+
+
+def _act(turn: Turn, envelope: Envelope) -> None:
+    match envelope.command:
+        case TransitionStep() as command:
+            report(turn, command)
+        case EffectSucceeded(effect, answer):
+            effect_succeeded(turn, effect, answer)
+        case EffectFailed(effect, fault):
+            effect_failed(turn, effect, fault)
+        case EventArrived() as command:
+            event_arrived(turn, command)
+        case TimePassed():
+            _time_passed(turn)
+        case StartRun():
+            raise conflict("run_exists", "the run has been started already")
+        case _ as never:
+            assert_never(never)
+
+
+def _again(turn: Turn, effect: Owed | None, envelope: Envelope, before: Seen) -> Verdict:
+    if before.digest != envelope.digest:
+        return Refusal(Kind.EXISTS, "idempotency_conflict", "this key was used with another request")
+    if effect is not None:
+        turn.settled.append(effect)
+    return Repeated(before.sequence)
+
+
+def _ignored(turn: Turn, effect: Owed | None, envelope: Envelope, unwanted: Unwanted) -> Ignored:
+    if effect is not None:
+        turn.settled.append(effect)
+        turn.audit(effect.step_id, type(envelope.command).__name__, unwanted.reason, unwanted.message)
+    return Ignored(unwanted.reason)
+
+
+def _time_passed(turn: Turn) -> None:
+    """What is due is read off the state; retries are started by `settle`."""
+    if turn.run.state.terminal:
+        raise Unwanted("run_terminal", f"the run is {turn.run.state}")
+    if _due(turn, turn.run.deadline_at):
+        return time_out(turn)
+    for step_id, step in turn.run.steps.items():
+        if step.state.open and _due(turn, step.deadline_at) and turn.step(step_id).state.open:
+            TABLE[step.step_type].expired(turn, step_id)
+    return None
+
+
+def _due(turn: Turn, at: datetime | None) -> bool:
+    return at is not None and at <= turn.now
+
+
+# --- the frame ---------------------------------------------------------------------------------------------------
+
+
+def _new_run(plan: Plan, command: StartRun, now: datetime) -> Run:
+    version = plan.version
+    steps = (plan.steps[step_id].definition for step_id in plan.graph.order)
+    timeout = version.timeout_seconds
+    return Run(
+        id=command.run_id,
+        workspace_id=version.workspace_id,
+        definition_id=version.definition_id,
+        definition_version=version.version,
+        state=RunState.RUNNING,
+        trigger_type=command.trigger_type,
+        steps={step.id: StepRun(step.id, step.name, step.step_type) for step in steps},
+        trigger_event_id=command.trigger_event_id,
+        initiator_agent_id=command.initiator_agent_id,
+        initiator_user_id=command.initiator_user_id,
+        parent_run_id=command.parent_run_id,
+        entity_id=command.entity_id,
+        entity_type=command.entity_type,
+        input_payload=command.input_payload,
+        started_at=now,
+        deadline_at=now + timedelta(seconds=timeout) if timeout else None,
+    )
+
+
+def _decision(before: Run | None, turn: Turn, verdicts: tuple[Verdict, ...]) -> Decision:
+    opened, closed = _waits(before, turn)
+    return Decision(
+        before=before,
+        run=turn.run,
+        verdicts=verdicts,
+        events=tuple(turn.events),
+        owed=tuple(turn.owed),
+        settled=tuple(turn.settled),
+        postponed=tuple(turn.postponed),
+        opened=opened,
+        closed=closed,
+        guards=tuple(turn.guards),
+        audits=tuple(turn.audits),
+    )
+
+
+def _waits(before: Run | None, turn: Turn) -> tuple[tuple[Wait, ...], tuple[Wait, ...]]:
+    """The difference in what the changed steps wait to hear."""
+    opened: list[Wait] = []
+    closed: list[Wait] = []
+    for step_id, step in turn.run.steps.items():
+        old = before.steps.get(step_id) if before else None
+        if old is step:
+            continue
+        definition = turn.planned(step_id).definition
+        then = addresses(old, definition) if old else frozenset()
+        now = addresses(step, definition)
+        opened += (Wait(step_id, address) for address in sorted(now - then))
+        closed += (Wait(step_id, address) for address in sorted(then - now))
+    return tuple(opened), tuple(closed)

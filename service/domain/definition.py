@@ -1,0 +1,120 @@
+"""What a team publishes: definitions and their immutable versions.
+
+A definition is a name in a workspace; a version is a snapshot of a graph of typed steps, and a run always follows
+exactly one version. These are plain values: the edge parses them from the wire, the store keeps them as JSON, and
+`validate` says what is wrong with them. Nothing here knows what a run is.
+
+Names of enum members equal the wire's without their prefix (`STEP_TYPE_BRANCH` is `StepType.BRANCH`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+Json: TypeAlias = Any
+"""A JSON-shaped value: None, bool, int, float, str, list or dict of the same. Never Decimal, tuple or datetime."""
+
+Payload: TypeAlias = Mapping[str, Any]
+"""A JSON object. Payloads are never changed in place."""
+
+
+class StepType(StrEnum):
+    AGENT_ACTION = "AGENT_ACTION"
+    APPROVAL_GATE = "APPROVAL_GATE"
+    GOVERNANCE_CHECK = "GOVERNANCE_CHECK"
+    WAIT_FOR_EVENT = "WAIT_FOR_EVENT"
+    BRANCH = "BRANCH"
+    PARALLEL = "PARALLEL"
+    NOTIFICATION = "NOTIFICATION"
+    HUMAN_TASK = "HUMAN_TASK"
+
+
+class TriggerType(StrEnum):
+    EVENT = "EVENT"
+    SCHEDULE = "SCHEDULE"
+    MANUAL = "MANUAL"
+    WEBHOOK = "WEBHOOK"
+    WORKFLOW = "WORKFLOW"
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Retries after the first attempt; the delay before retry n (from 1) is `backoff * multiplier ** (n - 1)`."""
+
+    max_retries: int = 0
+    backoff_seconds: int = 0
+    backoff_multiplier: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class StepDefinition:
+    id: str
+    step_type: StepType
+    name: str = ""
+    agent_id: str = ""
+    required_capability: str = ""
+    action_type: str = ""
+    risk_level: str = ""
+    event_type_pattern: str = ""
+    event_subject_pattern: str = ""
+    notification_channel: str = ""
+    notification_template: str = ""
+    condition_expr: str = ""
+    compensation_step_id: str = ""
+    config: Payload = field(default_factory=dict)
+    retry_policy: RetryPolicy | None = None
+    timeout_seconds: int = 0
+    prompt_name: str = ""
+    skill_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    from_step_id: str
+    to_step_id: str
+    condition_expr: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    trigger_type: TriggerType = TriggerType.MANUAL
+    event_type: str = ""
+    event_subject: str = ""
+    tap_provider: str = ""
+    tap_entity_type: str = ""
+    tap_action: str = ""
+    cron_expr: str = ""
+    parent_workflow_id: str = ""
+    filter_expr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    id: str
+    workspace_id: str
+    name: str
+    description: str
+    latest_version: int
+    tags: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """An immutable snapshot of a graph. `trigger` is None when the publisher named none (then it is MANUAL)."""
+
+    id: str
+    definition_id: str
+    workspace_id: str
+    version: int
+    steps: tuple[StepDefinition, ...]
+    edges: tuple[Edge, ...]
+    trigger: Trigger | None
+    default_retry_policy: RetryPolicy | None
+    timeout_seconds: int
+    author: str
+    created_at: datetime

@@ -1,0 +1,59 @@
+"""Why the service says no: one exception, a closed set of kinds, stable reasons.
+
+A `Refusal` is raised by a rule and caught in two places only: by `decide`, which turns it into the verdict of the
+one command that broke the rule, and by the edge, whose error table turns its kind into a gRPC status. `reason` is a
+stable word for programs, `message` a sentence for people; neither ever holds a payload, a token or a class name.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    INVALID = "INVALID"  # the request can never be right
+    NOT_FOUND = "NOT_FOUND"  # unknown here, or not this caller's to see
+    CONFLICT = "CONFLICT"  # right in itself, wrong in the present state
+    EXISTS = "EXISTS"  # the name or key is taken
+    DENIED = "DENIED"  # the caller may not
+    ABORTED = "ABORTED"  # lost a race; the same call may succeed when repeated
+    EXHAUSTED = "EXHAUSTED"  # a limit was reached
+    UNAVAILABLE = "UNAVAILABLE"  # something this service needs does not answer
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing wrong with one field: its path (`steps[3].condition_expr`), a stable reason and a sentence."""
+
+    path: str
+    reason: str
+    message: str
+
+
+class Refusal(Exception):
+    def __init__(self, kind: Kind, reason: str, message: str, violations: tuple[Violation, ...] = ()) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.reason = reason
+        self.message = message
+        self.violations = violations
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Refusal):
+            return NotImplemented
+        return (self.kind, self.reason, self.message) == (other.kind, other.reason, other.message)
+
+    def __hash__(self) -> int:
+        return hash((self.kind, self.reason, self.message))
+
+
+def invalid(path: str, reason: str, message: str) -> Refusal:
+    """The refusal of one bad field."""
+    return Refusal(Kind.INVALID, reason, message, (Violation(path, reason, message),))
+
+
+def conflict(reason: str, message: str) -> Refusal:
+    return Refusal(Kind.CONFLICT, reason, message)
+
+
+def not_found(what: str, key: str) -> Refusal:
+    return Refusal(Kind.NOT_FOUND, f"{what}_not_found", f"{what} {key!r} was not found")

@@ -1,0 +1,160 @@
+"""How a run moves along its graph: which steps may start, what a step's end means, when the run is over.
+
+`settle` walks the graph once in topological order, so a chain of steps that need nobody else (branches, skips, joins,
+the end of the run) is one decision and therefore one commit. An edge's fate is fixed when its source completes: targets
+of edges that do not hold are kept in `evidence["dead"]` of the source, so nothing is ever evaluated twice.
+"""
+
+from enum import Enum
+from typing import Any
+
+from service.domain.definition import Edge, Payload, StepType
+from service.domain.expressions import ExpressionError
+from service.domain.outcome import abandon, complete, fail_for_good
+from service.domain.scope import evaluate_all, hands_down
+from service.domain.state import RunState, StepState
+from service.domain.steps import TABLE
+from service.domain.turn import Turn
+
+
+class Fate(Enum):
+    OPEN = "open"
+    TAKEN = "taken"
+    DEAD = "dead"
+
+
+# --- the walk ----------------------------------------------------------------------------------------------------
+
+
+def settle(turn: Turn) -> None:
+    """Starts what is ready, skips what is dead, ends what is over. Does nothing in a run that is not RUNNING."""
+    if turn.run.state is not RunState.RUNNING:
+        return
+    for step_id in turn.plan.graph.order:
+        if turn.run.failure_reason:
+            break
+        if turn.step(step_id).state is StepState.PENDING:
+            _consider(turn, step_id)
+    _close_parallels(turn)
+    if turn.run.failure_reason:
+        _drain(turn)
+    elif all(step.state in _DONE for step in turn.run.steps.values()):
+        _complete_run(turn)
+
+
+_DONE = frozenset({StepState.COMPLETED, StepState.SKIPPED})
+
+
+def _consider(turn: Turn, step_id: str) -> None:
+    step = turn.step(step_id)
+    if step.attempt:
+        if step.retry_at is not None and step.retry_at <= turn.now:
+            start(turn, step_id, step.input_payload)
+        return
+    fates = [fate(turn, edge) for edge in turn.plan.graph.incoming[step_id]]
+    if Fate.OPEN in fates:
+        return
+    if fates and Fate.TAKEN not in fates:
+        turn.move(step_id, StepState.SKIPPED, "skipped")
+    else:
+        start(turn, step_id, _handed_to(turn, step_id))
+
+
+def fate(turn: Turn, edge: Edge) -> Fate:
+    """What became of an edge: taken, dead, or not decided yet."""
+    source = turn.step(edge.from_step_id)
+    if source.state is StepState.SKIPPED:
+        return Fate.DEAD
+    opened = source.step_type is StepType.PARALLEL and source.state is StepState.RUNNING
+    if not opened and source.state is not StepState.COMPLETED:
+        return Fate.OPEN
+    return Fate.DEAD if edge.to_step_id in source.evidence.get("dead", ()) else Fate.TAKEN
+
+
+def _handed_to(turn: Turn, step_id: str) -> Payload:
+    """The run's input for a root, else the merge of what taken predecessors hand down, in topological order."""
+    edges = turn.plan.graph.incoming[step_id]
+    if not edges:
+        return turn.run.input_payload
+    taken = {edge.from_step_id for edge in edges if fate(turn, edge) is Fate.TAKEN}
+    merged: dict[str, Any] = {}
+    for key, step in turn.run.steps.items():
+        if key in taken:
+            merged |= hands_down(step)
+    return merged
+
+
+# --- starting a step -------------------------------------------------------------------------------------------
+
+
+def start(turn: Turn, step_id: str, payload: Payload) -> None:
+    """Begins a new attempt of a PENDING step."""
+    planned, rules = turn.planned(step_id), TABLE[turn.step(step_id).step_type]
+    changes: dict[str, Any] = {"attempt": turn.step(step_id).attempt + 1, "input_payload": payload}
+    if seconds := rules.timeout_seconds(planned):
+        changes["deadline_at"] = turn.after(seconds)
+    try:
+        if planned.input is not None:
+            changes["input_payload"] = evaluate_all(planned.input, turn, step_id)
+        rules.start(turn, step_id, changes)
+    except ExpressionError as error:
+        _begin_if_pending(turn, step_id, changes)
+        fail_for_good(turn, step_id, "condition_error", str(error))
+
+
+def _begin_if_pending(turn: Turn, step_id: str, changes: dict[str, Any]) -> None:
+    if turn.step(step_id).state is StepState.PENDING:
+        turn.move(step_id, StepState.RUNNING, "started", **changes)
+
+
+# --- the end of a run --------------------------------------------------------------------------------------------
+
+
+def _close_parallels(turn: Turn) -> None:
+    """Inner before outer: a PARALLEL ends when all its children have."""
+    for step_id in reversed(turn.plan.graph.order):
+        step = turn.step(step_id)
+        if step.step_type is not StepType.PARALLEL or step.state is not StepState.RUNNING:
+            continue
+        children = {turn.step(edge.to_step_id).state for edge in turn.plan.graph.outgoing[step_id]}
+        if StepState.FAILED in children and all(state.terminal for state in children):
+            fail_for_good(turn, step_id, "child_failed", "a child of this step failed")
+        elif StepState.CANCELLED in children and all(state.terminal for state in children):
+            turn.move(step_id, StepState.CANCELLED, "cancelled")
+        elif all(state.terminal for state in children):
+            complete(turn, step_id, {})
+
+
+def _complete_run(turn: Turn) -> None:
+    output: dict[str, Any] = {}
+    for key, step in turn.run.steps.items():
+        edges = turn.plan.graph.outgoing.get(key, ())
+        last = all(fate(turn, edge) is not Fate.TAKEN for edge in edges)
+        if last and step.state is StepState.COMPLETED:
+            output |= hands_down(step)
+    turn.move_run(RunState.COMPLETED, "completed", output_payload=output)
+
+
+def _drain(turn: Turn) -> None:
+    """A failing run starts nothing, stops waiting, lets what is in flight come home, then is FAILED."""
+    for step_id, step in turn.run.steps.items():
+        if step.state is StepState.WAITING:
+            abandon(turn, step_id)
+        elif step.state is StepState.PENDING and step.attempt:
+            changes = {"error_reason": step.error_reason, "error_message": step.error_message}
+            turn.move(step_id, StepState.FAILED, "failed", **changes)
+    _close_parallels(turn)
+    if not any(step.state is StepState.RUNNING for step in turn.run.steps.values()):
+        turn.move_run(RunState.FAILED, "failed")
+
+
+def time_out(turn: Turn) -> None:
+    """The run's own deadline: in-flight work is cancelled and the run has FAILED."""
+    turn.change_run(failure_reason="run_timed_out", failure_message="the run reached its timeout")
+    for step_id, step in turn.run.steps.items():
+        if step.state.open:
+            abandon(turn, step_id)
+    if turn.run.state is RunState.RUNNING:
+        _drain(turn)
+    else:
+        turn.move_run(RunState.FAILED, "failed")

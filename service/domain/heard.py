@@ -1,0 +1,86 @@
+"""What the world answers: effects that succeeded or failed, and bus events, brought to the step they are for.
+
+An answer counts for the attempt that asked. One that comes for a step that has moved on is settled and, where it can
+be, undone: an objective created for an abandoned attempt is cancelled.
+"""
+
+from service.domain.commands import EventArrived
+from service.domain.decision import Postponed
+from service.domain.effects import (
+    Answer,
+    CancelObjective,
+    CreateObjective,
+    Deliver,
+    Fault,
+    FaultKind,
+    ObjectiveCancelled,
+    ObjectiveCreated,
+    Owed,
+)
+from service.domain.expressions import ExpressionError
+from service.domain.state import StepRun, StepState
+from service.domain.steps import TABLE
+from service.domain.steps.rules import Unwanted
+from service.domain.turn import Turn
+
+LONGEST_DELAY_SECONDS = 60.0
+GIVES_UP_AFTER_TRIES = 30
+NEVER_FAILS_A_STEP = frozenset({CancelObjective.__name__, Deliver.__name__})
+
+
+def effect_succeeded(turn: Turn, effect: Owed, answer: Answer) -> None:
+    turn.settled.append(effect)
+    if isinstance(answer, ObjectiveCancelled):
+        return
+    step = turn.step(effect.step_id)
+    if wanted(step, effect):
+        TABLE[step.step_type].answered(turn, effect.step_id, answer)
+    elif isinstance(answer, ObjectiveCreated) and not _is_its_own(step, effect, answer):
+        turn.owe(step, CancelObjective(answer.objective_id, "the attempt was given up"), answer.objective_id)
+    else:
+        raise Unwanted("attempt_over", f"attempt {effect.attempt} of the step is over")
+
+
+def effect_failed(turn: Turn, effect: Owed, fault: Fault) -> None:
+    """A fault of the transport is tried again with growing delay and uses up no retries."""
+    step = turn.step(effect.step_id)
+    if fault.kind is FaultKind.TRANSPORT and (wanted(step, effect) or _cleans_up(effect)):
+        turn.postponed.append(Postponed(effect, delay_after(effect.tries), f"{fault.reason}: {fault.message}"))
+        return
+    turn.settled.append(effect)
+    if not wanted(step, effect) or effect.kind in NEVER_FAILS_A_STEP:
+        turn.audit(effect.step_id, effect.kind, fault.reason, fault.message)
+    else:
+        TABLE[step.step_type].faulted(turn, effect.step_id, fault)
+
+
+def event_arrived(turn: Turn, command: EventArrived) -> None:
+    step = turn.step(command.effect.step_id)
+    turn.settled.append(command.effect)
+    try:
+        TABLE[step.step_type].heard(turn, step.step_id, command.event)
+    except ExpressionError as error:
+        # Whoever can publish an event must not be able to fail a run with one its filter cannot read.
+        raise Unwanted("filter_error", str(error)) from error
+
+
+def wanted(step: StepRun, effect: Owed) -> bool:
+    """Does the step still wait for this effect's answer?"""
+    return step.state.open and step.attempt == effect.attempt
+
+
+def delay_after(tries: int) -> float:
+    """Seconds until the next try after `tries` earlier ones."""
+    return min(0.2 * 2.0**tries, LONGEST_DELAY_SECONDS)
+
+
+def _cleans_up(effect: Owed) -> bool:
+    """Not wanted any more, but its outcome is unknown or takes something back: tried on, within reason."""
+    leaves_traces = effect.kind in (CreateObjective.__name__, CancelObjective.__name__)
+    return leaves_traces and effect.tries < GIVES_UP_AFTER_TRIES
+
+
+def _is_its_own(step: StepRun, effect: Owed, answer: ObjectiveCreated) -> bool:
+    """The step completed by report before the creation's own answer came: nothing to take back."""
+    done = step.state is StepState.COMPLETED and step.attempt == effect.attempt
+    return done and step.objective_id in ("", answer.objective_id)

@@ -1,0 +1,98 @@
+"""How a step ends: well, in another attempt, for good, or abandoned.
+
+The rules of every step type end their steps through these four functions, so what an end means (edges decided, costs
+kept, the run failing) is said once. None of them starts anything: `flow.settle` does, afterwards.
+"""
+
+from typing import Any
+from zlib import crc32
+
+import orjson
+
+from service.domain.definition import Payload, StepType
+from service.domain.effects import CancelObjective
+from service.domain.expressions import ExpressionError
+from service.domain.scope import hands_down, holds
+from service.domain.state import StepRun, StepState
+from service.domain.turn import Turn
+
+MAX_HANDED_DOWN = 256 * 1024  # bytes of JSON
+NEVER_CONTINUES = frozenset({StepType.APPROVAL_GATE, StepType.GOVERNANCE_CHECK})
+
+
+def complete(turn: Turn, step_id: str, output: Payload, **changes: Any) -> None:
+    """Ends a step well: fixes the fate of its edges, or fails it when that or its size is wrong."""
+    step = turn.step(step_id)
+    handed = step.input_payload if hands_down(step) is step.input_payload else output
+    if len(orjson.dumps(handed)) > MAX_HANDED_DOWN:
+        return fail_for_good(turn, step_id, "payload_too_large", "what this step hands down is over 256 KiB")
+    evidence = {**step.evidence, **changes.pop("evidence", {})}
+    try:
+        dead = evidence.get("dead") or _dead_targets(turn, step_id, {**handed, **output})
+    except ExpressionError as error:
+        return fail_for_good(turn, step_id, "condition_error", str(error))
+    if dead:
+        evidence["dead"] = dead
+    turn.move(step_id, StepState.COMPLETED, "completed", output_payload=output, evidence=evidence, **changes)
+    return None
+
+
+def _dead_targets(turn: Turn, step_id: str, bare: Payload) -> list[str]:
+    conditions = ((edge, turn.plan.edge_condition(edge)) for edge in turn.plan.graph.outgoing.get(step_id, ()))
+    return [
+        edge.to_step_id
+        for edge, program in conditions
+        if program is not None and not holds(program, turn, step_id, bare)
+    ]
+
+
+def fail(turn: Turn, step_id: str, reason: str, message: str, **changes: Any) -> None:
+    """An attempt failed: once more under the retry policy, else for good."""
+    planned, step = turn.planned(step_id), turn.step(step_id)
+    non_retryable = planned.config.get("non_retryable", ())
+    if step.retry_count < planned.retry.max_retries and reason not in non_retryable and _goes_on(turn):
+        _retry(turn, step_id, reason, message, **changes)
+    else:
+        fail_for_good(turn, step_id, reason, message, **changes)
+
+
+def fail_for_good(turn: Turn, step_id: str, reason: str, message: str, **changes: Any) -> None:
+    step = turn.step(step_id)
+    continues = turn.planned(step_id).on_failure_continue and step.step_type not in NEVER_CONTINUES
+    if continues and reason != "condition_error":
+        output = {"error": {"reason": reason, "message": message}}
+        return complete(turn, step_id, output, error_reason=reason, error_message=message, **changes)
+    changes |= {"error_reason": reason, "error_message": message}
+    turn.move(step_id, StepState.FAILED, "failed", **changes)
+    if not turn.run.failure_reason:
+        turn.change_run(failure_reason=reason, failure_message=f"step {step_id}: {message}")
+    return None
+
+
+def _goes_on(turn: Turn) -> bool:
+    return not turn.run.state.terminal and not turn.run.failing
+
+
+def _retry(turn: Turn, step_id: str, reason: str, message: str, **changes: Any) -> None:
+    step, planned = turn.step(step_id), turn.planned(step_id)
+    delay = planned.retry.backoff_seconds * planned.retry.backoff_multiplier**step.retry_count
+    delay = min(delay, planned.config.get("max_backoff_seconds", delay))
+    cost = changes.pop("cost_usd", step.cost_usd)
+    changes |= {"error_reason": reason, "error_message": message}
+    changes |= {"objective_id": "", "delegation_id": "", "approval_request_id": ""}
+    changes |= {"cost_usd": cost, "settled_cost_usd": cost, "retry_count": step.retry_count + 1}
+    at = turn.after(delay * (1 + 0.1 * _jitter(turn.run.id, step)))
+    turn.move(step_id, StepState.PENDING, "retrying", retry_at=at, **changes)
+
+
+def _jitter(run_id: str, step: StepRun) -> float:
+    """A number in [0, 1) that differs between runs and attempts and is the same when decided again."""
+    return crc32(f"{run_id}/{step.step_id}/{step.attempt}".encode()) / 2**32
+
+
+def abandon(turn: Turn, step_id: str) -> None:
+    """Ends an open step that is no longer wanted, and takes back what can be taken back."""
+    step = turn.step(step_id)
+    turn.move(step_id, StepState.CANCELLED, "cancelled")
+    if step.objective_id:
+        turn.owe(step, CancelObjective(step.objective_id, "the step was cancelled"))

@@ -1,0 +1,143 @@
+"""What a run is at one moment: a row and its step rows, as immutable values.
+
+`decide` takes a `Run` and gives a new one; the store writes the difference. Timers are not rows of their own: a step
+carries its deadline and the end of its backoff, a run its own deadline, and the run's `wake_at` is the earliest of
+them. What a step waits to hear (`addresses` in `waits`) is derived from its row in the same way. So nothing has to be
+armed or cancelled beside the state, and nothing can disagree with it.
+
+Times are UTC with microseconds, taken from the database clock. Money is an exact decimal.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from service.domain.definition import Payload, StepType, TriggerType
+
+ZERO = Decimal(0)
+
+
+class RunState(StrEnum):
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    COMPENSATING = "COMPENSATING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def terminal(self) -> bool:
+        return self in _TERMINAL_RUN
+
+
+class StepState(StrEnum):
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    WAITING = "WAITING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    SKIPPED = "SKIPPED"
+    COMPENSATED = "COMPENSATED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def terminal(self) -> bool:
+        return self in _TERMINAL_STEP
+
+    @property
+    def open(self) -> bool:
+        """Started and not ended: RUNNING or WAITING."""
+        return self in _OPEN_STEP
+
+
+_TERMINAL_RUN = frozenset({RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED})
+_OPEN_STEP = frozenset({StepState.RUNNING, StepState.WAITING})
+_TERMINAL_STEP = frozenset(
+    {StepState.COMPLETED, StepState.FAILED, StepState.SKIPPED, StepState.COMPENSATED, StepState.CANCELLED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StepRun:
+    """One step of one run.
+
+    `attempt` is 0 before the first start, then counts up; `retry_count` is the wire's number of retries. `cost_usd` is
+    the sum over attempts, `settled_cost_usd` the part of it that earlier attempts used. `evidence` keeps what a
+    governance or approval decision rested on; it stays in the database and is not on the wire.
+    """
+
+    step_id: str
+    step_name: str
+    step_type: StepType
+    state: StepState = StepState.PENDING
+    attempt: int = 0
+    objective_id: str = ""
+    agent_id: str = ""
+    delegation_id: str = ""
+    approval_request_id: str = ""
+    governance_decision: str = ""
+    event_id: str = ""
+    notification_id: str = ""
+    input_payload: Payload = field(default_factory=dict)
+    output_payload: Payload = field(default_factory=dict)
+    evidence: Payload = field(default_factory=dict)
+    error_reason: str = ""
+    error_message: str = ""
+    retry_count: int = 0
+    cost_usd: Decimal = ZERO
+    settled_cost_usd: Decimal = ZERO
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    deadline_at: datetime | None = None
+    retry_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run and its steps, in topological order.
+
+    `version` is the fencing token of every write; `sequence` the number of the run's last event. `failure_reason` is
+    set from the moment a step has failed for good, while what is in flight still drains.
+    """
+
+    id: str
+    workspace_id: str
+    definition_id: str
+    definition_version: int
+    state: RunState
+    trigger_type: TriggerType
+    steps: Mapping[str, StepRun]
+    trigger_event_id: str = ""
+    initiator_agent_id: str = ""
+    initiator_user_id: str = ""
+    parent_run_id: str = ""
+    entity_id: str = ""
+    entity_type: str = ""
+    input_payload: Payload = field(default_factory=dict)
+    output_payload: Payload = field(default_factory=dict)
+    total_cost_usd: Decimal = ZERO
+    failure_reason: str = ""
+    failure_message: str = ""
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    deadline_at: datetime | None = None
+    version: int = 0
+    sequence: int = 0
+
+    @property
+    def failing(self) -> bool:
+        return self.state is RunState.RUNNING and self.failure_reason != ""
+
+    @property
+    def wake_at(self) -> datetime | None:
+        """When the clock alone can next change this run; None when it cannot."""
+        if self.state.terminal:
+            return None
+        times = [self.deadline_at]
+        for step in self.steps.values():
+            if step.deadline_at or step.retry_at:
+                times += (step.deadline_at, step.retry_at)
+        return min((at for at in times if at is not None), default=None)

@@ -1,0 +1,65 @@
+"""GOVERNANCE_CHECK: the rules of the organisation allow, deny, or want a person's approval first.
+
+It fails closed: no answer is never ALLOW. Reasons, rules and risk are kept as evidence in the database; the output is
+empty unless the step routes on a denial.
+"""
+
+from typing import Any
+
+from service.domain import outcome
+from service.domain.definition import Payload
+from service.domain.effects import ActionEvaluated, Answer, ApprovalRequested, ApprovalStatus, EvaluateAction
+from service.domain.scope import evaluate_all
+from service.domain.state import StepState
+from service.domain.steps.decision import Decided, approval_for
+from service.domain.turn import Turn
+
+
+class GovernanceCheck(Decided):
+    def start(self, turn: Turn, step_id: str, changes: dict[str, Any]) -> None:
+        planned = turn.planned(step_id)
+        agent_id = planned.definition.agent_id
+        step = turn.move(step_id, StepState.RUNNING, "started", agent_id=agent_id, **changes)
+        context = evaluate_all(planned.context, turn, step_id)
+        asker = agent_id or turn.run.initiator_agent_id
+        turn.owe(step, EvaluateAction(asker, planned.definition.action_type, step.input_payload, context))
+
+    def answered(self, turn: Turn, step_id: str, answer: Answer) -> None:
+        match answer:
+            case ActionEvaluated():
+                self._evaluated(turn, step_id, answer)
+            case ApprovalRequested():
+                self.requested(turn, step_id, answer)
+            case ApprovalStatus():
+                self.confirmed(turn, step_id, answer)
+            case _:
+                super().answered(turn, step_id, answer)
+
+    def _evaluated(self, turn: Turn, step_id: str, answer: ActionEvaluated) -> None:
+        evidence = {
+            "decision": answer.decision,
+            "risk_level": answer.risk_level,
+            "reasons": list(answer.reasons),
+            "matched_rules": list(answer.matched_rules),
+        }
+        changes = {
+            "governance_decision": f"ACTION_DECISION_{answer.decision}",
+            "evidence": {**turn.step(step_id).evidence, "governance": evidence},
+        }
+        match answer.decision:
+            case "ALLOW":
+                outcome.complete(turn, step_id, self.output(turn, step_id, {"decision": "ALLOW"}), **changes)
+            case "REQUIRE_APPROVAL":
+                step = turn.link(step_id, **changes)
+                turn.owe(step, approval_for(turn, step))
+            case _:
+                turn.link(step_id, **changes)
+                self.denied(turn, step_id, "governance_denied", _denial(answer))
+
+    def output(self, turn: Turn, step_id: str, decision: Payload) -> Payload:
+        return decision if turn.planned(step_id).route_denied else {}
+
+
+def _denial(answer: ActionEvaluated) -> dict[str, Any]:
+    rules = f" ({', '.join(answer.matched_rules)})" if answer.matched_rules else ""
+    return {"decision": "DENY", "decided_by": "", "reason": f"{'; '.join(answer.reasons)}{rules}"}

@@ -1,0 +1,22 @@
+"""What a step waits to hear, as addresses; derived from its row, so it can never disagree with it.
+
+An address is `objective:<id>`, `approval:<id>` or `event:<type pattern>`. The store keeps the addresses of all runs in
+an index; the router looks an incoming event up under every address it could be awaited at. An objective stays addressed
+after its step ended, because its cost may come late.
+"""
+
+from service.domain.definition import StepDefinition, StepType
+from service.domain.state import StepRun, StepState
+
+
+def addresses(step: StepRun, definition: StepDefinition) -> frozenset[str]:
+    """Every address under which this step can be reached now."""
+    found = set()
+    if step.objective_id:
+        found.add(f"objective:{step.objective_id}")
+    if step.approval_request_id and step.state is StepState.WAITING:
+        found.add(f"approval:{step.approval_request_id}")
+    pattern = definition.event_type_pattern or (">" if definition.event_subject_pattern else "")
+    if pattern and step.step_type is StepType.WAIT_FOR_EVENT and step.state is StepState.WAITING:
+        found.add(f"event:{pattern}")
+    return frozenset(found)
