@@ -1,0 +1,196 @@
+"""The path: the only way into a run. Load, decide, apply; then hand on what the decision owes.
+
+A command for a run whose last state this process still has is decided on that and stored in one round trip. If somebody
+else moved the run meanwhile the fence misses, nothing is written, and it is decided again on a fresh load. After the
+commit the effects (leased to this process by the apply) are handed to the dispatcher, freshly opened waits to the
+router, and the relay gets a hint.
+"""
+
+import logging
+from collections import Counter, OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, EventArrived
+from service.domain.decide import begin, decide
+from service.domain.decision import Accepted, Decision, Repeated, Wait
+from service.domain.effects import Deliver, Owed
+from service.domain.errors import Kind, Refusal, not_found
+from service.domain.plan import Plan
+from service.domain.state import Run
+from service.engine.clock import DatabaseClock
+from service.engine.mailbox import Letter, Mailbox, Outcome, fail_all
+from service.engine.plans import Plans
+from service.engine.ports import RunStore, Siblings, Snapshot, StaleRun, Started, StartKey, Work
+
+LEASE_SECONDS = 30.0
+TRIES = 3
+
+log = logging.getLogger(__name__)
+
+
+class Aftermath(Protocol):
+    """What has to happen after a commit; none of it may fail the command."""
+
+    def owed(self, work: Sequence[Work], leased_at: float) -> None: ...
+
+    def opened(self, run_id: str, workspace_id: str, waits: Sequence[Wait]) -> None: ...
+
+    def changed(self) -> None: ...
+
+
+@dataclass
+class Advance:
+    store: RunStore
+    siblings: Siblings
+    plans: Plans
+    clock: DatabaseClock
+    aftermath: Aftermath
+    capacity: int = 2000
+
+    def __post_init__(self) -> None:
+        self.mailbox = Mailbox(self._fold)
+        self.counters: Counter[str] = Counter()
+        self._recent: OrderedDict[str, Run] = OrderedDict()
+
+    # --- callers ---------------------------------------------------------------------------------------------------
+
+    async def submit(self, run_id: str, envelope: Envelope, visible: str | None = None) -> Outcome:
+        """Brings one command to a run. Raises Refusal (also for runs the sender may not see), StoreUnavailable."""
+        outcome = await self.mailbox.post(run_id, envelope, visible)
+        if isinstance(outcome.verdict, Refusal):
+            raise outcome.verdict
+        if isinstance(outcome.verdict, Repeated):
+            return await self._as_it_was(outcome, outcome.verdict)
+        return outcome
+
+    async def start(self, key: StartKey, plan: Plan, envelope: Envelope) -> Outcome:
+        """Begins a run, once per key. A repetition answers like the first time. Raises Refusal, StoreUnavailable."""
+        decision = begin(plan, envelope, self.clock.now())
+        leased_at = self.clock.monotonic()
+        requests = self._requests(decision)
+        started = await self.store.start(key, decision, requests, LEASE_SECONDS)
+        self.clock.sync(started.now)
+        if not started.fresh:
+            return await self._started_before(key, started)
+        run = replace(decision.run, version=1)
+        self._remember(run)
+        self._hand_on(decision, requests, leased_at)
+        return Outcome(run, Accepted(run.sequence))
+
+    async def _started_before(self, key: StartKey, started: Started) -> Outcome:
+        if started.digest != key.digest:
+            raise Refusal(Kind.EXISTS, "idempotency_conflict", "this key was used with another request")
+        run = await self.store.run_at(started.run_id, started.sequence)
+        if run is None:
+            raise not_found("run", started.run_id)
+        return Outcome(run, Repeated(started.sequence))
+
+    async def _as_it_was(self, outcome: Outcome, verdict: Repeated) -> Outcome:
+        run = await self.store.run_at(outcome.run.id, verdict.sequence)
+        return Outcome(run or outcome.run, verdict)
+
+    # --- one fold --------------------------------------------------------------------------------------------------
+
+    async def _fold(self, run_id: str, letters: list[Letter]) -> None:
+        """What this process remembers first; then fresh loads, a few times."""
+        recent = self._recent.get(run_id)
+        if recent is not None and await self._try(Snapshot(recent, self.clock.now()), letters, cached=True):
+            return
+        for _ in range(TRIES):
+            snapshot = await self._load(run_id, letters)
+            if snapshot is None:
+                return fail_all(letters, not_found("run", run_id))
+            if await self._try(snapshot, letters):
+                return None
+        self.counters["aborted"] += 1
+        return fail_all(letters, Refusal(Kind.ABORTED, "run_contended", "the run is being changed too fast"))
+
+    async def _load(self, run_id: str, letters: Sequence[Letter]) -> Snapshot | None:
+        envelopes = [letter.envelope for letter in letters]
+        causes = [envelope.cause for envelope in envelopes if envelope.guarded]
+        effects = [effect for envelope in envelopes if (effect := _effect(envelope)) is not None]
+        snapshot = await self.store.load(run_id, causes, effects)
+        if snapshot is not None:
+            self.clock.sync(snapshot.now)
+        return snapshot
+
+    async def _try(self, snapshot: Snapshot, letters: list[Letter], *, cached: bool = False) -> bool:
+        run = snapshot.run
+        letters = _visible(run, letters)
+        plan = await self.plans.get(run.definition_id, run.definition_version)
+        held = (lambda effect: True) if cached else (lambda effect: effect.id in snapshot.held)
+        envelopes = [letter.envelope for letter in letters]
+        decision = decide(plan, run, envelopes, snapshot.now, snapshot.seen, held)
+        if not decision.empty:
+            stored = await self._apply(decision)
+            if stored is None:
+                self.counters["fence_missed"] += 1
+                return False
+            run = stored
+        for letter, verdict in zip(letters, decision.verdicts, strict=True):
+            if not letter.reply.done():
+                letter.reply.set_result(Outcome(run, verdict))
+        return True
+
+    async def _apply(self, decision: Decision) -> Run | None:
+        requests, leased_at = self._requests(decision), self.clock.monotonic()
+        try:
+            applied = await self.store.apply(decision, requests, LEASE_SECONDS)
+        except BaseException as error:
+            self._recent.pop(decision.run.id, None)
+            if isinstance(error, StaleRun):
+                return None
+            raise
+        self.clock.sync(applied.now)
+        run = replace(decision.run, version=applied.version)
+        self._remember(run)
+        self._hand_on(decision, requests, leased_at)
+        return run
+
+    # --- around it -------------------------------------------------------------------------------------------------
+
+    def _requests(self, decision: Decision) -> dict[str, bytes]:
+        run = decision.run
+        return {
+            effect.id: self.siblings.encode(effect.call, run.workspace_id, run.id)
+            for effect in decision.owed
+            if not isinstance(effect.call, Deliver)
+        }
+
+    def _hand_on(self, decision: Decision, requests: Mapping[str, bytes], leased_at: float) -> None:
+        run = decision.run
+        work = [
+            Work(run.id, run.workspace_id, Owed(effect.id, effect.step_id, effect.attempt, effect.kind, 1), request)
+            for effect in decision.owed
+            if (request := requests.get(effect.id)) is not None
+        ]
+        if work:
+            self.aftermath.owed(work, leased_at)
+        if decision.opened:
+            self.aftermath.opened(run.id, run.workspace_id, decision.opened)
+        if decision.events:
+            self.aftermath.changed()
+
+    def _remember(self, run: Run) -> None:
+        """Runs that have ended are not kept: little comes for them any more."""
+        if run.state.terminal:
+            self._recent.pop(run.id, None)
+            return
+        self._recent[run.id] = run
+        self._recent.move_to_end(run.id)
+        if len(self._recent) > self.capacity:
+            self._recent.popitem(last=False)
+
+
+def _effect(envelope: Envelope) -> Owed | None:
+    command = envelope.command
+    return command.effect if isinstance(command, EffectSucceeded | EffectFailed | EventArrived) else None
+
+
+def _visible(run: Run, letters: list[Letter]) -> list[Letter]:
+    """A run of another workspace does not exist for the sender."""
+    foreign = [letter for letter in letters if letter.visible not in (None, run.workspace_id)]
+    fail_all(foreign, not_found("run", run.id))
+    return [letter for letter in letters if letter not in foreign]

@@ -1,0 +1,96 @@
+"""Performs what runs owe: sibling calls and deliveries of events, each under its lease, each answered by a command.
+
+Effects come from the apply that stored them (at once, already leased to this process) or from a claim (postponed ones,
+and those whose holder died). A call is given no more time than the lease has left, on the monotonic clock counted from
+before the lease was taken; work whose lease has run too low is left for the next claim.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Sequence
+
+import orjson
+
+from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, EventArrived
+from service.domain.effects import Deliver, Fault, FaultKind
+from service.domain.errors import Refusal
+from service.engine.advance import LEASE_SECONDS, Advance
+from service.engine.loop import Loop
+from service.engine.ports import EventStore, Siblings, StoreUnavailable, Work, WorkStore
+
+CALL_SECONDS = 10.0
+MARGIN_SECONDS = 5.0
+IN_FLIGHT = 256
+CLAIM = 100
+ACTOR = "service:workflows"
+
+log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    def __init__(
+        self, advance: Advance, work: WorkStore, events: EventStore, siblings: Siblings, idle_seconds: float = 0.5
+    ) -> None:
+        self._advance = advance
+        self._work = work
+        self._events = events
+        self._siblings = siblings
+        self._monotonic = advance.clock.monotonic
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(IN_FLIGHT)
+        self.counters: Counter[str] = Counter()
+        self.loop = Loop("dispatcher", self._claim, idle_seconds)
+
+    def perform(self, work: Sequence[Work], leased_at: float) -> None:
+        """Takes on leased work without waiting for it."""
+        for item in work:
+            task = asyncio.create_task(self._perform(item, leased_at + LEASE_SECONDS - MARGIN_SECONDS))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def drain(self) -> None:
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _claim(self) -> bool:
+        room = min(CLAIM, IN_FLIGHT - len(self._tasks))
+        if room <= 0:
+            return False
+        leased_at = self._monotonic()
+        claimed = await self._work.claim_effects(room, LEASE_SECONDS)
+        self.counters["claimed"] += len(claimed)
+        self.perform(claimed, leased_at)
+        return len(claimed) == room
+
+    async def _perform(self, work: Work, until: float) -> None:
+        async with self._room:
+            seconds = min(CALL_SECONDS, until - self._monotonic())
+            if seconds <= 0:
+                self.counters["lease_too_low"] += 1
+                return
+            try:
+                await self._advance.submit(work.run_id, await self._answer(work, seconds))
+            except (Refusal, StoreUnavailable) as error:
+                # The row stays: the effect is claimed again when its lease has run out.
+                log.warning("effect %s of %s left for later: %s", work.effect.id, work.run_id, error)
+
+    async def _answer(self, work: Work, seconds: float) -> Envelope:
+        if work.effect.kind == Deliver.__name__:
+            return await self._delivery(work)
+        key = f"{work.run_id}/{work.effect.id}"
+        answer = await self._siblings.perform(work.effect.kind, work.request, work.workspace_id, key, seconds)
+        if isinstance(answer, Fault):
+            self.counters[f"fault_{answer.kind.lower()}"] += 1
+            return Envelope(EffectFailed(work.effect, answer), ACTOR, f"effect:{work.effect.id}")
+        return Envelope(EffectSucceeded(work.effect, answer), ACTOR, f"effect:{work.effect.id}")
+
+    async def _delivery(self, work: Work) -> Envelope:
+        stored = await self._events.event(work.workspace_id, Deliver(**orjson.loads(work.request)))
+        if stored is None:
+            gone = Fault(FaultKind.FAILED, "event_expired", "the buffered event is no longer kept")
+            return Envelope(EffectFailed(work.effect, gone), ACTOR, f"effect:{work.effect.id}")
+        event = stored.event
+        command = EventArrived(work.effect, event, stored.received_at)
+        cause = f"event:{event.source}/{event.id}"
+        return Envelope(command, f"event:{event.source}", cause, guarded=True)

@@ -1,0 +1,76 @@
+"""Commands waiting for the same run are folded into one apply.
+
+Only an optimisation: safety comes from the fence, and two replicas may work on one run. While one fold is under way the
+letters that arrive gather for the next. A fold is a task of its own, so a caller that goes away (a client's deadline)
+never cuts a commit in half; `drain` waits for the folds under way.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from service.domain.commands import Envelope
+from service.domain.decision import Verdict
+from service.domain.state import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one command, and the run after it."""
+
+    run: Run
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A command on its way: `visible` names the workspace its sender may see, None for all."""
+
+    envelope: Envelope
+    visible: str | None
+    reply: "asyncio.Future[Outcome]"
+
+
+Fold = Callable[[str, list[Letter]], Awaitable[None]]
+
+
+class Mailbox:
+    def __init__(self, fold: Fold) -> None:
+        self._fold = fold
+        self._waiting: dict[str, list[Letter]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def post(self, run_id: str, envelope: Envelope, visible: str | None = None) -> Outcome:
+        """Raises Refusal, StoreUnavailable."""
+        letter = Letter(envelope, visible, asyncio.get_running_loop().create_future())
+        if run_id in self._waiting:
+            self._waiting[run_id].append(letter)
+        else:
+            self._waiting[run_id] = [letter]
+            self._spawn(run_id)
+        return await asyncio.shield(letter.reply)
+
+    async def drain(self) -> None:
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, run_id: str) -> None:
+        task = asyncio.create_task(self._work_off(run_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work_off(self, run_id: str) -> None:
+        while letters := self._waiting[run_id]:
+            self._waiting[run_id] = []
+            try:
+                await self._fold(run_id, letters)
+            except Exception as error:
+                fail_all(letters, error)
+        del self._waiting[run_id]
+
+
+def fail_all(letters: list[Letter], error: Exception) -> None:
+    for letter in letters:
+        if not letter.reply.done():
+            letter.reply.set_exception(error)
+            letter.reply.exception()  # the sender may be gone; do not report it as never retrieved

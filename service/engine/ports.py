@@ -1,0 +1,215 @@
+"""What the loops need of the world, as protocols that store, bus and siblings satisfy structurally.
+
+The engine owns these shapes; nobody inherits from them. Every method is one round trip unless it says otherwise.
+Errors: `StaleRun` when a fence did not hold; `StoreUnavailable` / `BusUnavailable` when the other side does not answer.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from service.domain.commands import BusEvent
+from service.domain.decision import Decision, Seen, Wait
+from service.domain.definition import Version
+from service.domain.effects import Answer, Deliver, Fault, Owed, SiblingCall
+from service.domain.state import Run
+
+
+class StaleRun(Exception):
+    """Somebody else moved the run, took over an effect or used a cause first: nothing was written."""
+
+
+class StoreUnavailable(Exception):
+    """The database does not answer, or cut the connection: the outcome of a write is unknown."""
+
+
+class BusUnavailable(Exception):
+    """The bus did not acknowledge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A run as loaded: `now` is the database's clock, `seen` which of the asked causes are already in,
+    `held` which of the asked effects are still there under the asked token."""
+
+    run: Run
+    now: datetime
+    seen: Mapping[str, Seen] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The run as stored, with its new version, and the database's clock."""
+
+    version: int
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StartKey:
+    """Who may start: unique per (workspace, scope, key); the digest tells a repetition from a conflict."""
+
+    workspace_id: str
+    scope: str
+    key: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """`fresh` is False when the key was used before: then run_id is the winner's and `digest` its body's."""
+
+    run_id: str
+    digest: bytes
+    fresh: bool
+    sequence: int
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claimed effect: which run owes it, the row, and the stored request bytes."""
+
+    run_id: str
+    workspace_id: str
+    effect: Owed
+    request: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A bus event in the buffer; `topics` are the addresses under which somebody may wait for it."""
+
+    event: BusEvent
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """One change that has not reached the bus. `stream` is the id of the run or definition it belongs to.
+
+    `data` is what the change stored, `header` the unchanging columns of its run (empty for definitions); keys are
+    column names, which are the wire's field names, values as PostgreSQL's JSON has them.
+    """
+
+    stream: str
+    sequence: int
+    workspace_id: str
+    aggregate: str  # run | step | definition | version
+    operation: str
+    actor: str
+    cause: str
+    recorded_at: datetime
+    data: Mapping[str, Any]
+    header: Mapping[str, Any]
+
+
+class Fate(StrEnum):
+    """What became of an event that was handed to `keep`."""
+
+    FRESH = "FRESH"  # stored now
+    UNROUTED = "UNROUTED"  # stored before, the router died before it looked
+    DONE = "DONE"  # stored and routed before
+    CLASH = "CLASH"  # the same source and id with another body: poison
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    event: BusEvent
+    fate: Fate
+
+
+class RunStore(Protocol):
+    """Runs, behind their fence."""
+
+    async def load(
+        self, run_id: str, causes: Sequence[str] = (), effects: Sequence[Owed] = (), *, lock: bool = False
+    ) -> Snapshot | None: ...
+
+    async def apply(self, decision: Decision, requests: Mapping[str, bytes], lease_seconds: float) -> Applied:
+        """Writes one decision, all or nothing. New effects are leased to the caller with token 1.
+        Raises StaleRun, StoreUnavailable."""
+        ...
+
+    async def start(
+        self, key: StartKey, decision: Decision, requests: Mapping[str, bytes], lease_seconds: float
+    ) -> Started: ...
+
+    async def version(self, definition_id: str, number: int) -> Version | None: ...
+
+    async def run_at(self, run_id: str, sequence: int) -> Run | None:
+        """The run as it stood after that event, rebuilt from its history."""
+        ...
+
+    async def now(self) -> datetime:
+        """The database's clock."""
+        ...
+
+
+class WorkStore(Protocol):
+    """Owed effects and due clocks, claimed under leases on the database's clock."""
+
+    async def claim_effects(self, limit: int, lease_seconds: float) -> list[Work]: ...
+
+    async def claim_due_runs(self, limit: int, lease_seconds: float) -> list[str]: ...
+
+
+class Siblings(Protocol):
+    """The outgoing calls. `encode` is pure and deterministic: its bytes are stored and sent unchanged, every time."""
+
+    def encode(self, call: SiblingCall, workspace_id: str, run_id: str) -> bytes: ...
+
+    async def perform(
+        self, kind: str, request: bytes, workspace_id: str, idempotency_key: str, timeout_seconds: float
+    ) -> Answer | Fault: ...
+
+
+class EventStore(Protocol):
+    """The inbox of bus events and their way to the runs that wait.
+
+    Commit first, look second, on both sides: `keep` commits the event, `route` looks for waits in a new statement; an
+    apply commits a wait, `look` then looks at the buffer. Both may see each other; the run's guard absorbs it.
+    """
+
+    async def keep(self, events: Sequence[BusEvent]) -> list[Kept]:
+        """Inserts what is new; tells for each event whether it is fresh, known and unrouted, done, or poison."""
+        ...
+
+    async def route(self, events: Sequence[BusEvent], lease_seconds: float) -> list[Work]:
+        """One leased delivery per waiting step and the routed mark, in one commit; gives the deliveries."""
+        ...
+
+    async def look(self, run_id: str, workspace_id: str, waits: Sequence[Wait], lease_seconds: float) -> list[Work]:
+        """Deliveries for freshly opened waits from events that came before them."""
+        ...
+
+    async def sweep(self, limit: int, lease_seconds: float) -> list[Work]:
+        """Repeats the look for lookers that died: buffered events that somebody now waits for."""
+        ...
+
+    async def event(self, workspace_id: str, delivery: Deliver) -> StoredEvent | None: ...
+
+    async def bury(self, subject: str, raw: bytes, headers: Mapping[str, str], reason: str) -> None:
+        """Poison goes to the dead letters with the reason and the raw bytes."""
+        ...
+
+    async def expire(self, keep_buffered_seconds: float, keep_ids_seconds: float, limit: int) -> int: ...
+
+
+class Outbox(Protocol):
+    """Changes on their way to the bus, shared between replicas by leased shards."""
+
+    async def hold_shards(self, holder: str, lease_seconds: float) -> list[int]: ...
+
+    async def unpublished(self, shards: Sequence[int], limit: int) -> list[Unpublished]: ...
+
+    async def mark_published(self, published: Sequence[tuple[str, int]]) -> None: ...
+
+
+class Publisher(Protocol):
+    async def publish(self, change: Unpublished) -> None:
+        """Returns when the bus has acknowledged. Raises BusUnavailable."""
+        ...

@@ -1,0 +1,74 @@
+"""The outbox's way to the bus: every change once under its own id, in order within its run.
+
+Runs are spread over a fixed number of shards, and a replica publishes the shards it holds the lease of. Of one run the
+next change goes out only after the one before was acked; many runs are in flight at once, and a run whose publish fails
+holds back only itself. Two replicas that believe they hold the same shard publish the same ids, which the bus drops.
+"""
+
+import asyncio
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+
+from service.engine.loop import Loop
+from service.engine.ports import BusUnavailable, Outbox, Publisher, Unpublished
+
+BATCH = 1000
+SHARD_LEASE_SECONDS = 15.0
+
+log = logging.getLogger(__name__)
+
+
+class Relay:
+    def __init__(
+        self,
+        outbox: Outbox,
+        publisher: Publisher,
+        holder: str,
+        monotonic: Callable[[], float],
+        idle_seconds: float = 0.25,
+    ) -> None:
+        self._outbox = outbox
+        self._publisher = publisher
+        self._holder = holder
+        self._monotonic = monotonic
+        self._shards: list[int] = []
+        self._renew_at = 0.0
+        self.counters: Counter[str] = Counter()
+        self.loop = Loop("relay", self._round, idle_seconds)
+
+    async def _round(self) -> bool:
+        await self._hold()
+        changes = await self._outbox.unpublished(self._shards, BATCH) if self._shards else []
+        if not changes:
+            return False
+        results = await asyncio.gather(*(self._publish(stream) for stream in by_stream(changes)))
+        published = [change for done in results for change in done]
+        await self._outbox.mark_published([(change.stream, change.sequence) for change in published])
+        self.counters["published"] += len(published)
+        if not published:
+            raise BusUnavailable("nothing could be published")
+        return True
+
+    async def _hold(self) -> None:
+        if self._monotonic() >= self._renew_at:
+            self._renew_at = self._monotonic() + SHARD_LEASE_SECONDS / 3
+            self._shards = await self._outbox.hold_shards(self._holder, SHARD_LEASE_SECONDS)
+
+    async def _publish(self, changes: Sequence[Unpublished]) -> Sequence[Unpublished]:
+        """Publishes one stream's changes one after the other; gives those that were acked."""
+        for count, change in enumerate(changes):
+            try:
+                await self._publisher.publish(change)
+            except BusUnavailable as error:
+                self.counters["failed"] += 1
+                log.warning("publishing %s.%d is tried again: %s", change.stream, change.sequence, error)
+                return changes[:count]
+        return changes
+
+
+def by_stream(changes: Sequence[Unpublished]) -> list[list[Unpublished]]:
+    streams: defaultdict[str, list[Unpublished]] = defaultdict(list)
+    for change in changes:
+        streams[change.stream].append(change)
+    return list(streams.values())

@@ -1,0 +1,73 @@
+"""Brings bus events to the runs that wait for them: the listener's sink.
+
+Commit first, look second, on both sides. An event is kept in the inbox, then waits are looked up in a new statement and
+one delivery per waiting step is committed together with the routed mark; a run that has just opened a wait looks at the
+inbox in the same way. Both may find each other, which the run's guard absorbs; a looker that died is made up for by the
+ticker's sweep. Only then is the message acked.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from service.domain.commands import BusEvent
+from service.domain.decision import Wait
+from service.engine.advance import LEASE_SECONDS
+from service.engine.clock import DatabaseClock
+from service.engine.dispatcher import Dispatcher
+from service.engine.ports import EventStore, Fate, StoreUnavailable
+
+SWEEP = 200
+
+log = logging.getLogger(__name__)
+
+
+class Router:
+    def __init__(self, events: EventStore, dispatcher: Dispatcher, clock: DatabaseClock) -> None:
+        self._events = events
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._looks: set[asyncio.Task[None]] = set()
+        self.counters: Counter[str] = Counter()
+
+    async def accept(self, events: Sequence[BusEvent]) -> None:
+        """Returns when every event is durably routed, buffered, known or buried. Raises StoreUnavailable."""
+        kept = await self._events.keep(events)
+        self.counters.update(fate.fate.lower() for fate in kept)
+        for clash in (item.event for item in kept if item.fate is Fate.CLASH):
+            await self._events.bury(clash.bus_subject, b"", {"ce-id": clash.id, "ce-source": clash.source}, "id_reused")
+        fresh = [item.event for item in kept if item.fate in (Fate.FRESH, Fate.UNROUTED)]
+        if fresh:
+            leased_at = self._clock.monotonic()
+            self._dispatcher.perform(await self._events.route(fresh, LEASE_SECONDS), leased_at)
+
+    async def bury(self, subject: str, raw: bytes, headers: Mapping[str, str], reason: str) -> None:
+        self.counters["buried"] += 1
+        await self._events.bury(subject, raw, headers, reason)
+
+    def opened(self, run_id: str, workspace_id: str, waits: Sequence[Wait]) -> None:
+        """Looks in the background whether what is now awaited came before."""
+        task = asyncio.create_task(self._look(run_id, workspace_id, waits))
+        self._looks.add(task)
+        task.add_done_callback(self._looks.discard)
+
+    async def sweep(self) -> bool:
+        leased_at = self._clock.monotonic()
+        work = await self._events.sweep(SWEEP, LEASE_SECONDS)
+        self.counters["swept"] += len(work)
+        self._dispatcher.perform(work, leased_at)
+        return len(work) == SWEEP
+
+    async def drain(self) -> None:
+        while self._looks:
+            await asyncio.gather(*self._looks, return_exceptions=True)
+
+    async def _look(self, run_id: str, workspace_id: str, waits: Sequence[Wait]) -> None:
+        leased_at = self._clock.monotonic()
+        try:
+            work = await self._events.look(run_id, workspace_id, waits, LEASE_SECONDS)
+        except StoreUnavailable as error:
+            log.warning("the look for %s is left to the sweep: %s", run_id, error)
+            return
+        self._dispatcher.perform(work, leased_at)

@@ -1,0 +1,60 @@
+"""The clock and the broom: wakes runs whose time has come, and repeats what a dead process left undone.
+
+Due runs are claimed by the database's clock under a lease (a claim only pushes `wake_at`, the next apply sets it anew),
+so no replica's own clock matters and a claim that died comes back. What is due inside a run is for `decide` to read.
+"""
+
+import asyncio
+import logging
+
+from service.domain.commands import Envelope, TimePassed
+from service.domain.errors import Refusal
+from service.engine.advance import LEASE_SECONDS, Advance
+from service.engine.loop import Loop
+from service.engine.ports import EventStore, StoreUnavailable, WorkStore
+from service.engine.router import Router
+
+CLAIM = 100
+BUFFERED_SECONDS = 24 * 3600.0
+REMEMBERED_SECONDS = 168 * 3600.0
+EXPIRE = 1000
+
+log = logging.getLogger(__name__)
+
+
+class Ticker:
+    def __init__(
+        self,
+        advance: Advance,
+        work: WorkStore,
+        events: EventStore,
+        router: Router,
+        idle_seconds: float = 0.25,
+        sweep_seconds: float = 5.0,
+    ) -> None:
+        self._advance = advance
+        self._work = work
+        self._events = events
+        self._router = router
+        self.clock_loop = Loop("clock", self._wake_due, idle_seconds)
+        self.sweep_loop = Loop("sweep", self._sweep, sweep_seconds)
+
+    @property
+    def loops(self) -> tuple[Loop, Loop]:
+        return self.clock_loop, self.sweep_loop
+
+    async def _wake_due(self) -> bool:
+        due = await self._work.claim_due_runs(CLAIM, LEASE_SECONDS)
+        await asyncio.gather(*(self._wake(run_id) for run_id in due))
+        return len(due) == CLAIM
+
+    async def _wake(self, run_id: str) -> None:
+        try:
+            await self._advance.submit(run_id, Envelope(TimePassed(), "service:workflows", "timer"))
+        except (Refusal, StoreUnavailable) as error:
+            log.warning("the clock of %s is left for later: %s", run_id, error)
+
+    async def _sweep(self) -> bool:
+        more = await self._router.sweep()
+        expired = await self._events.expire(BUFFERED_SECONDS, REMEMBERED_SECONDS, EXPIRE)
+        return more or expired == EXPIRE
