@@ -1,0 +1,86 @@
+"""What an operator can set, read from the environment once at start.
+
+Every setting is a field with its default and its meaning; README's table is generated from them (`workflows config`
+prints it). Endpoints come from here only, never from a payload.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+SIBLINGS = ("objectives", "agents", "registry", "approvals", "governance", "notifications")
+
+
+class ConfigError(ValueError):
+    """A setting is missing or cannot be read; the message names it."""
+
+
+def setting(name: str, default: str | None, meaning: str) -> Any:
+    """A field read from the environment variable `name`; without a default it is required."""
+    return field(metadata={"name": name, "default": default, "meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    database_url: str = setting("DATABASE_URL", None, "PostgreSQL 15 or newer; its user must be a member of both roles")
+    nats_url: str = setting("NATS_URL", None, "NATS with JetStream")
+    grpc_address: str = setting("GRPC_ADDRESS", "127.0.0.1:50051", "where the gRPC server listens")
+    http_address: str = setting("HTTP_ADDRESS", "127.0.0.1:8080", "where /healthz, /readyz and /metrics are served")
+    replica: str = setting("REPLICA_NAME", "", "this replica's name in leases and logs; empty: host and process id")
+    stream: str = setting("NATS_STREAM", "workflows_changes", "the stream our changes are published to")
+    listen: str = setting(
+        "NATS_LISTEN",
+        "objectives_changes=objectives.changes.>,approvals_events=approvals.events.>,"
+        "approvals_changes=approvals.changes.>,SIPHON=siphon.tap.>",
+        "streams we listen to, as stream=subject filter, by commas",
+    )
+    pool_size: int = setting("DATABASE_POOL", "8", "database connections of the engine; the reader has a quarter of it")
+    max_calls: int = setting("GRPC_MAX_CALLS", "1000", "calls in progress before RESOURCE_EXHAUSTED")
+    log_level: str = setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR")
+    service_agent: str = setting("SERVICE_AGENT_ID", "workflows", "who delegates when a run has no initiating agent")
+    objectives: str = setting("OBJECTIVES_ADDRESS", "", "objectives service, host:port")
+    agents: str = setting("AGENTS_ADDRESS", "", "agents service, host:port")
+    registry: str = setting("REGISTRY_ADDRESS", "", "registry service, host:port")
+    approvals: str = setting("APPROVALS_ADDRESS", "", "approvals service, host:port")
+    governance: str = setting("GOVERNANCE_ADDRESS", "", "governance service, host:port")
+    notifications: str = setting("NOTIFICATIONS_ADDRESS", "", "notifications service, host:port")
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] | None = None) -> "Config":
+        """Raises ConfigError."""
+        source = os.environ if environ is None else environ
+        values: dict[str, Any] = {item.name: _value(item, source) for item in fields(cls)}
+        return cls(**values)
+
+    @property
+    def siblings(self) -> dict[str, str]:
+        """The addresses of the siblings that are configured."""
+        return {name: address for name in SIBLINGS if (address := getattr(self, name))}
+
+    @property
+    def streams(self) -> list[tuple[str, str]]:
+        pairs = (item.strip().partition("=") for item in self.listen.split(",") if item.strip())
+        return [(stream, subject) for stream, _, subject in pairs]
+
+
+def table() -> list[tuple[str, str, str]]:
+    """Name, default and meaning of every setting, for README and for people."""
+    rows = []
+    for item in fields(Config):
+        default = item.metadata["default"]
+        rows.append((item.metadata["name"], "required" if default is None else default, item.metadata["meaning"]))
+    return rows
+
+
+def _value(item: Field[Any], source: Mapping[str, str]) -> str | int:
+    name, default = item.metadata["name"], item.metadata["default"]
+    text = source.get(name) or default
+    if text is None:
+        raise ConfigError(f"{name} is not set: {item.metadata['meaning']}")
+    if item.type is not int:
+        return str(text)
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigError(f"{name} must be a whole number, not {text!r}") from None

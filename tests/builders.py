@@ -1,0 +1,151 @@
+"""Short ways to say what a test is about: versions, steps, edges, and a run that is told what happens to it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from service.domain.commands import (
+    BusEvent,
+    Command,
+    EffectFailed,
+    EffectSucceeded,
+    Envelope,
+    EventArrived,
+    ObjectiveReport,
+    StartRun,
+    TimePassed,
+    TransitionStep,
+)
+from service.domain.decide import begin, decide
+from service.domain.decision import Decision, Event, Verdict
+from service.domain.definition import Edge, RetryPolicy, StepDefinition, StepType, TriggerType, Version
+from service.domain.effects import Answer, Deliver, Effect, Fault, Owed
+from service.domain.plan import Plan
+from service.domain.state import Run, StepRun, StepState
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+def step(step_id: str, step_type: StepType = StepType.HUMAN_TASK, **fields: Any) -> StepDefinition:
+    return StepDefinition(step_id, step_type, name=fields.pop("name", step_id.title()), **fields)
+
+
+def agent(step_id: str, **fields: Any) -> StepDefinition:
+    return step(step_id, StepType.AGENT_ACTION, agent_id=fields.pop("agent_id", "agent_1"), **fields)
+
+
+def edges(*pairs: str) -> tuple[Edge, ...]:
+    """`"a>b"`, or with a condition `"a>b if x > 3"`."""
+    found = []
+    for pair in pairs:
+        ends, _, condition = pair.partition(" if ")
+        source, _, target = ends.partition(">")
+        found.append(Edge(source, target, condition))
+    return tuple(found)
+
+
+def version(
+    steps: Sequence[StepDefinition],
+    connections: Sequence[Edge] = (),
+    *,
+    retry: RetryPolicy | None = None,
+    timeout_seconds: int = 0,
+) -> Version:
+    return Version(
+        id="wfv_1",
+        definition_id="wf_1",
+        workspace_id="ws_1",
+        version=1,
+        steps=tuple(steps),
+        edges=tuple(connections),
+        trigger=None,
+        default_retry_policy=retry,
+        timeout_seconds=timeout_seconds,
+        author="ann",
+        created_at=NOW,
+    )
+
+
+def chain(count: int, build: Callable[[str], StepDefinition] = step) -> Version:
+    names = [f"s{number}" for number in range(count)]
+    return version(
+        [build(name) for name in names], edges(*(f"{a}>{b}" for a, b in zip(names, names[1:], strict=False)))
+    )
+
+
+class Story:
+    """A run in memory, moved by `decide` alone. It keeps what is owed and every event."""
+
+    def __init__(self, drawn: Version, payload: Mapping[str, Any] | None = None, **start: Any) -> None:
+        self.plan = Plan.of(drawn)
+        self.now = NOW
+        self.events: list[Event] = []
+        self.owed: dict[str, Effect] = {}
+        self.last: Decision
+        command = StartRun("wfr_1", start.pop("trigger_type", TriggerType.MANUAL), payload or {}, **start)
+        self._take(begin(self.plan, Envelope(command, "user:ann", "rpc:1"), self.now))
+
+    @property
+    def run(self) -> Run:
+        return self.last.run
+
+    def __getitem__(self, step_id: str) -> StepRun:
+        return self.run.steps[step_id]
+
+    def states(self) -> dict[str, str]:
+        return {key: found.state.value for key, found in self.run.steps.items()}
+
+    def told(self) -> list[str]:
+        """`step.operation` of every event so far, `run.operation` for the run's own."""
+        return [f"{event.step.step_id if event.step else 'run'}.{event.operation}" for event in self.events]
+
+    # --- what happens ----------------------------------------------------------------------------------------------
+
+    def do(self, *commands: Command, guarded: bool = False, actor: str = "user:ann", cause: str = "rpc:2") -> Verdict:
+        envelopes = [Envelope(command, actor, cause, guarded) for command in commands]
+        self._take(decide(self.plan, self.run, envelopes, self.now))
+        return self.last.verdicts[-1]
+
+    def report(self, step_id: str, state: StepState, **said: Any) -> Verdict:
+        return self.do(TransitionStep(step_id, state, **said))
+
+    def complete(self, step_id: str, **output: Any) -> Verdict:
+        return self.report(step_id, StepState.COMPLETED, output_payload=output)
+
+    def answer(self, effect_id: str, answer: Answer) -> Verdict:
+        return self.do(EffectSucceeded(self.owes(effect_id), answer), actor="service:workflows")
+
+    def fault(self, effect_id: str, fault: Fault, tries: int = 0) -> Verdict:
+        return self.do(EffectFailed(replace(self.owes(effect_id), tries=tries), fault), actor="service:workflows")
+
+    def hear(self, step_id: str, event: BusEvent) -> Verdict:
+        effect = Owed(f"deliver/{step_id}/{event.id}", step_id, 0, Deliver.__name__, 1)
+        cause = f"event:{event.source}/{event.id}"
+        return self.do(EventArrived(effect, event, self.now), guarded=True, actor="event:bus", cause=cause)
+
+    def objective(self, step_id: str, state: str, cost: str | None = None, **output: Any) -> Verdict:
+        about = ObjectiveReport(
+            self[step_id].objective_id, state, output or None, Decimal(cost) if cost else None, "said so"
+        )
+        return self.hear(step_id, event(f"evt_{len(self.events)}", about=about))
+
+    def wait(self, seconds: float) -> Verdict:
+        self.now += timedelta(seconds=seconds)
+        return self.do(TimePassed(), actor="service:workflows", cause="timer")
+
+    def owes(self, effect_id: str) -> Owed:
+        effect = self.owed[effect_id]
+        return Owed(effect.id, effect.step_id, effect.attempt, effect.kind, 1)
+
+    def _take(self, decision: Decision) -> None:
+        self.last = decision
+        self.events += decision.events
+        for gone in decision.settled:
+            self.owed.pop(gone.id, None)
+        self.owed |= {effect.id: effect for effect in decision.owed}
+
+
+def event(event_id: str, kind: str = "objectives.changes.objective.update", **fields: Any) -> BusEvent:
+    return BusEvent(event_id, "tests", kind, "ws_1", bus_subject=kind, **fields)
