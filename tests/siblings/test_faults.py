@@ -1,0 +1,161 @@
+"""What a sibling does wrong comes back as a fault of the right kind, and in time."""
+
+import asyncio
+
+import grpc
+import pytest
+
+from service.dev.siblings import Fault as Scripted
+from service.dev.siblings import SimulatedSiblings
+from service.domain.effects import Fault, FaultKind, FindAgent, GetApproval, ObjectiveCreated
+from service.siblings import SIBLINGS, SiblingClients
+from service.siblings.faults import KINDS, from_status
+from tests.siblings.asking import OBJECTIVE, RUN, WORKSPACE, ask, held_objective
+
+CODES = {
+    FaultKind.TRANSPORT: [
+        "UNAVAILABLE",
+        "DEADLINE_EXCEEDED",
+        "RESOURCE_EXHAUSTED",
+        "ABORTED",
+        "CANCELLED",
+        "UNKNOWN",
+        "INTERNAL",
+        "DATA_LOSS",
+    ],
+    FaultKind.REJECTED: ["INVALID_ARGUMENT", "UNIMPLEMENTED"],
+    FaultKind.FAILED: [
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "UNAUTHENTICATED",
+        "FAILED_PRECONDITION",
+        "OUT_OF_RANGE",
+    ],
+}
+
+
+def test_every_status_has_a_kind() -> None:
+    assert set(KINDS) == set(grpc.StatusCode) - {grpc.StatusCode.OK}
+
+
+@pytest.mark.parametrize(("code", "kind"), [(code, kind) for kind, codes in CODES.items() for code in codes])
+async def test_status_mapping(siblings: SimulatedSiblings, clients: SiblingClients, code: str, kind: FaultKind) -> None:
+    siblings.add_fault(Scripted("objectives.Create", code))
+
+    assert await ask(clients, OBJECTIVE) == Fault(kind, code.lower(), f"scripted {code}")
+    assert not siblings.objectives
+
+
+def test_the_message_is_cut() -> None:
+    assert len(from_status(grpc.StatusCode.NOT_FOUND, "x" * 10_000).message) == 500
+
+
+@pytest.mark.parametrize("kind", ["EMPTY", "GARBAGE"])
+async def test_an_unreadable_reply_is_no_answer(
+    siblings: SimulatedSiblings, clients: SiblingClients, kind: str
+) -> None:
+    siblings.add_fault(Scripted("*", kind))
+
+    answer = await ask(clients, OBJECTIVE)
+
+    assert isinstance(answer, Fault)
+    assert (answer.kind, answer.reason) == (FaultKind.TRANSPORT, "garbled_reply")
+
+
+async def test_a_hanging_sibling_costs_no_more_than_the_deadline(
+    siblings: SimulatedSiblings, clients: SiblingClients
+) -> None:
+    siblings.add_fault(Scripted("objectives.*", "HANG"))
+
+    async with asyncio.timeout(5):
+        answer = await ask(clients, OBJECTIVE, timeout_seconds=0.1)
+
+    assert isinstance(answer, Fault)
+    assert (answer.kind, answer.reason) == (FaultKind.TRANSPORT, "deadline_exceeded")
+
+
+async def test_a_cancelled_caller_stays_cancelled(siblings: SimulatedSiblings, clients: SiblingClients) -> None:
+    siblings.add_fault(Scripted("objectives.*", "HANG"))
+    asking = asyncio.create_task(ask(clients, OBJECTIVE, timeout_seconds=60))
+    await siblings.until(lambda: bool(siblings.calls))
+
+    asking.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+
+async def test_closing_under_a_call_is_a_transport_fault(siblings: SimulatedSiblings, clients: SiblingClients) -> None:
+    siblings.add_fault(Scripted("objectives.*", "HANG"))
+    asking = asyncio.create_task(ask(clients, OBJECTIVE, timeout_seconds=60))
+    await siblings.until(lambda: bool(siblings.calls))
+
+    await clients.close()
+
+    answer = await asking
+    assert isinstance(answer, Fault)
+    assert (answer.kind, answer.reason) == (FaultKind.TRANSPORT, "cancelled")
+
+
+async def test_nobody_listens() -> None:
+    clients = SiblingClients({"objectives": "127.0.0.1:1"})
+
+    answer = await ask(clients, OBJECTIVE)
+    await clients.close()
+
+    assert isinstance(answer, Fault)
+    assert (answer.kind, answer.reason) == (FaultKind.TRANSPORT, "unavailable")
+
+
+async def test_an_unconfigured_sibling_fails_at_once() -> None:
+    clients = SiblingClients({"objectives": "127.0.0.1:1", "approvals": "", "meter": "127.0.0.1:1"})
+
+    assert clients.missing == ("agents", "registry", "approvals", "governance", "notifications")
+    expected = Fault(FaultKind.FAILED, "not_configured", "no address is configured for approvals")
+    assert await ask(clients, GetApproval("apr_1")) == expected
+
+
+async def test_without_configuration_nobody_finds_agents() -> None:
+    clients = SiblingClients({})
+
+    assert clients.missing == SIBLINGS
+    answer = await ask(clients, FindAgent("research"))
+    assert answer == Fault(FaultKind.FAILED, "not_configured", "no address is configured for registry")
+
+
+@pytest.mark.parametrize("fault", ["UNAVAILABLE", "GARBAGE", "EMPTY"])
+async def test_the_same_bytes_and_key_after_an_unknown_outcome_find_the_first_effect(
+    siblings: SimulatedSiblings, clients: SiblingClients, fault: str
+) -> None:
+    siblings.add_fault(Scripted("objectives.Create", fault, after_effect=True))
+    request = clients.encode(held_objective(), WORKSPACE, RUN)
+
+    first = await clients.perform("CreateObjective", request, WORKSPACE, "key", 5)
+    second = await clients.perform("CreateObjective", request, WORKSPACE, "key", 5)
+
+    assert isinstance(first, Fault)
+    assert isinstance(second, ObjectiveCreated)
+    assert list(siblings.objectives) == [second.objective_id]
+    assert [(call.request, call.idempotency_key) for call in siblings.calls] == [(request, "key")] * 2
+    assert [call.outcome for call in siblings.calls] == [fault, "REPEATED"]
+
+
+async def test_the_breaker_opens_for_one_sibling_alone(siblings: SimulatedSiblings) -> None:
+    now = 0.0
+    clients = SiblingClients(siblings.addresses, clock=lambda: now)
+    siblings.add_fault(Scripted("objectives.*", "UNAVAILABLE", times=5))
+    for _ in range(5):
+        await ask(clients, OBJECTIVE)
+
+    refused = await ask(clients, OBJECTIVE)
+    found = await ask(clients, FindAgent("research"))
+    now = 60.0
+    probe = await ask(clients, OBJECTIVE)
+    await clients.close()
+
+    assert isinstance(refused, Fault)
+    assert (refused.kind, refused.reason) == (FaultKind.TRANSPORT, "breaker_open")
+    assert not isinstance(found, Fault)
+    assert isinstance(probe, ObjectiveCreated)
+    assert sum(call.method == "objectives.Create" for call in siblings.calls) == 6
