@@ -1,0 +1,34 @@
+"""The wire's enum numbers and the domain's names, both ways, built once from the descriptors.
+
+The domain spells a member like the wire without its prefix, so a member that only one side knows fails at import.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from google.protobuf.descriptor import EnumDescriptor
+from workflows.v1 import workflows_pb2 as pb
+
+from service.domain.definition import StepType, TriggerType
+from service.domain.state import RunState, StepState
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def _numbers(members: type[E], wire: EnumDescriptor, prefix: str) -> Mapping[E, Any]:
+    """Numbers are Any: each enum's stub has an integer type of its own."""
+    if len(members) != len(wire.values) - 1:
+        raise ValueError(f"{wire.name} has members the domain does not know")
+    return {member: wire.values_by_name[f"{prefix}_{member}"].number for member in members}
+
+
+STEP_TYPE = _numbers(StepType, pb.StepType.DESCRIPTOR, "STEP_TYPE")
+TRIGGER_TYPE = _numbers(TriggerType, pb.TriggerType.DESCRIPTOR, "TRIGGER_TYPE")
+RUN_STATE = _numbers(RunState, pb.WorkflowState.DESCRIPTOR, "WORKFLOW_STATE")
+STEP_STATE = _numbers(StepState, pb.StepRunState.DESCRIPTOR, "STEP_RUN_STATE")
+
+STEP_TYPE_OF: Mapping[int, StepType] = {number: member for member, number in STEP_TYPE.items()}
+TRIGGER_TYPE_OF: Mapping[int, TriggerType] = {number: member for member, number in TRIGGER_TYPE.items()}
+RUN_STATE_OF: Mapping[int, RunState] = {number: member for member, number in RUN_STATE.items()}
+STEP_STATE_OF: Mapping[int, StepState] = {number: member for member, number in STEP_STATE.items()}
