@@ -1,0 +1,108 @@
+"""Collects everything that is wrong with one request, so that a caller hears all of it at once.
+
+A check never raises: it notes a violation with the field's path and gives back a value that is safe to go on with;
+`settle` raises at the end. Paths are the wire's names (`steps[3].config.amount`). Called by `parse` only.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+
+from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Struct
+
+from service.domain.errors import Kind, Refusal, Violation
+from service.edge import payloads
+
+MAX_ID = 128
+MAX_NAME = 200
+MAX_TAGS = 64
+MAX_TAG = 64
+MAX_COST_USD = 1e9
+
+
+class Checks:
+    def __init__(self) -> None:
+        self.violations: list[Violation] = []
+
+    def note(self, path: str, reason: str, message: str) -> None:
+        self.violations.append(Violation(path, reason, message))
+
+    def settle(self) -> None:
+        """Raises Refusal with all violations if there are any; its reason is the first one's."""
+        if self.violations:
+            raise refusal(self.violations)
+
+    def texts(self, message: Message, prefix: str = "") -> None:
+        """No NUL in any text of this message; messages inside it are not looked into."""
+        for field, value in message.ListFields():
+            if field.type == field.TYPE_STRING and _has_nul(value):
+                self.note(prefix + field.name, "nul_character", "holds a NUL character")
+
+    def id(self, path: str, value: str, *, required: bool = False) -> str:
+        if not value.strip():
+            if required:
+                self.note(path, "required", "is required")
+            elif value:
+                self.note(path, "blank", "is blank")
+        elif len(value) > MAX_ID:
+            self.note(path, "too_long", f"is longer than {MAX_ID} characters")
+        return value
+
+    def name(self, path: str, value: str) -> str:
+        if not value.strip():
+            self.note(path, "required", "is required")
+        elif len(value) > MAX_NAME:
+            self.note(path, "too_long", f"is longer than {MAX_NAME} characters")
+        return value
+
+    def tags(self, path: str, values: Sequence[str]) -> tuple[str, ...]:
+        if len(values) > MAX_TAGS:
+            self.note(path, "too_many", f"are more than {MAX_TAGS}")
+            return ()
+        for index, value in enumerate(values):
+            self.tag(f"{path}[{index}]", value, required=True)
+        return tuple(values)
+
+    def tag(self, path: str, value: str, *, required: bool = False) -> str:
+        if len(value) > MAX_TAG:
+            self.note(path, "too_long", f"is longer than {MAX_TAG} characters")
+        elif not value.strip() and (required or value):
+            self.note(path, "blank", "is blank")
+        return value
+
+    def not_negative(self, path: str, value: int) -> int:
+        if value < 0:
+            self.note(path, "negative", "is negative")
+        return value
+
+    def payload(self, path: str, struct: Struct) -> dict[str, Any]:
+        try:
+            return payloads.read(struct)
+        except payloads.BadPayload as bad:
+            self.note(path + bad.path, bad.reason, bad.message)
+            return {}
+
+    def cost(self, path: str, value: float) -> Decimal | None:
+        """Exact decimal of what the sender wrote; 0 is the wire's way of not saying."""
+        if not isfinite(value):
+            self.note(path, "not_finite", "is not a finite number")
+        elif value < 0:
+            self.note(path, "negative", "is negative")
+        elif value > MAX_COST_USD:
+            self.note(path, "out_of_range", "is absurdly large")
+        elif value:
+            return Decimal(repr(value))
+        return None
+
+
+def refusal(violations: Sequence[Violation]) -> Refusal:
+    first = violations[0]
+    others = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+    message = f"{first.path}: {first.message}{others}" if first.path else first.message + others
+    return Refusal(Kind.INVALID, first.reason, message, tuple(violations))
+
+
+def _has_nul(value: Any) -> bool:
+    return "\0" in value if isinstance(value, str) else any("\0" in item for item in value)
