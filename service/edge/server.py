@@ -1,0 +1,83 @@
+"""The gRPC server: our service, health and reflection behind one interceptor, on one address.
+
+Health is NOT_SERVING until `set_serving(True)`; whoever watches the database and the bus flips it. Stopping says so
+first, lets calls in flight finish, then waits for the commits they left behind. Made by wiring.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
+from workflows.v1 import workflows_pb2 as pb
+
+from service.edge import errors
+from service.edge.errors import Context
+from service.edge.interceptors import Interceptor
+from service.edge.servicer import WorkflowService
+from service.edge.shield import Shield
+
+LOOPBACK = "127.0.0.1:0"
+MAX_REQUEST_BYTES = 1024 * 1024
+MAX_CALLS = 1_000
+STOP_SECONDS = 10.0
+
+SERVICE = pb.DESCRIPTOR.services_by_name["WorkflowService"]
+
+# Overload is answered by our own layer; grpc's own limits answer a bare CANCELLED, so they are out of the way.
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.server.max_pending_requests", 10_000),
+    ("grpc.server.max_pending_requests_hard_limit", 20_000),
+    ("grpc.so_reuseport", 0),
+)
+
+
+class EdgeServer:
+    def __init__(self, service: WorkflowService, shield: Shield, *, max_calls: int = MAX_CALLS) -> None:
+        self._shield = shield
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(interceptors=(Interceptor(max_calls),), options=_OPTIONS)
+        self._server.add_generic_rpc_handlers((_handlers(service),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = (SERVICE.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
+
+    async def start(self, address: str = LOOPBACK) -> int:
+        """Listens and gives the port. Raises RuntimeError when the address is taken."""
+        port = self._server.add_insecure_port(address)
+        await self.set_serving(False)
+        await self._server.start()
+        return port
+
+    async def set_serving(self, serving: bool) -> None:
+        """What health answers, for the whole server and for our service."""
+        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", SERVICE.full_name):
+            await self._health.set(name, status)
+
+    async def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """Returns within that time; calls and commits that take longer are cut."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(seconds * 0.8)
+        await self._shield.drain(deadline - asyncio.get_running_loop().time())
+
+
+def _handlers(service: WorkflowService) -> grpc.GenericRpcHandler:
+    """Every RPC of the contract; the service's methods give the response's bytes."""
+    return grpc.method_handlers_generic_handler(
+        SERVICE.full_name, {method.name: _handler(method, service) for method in SERVICE.methods}
+    )
+
+
+def _handler(method: MethodDescriptor, service: WorkflowService) -> "grpc.RpcMethodHandler[Any, Any]":
+    call: Callable[[Any, Context], Awaitable[bytes]] = getattr(service, method.name, _unimplemented)
+    return grpc.unary_unary_rpc_method_handler(call, getattr(pb, method.input_type.name).FromString, None)
+
+
+async def _unimplemented(request: Any, context: Context) -> bytes:
+    await errors.abort(context, grpc.StatusCode.UNIMPLEMENTED, "not_built_yet", "this RPC is not built yet")

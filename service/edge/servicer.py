@@ -1,0 +1,120 @@
+"""The RPCs: parse, call the application, render. A few lines each, and no rule of the service.
+
+Methods are named like the RPCs of workflows.v1; those that are not here are answered UNIMPLEMENTED by `server`. They
+get parsed messages and give bytes, raise Refusal, and run every mutation under the shield, so a caller that goes away
+does not cut a commit in half.
+"""
+
+from collections.abc import Sequence
+
+from workflows.v1 import workflows_pb2 as pb
+
+from service.domain.errors import Violation, not_found
+from service.edge import answers, idempotency, parse, parse_version, trailers
+from service.edge.answers import Answer, Answers
+from service.edge.app import Definitions, Runs
+from service.edge.caller import current
+from service.edge.checks import refusal
+from service.edge.errors import Context
+from service.edge.inspector import Inspector
+from service.edge.shield import Shield
+
+
+class WorkflowService:
+    def __init__(
+        self, definitions: Definitions, runs: Runs, inspector: Inspector, answering: Answers, shield: Shield
+    ) -> None:
+        self._definitions = definitions
+        self._runs = runs
+        self._inspector = inspector
+        self._answers = answering
+        self._shield = shield
+
+    # --- definitions -----------------------------------------------------------------------------------------------
+
+    async def CreateDefinition(self, request: pb.CreateDefinitionRequest, context: Context) -> bytes:
+        caller = current()
+        new = parse.new_definition(request, caller)
+        idem = idempotency.read(context, caller, "CreateDefinition", request)
+        created = await self._shield.run(
+            self._definitions.create(new.workspace_id, new.name, new.description, new.tags, caller.actor, idem)
+        )
+        await idempotency.tell(context, created.replay)
+        return answers.definition(created.value).data
+
+    async def GetDefinition(self, request: pb.GetDefinitionRequest, context: Context) -> bytes:
+        definition_id = parse.required_id(request)
+        found = await self._definitions.get(definition_id, current().workspace)
+        if found is None:
+            raise not_found("definition", definition_id)
+        return answers.definition(found).data
+
+    async def ListDefinitions(self, request: pb.ListDefinitionsRequest, context: Context) -> bytes:
+        workspace_id, tag, window = parse.definition_list(request, current())
+        page = await self._definitions.list(workspace_id, tag, window.limit, window.offset)
+        return _whole(context, self._answers.definitions(page))
+
+    async def PublishVersion(self, request: pb.PublishVersionRequest, context: Context) -> bytes:
+        caller = current()
+        draft = parse_version.draft(request)
+        idem = idempotency.read(context, caller, "PublishVersion", request)
+        warnings = await self._look_over(draft)
+        published = await self._shield.run(
+            self._definitions.publish(draft.version, caller.workspace, caller.actor, idem)
+        )
+        await idempotency.tell(context, published.replay)
+        if warnings:
+            context.set_trailing_metadata((trailers.warnings(warnings),))
+        return answers.published(published.value).data
+
+    async def ListVersions(self, request: pb.ListVersionsRequest, context: Context) -> bytes:
+        definition_id = parse.definition_id(request)
+        found = await self._definitions.versions(definition_id, current().workspace)
+        if found is None:
+            raise not_found("definition", definition_id)
+        return _whole(context, self._answers.versions(found))
+
+    async def _look_over(self, draft: parse_version.Draft) -> Sequence[Violation]:
+        """The warnings about a draft. Raises Refusal with all its problems."""
+        findings = await self._inspector.inspect(draft.version)
+        if problems := draft.merged(findings.problems):
+            raise refusal(problems)
+        return findings.warnings
+
+    # --- runs ------------------------------------------------------------------------------------------------------
+
+    async def StartRun(self, request: pb.StartRunRequest, context: Context) -> bytes:
+        caller = current()
+        wanted = parse.start_request(request, caller)
+        idem = idempotency.read(context, caller, "StartRun", request)
+        started = await self._shield.run(self._runs.start(wanted, caller.workspace, caller.actor, idem))
+        await idempotency.tell(context, started.replay)
+        return _whole(context, self._answers.run(started.value))
+
+    async def TransitionStep(self, request: pb.TransitionStepRequest, context: Context) -> bytes:
+        caller = current()
+        run_id, report = parse.transition(request)
+        idem = idempotency.read(context, caller, "TransitionStep", request)
+        envelope = idempotency.envelope(report, caller, idem)
+        moved = await self._shield.run(self._runs.transition(run_id, envelope, caller.workspace))
+        await idempotency.tell(context, moved.replay)
+        return _whole(context, self._answers.step(moved.value, report.step_id))
+
+    async def GetRun(self, request: pb.GetRunRequest, context: Context) -> bytes:
+        run_id = parse.required_id(request)
+        found = await self._runs.get(run_id, current().workspace)
+        if found is None:
+            raise not_found("run", run_id)
+        return _whole(context, self._answers.run(found))
+
+    async def ListRuns(self, request: pb.ListRunsRequest, context: Context) -> bytes:
+        chosen, window = parse.run_list(request, current())
+        page = await self._runs.list(chosen, window.limit, window.offset)
+        return _whole(context, await self._answers.runs(page))
+
+
+def _whole(context: Context, answer: Answer) -> bytes:
+    """The answer's bytes; says so when something had to be left out."""
+    if answer.left_out:
+        context.set_trailing_metadata((trailers.truncated(answer.left_out),))
+    return answer.data
