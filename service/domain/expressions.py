@@ -1,0 +1,296 @@
+"""Expressions: CEL, compiled once and evaluated within bounds.
+
+A `Program` is compiled against the names that are in scope where it stands; what it really uses is `names`, and only
+that is handed to CEL. Numbers are doubles, whatever they were in JSON (`85000.0 == 85000` holds, arithmetic with a
+literal needs `2.0`); `steps` is a map by step id and `now` a timestamp, given as an aware datetime. A name in `names`
+that the scope lacks is null. Results are plain JSON; a timestamp becomes RFC 3339 text.
+
+Bounds: 2 kB of text, 32 levels of nesting, 10,000 iterations, and limits on how far an expression may multiply its
+data. Programs are immutable and hold no state of an evaluation, so they live in the cache of their version.
+"""
+
+import math
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+from types import NoneType
+from typing import Any
+
+from cel_expr_python import cel
+
+from service.domain.definition import Json
+from service.domain.expression_text import Shape, bare_names, shape, tokenize, trailing_field
+
+MAX_LENGTH = 2048  # bytes of UTF-8
+MAX_GROWTH = 100
+MAX_WORK = 10_000_000  # nodes visited, ten characters of text counting as one
+MAX_ITERATIONS = 10_000  # what CEL itself allows
+MAX_DATA_DEPTH = 64
+MAX_RESULT_DEPTH = 16
+
+
+class Wants(StrEnum):
+    """What the place of an expression needs."""
+
+    ANY = "ANY"
+    BOOL = "BOOL"
+    LIST = "LIST"
+
+
+class ExpressionError(Exception):
+    """What is wrong with an expression: a stable reason, and where known the offset (in characters) and the name."""
+
+    def __init__(self, reason: str, message: str, *, offset: int | None = None, name: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.offset = offset
+        self.name = name
+
+
+class ConditionError(ExpressionError):
+    """An evaluation failed. The message names the expression and never shows a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    source: str
+    names: frozenset[str]
+    trailing_field: str | None
+    _shape: Shape = field(repr=False)
+    _compiled: cel.Expression = field(repr=False, compare=False)
+
+    def evaluate(self, scope: Mapping[str, Json]) -> Json:
+        """The value as plain JSON. Raises ConditionError."""
+        try:
+            data = {name: _to_cel(scope.get(name)) for name in self.names}
+            if self._shape.macros:
+                self._check_work(data)
+            return _to_json(self._run(data))
+        except ExpressionError as error:
+            raise ConditionError(error.reason, f"{self.source!r}: {error}", name=error.name) from None
+
+    def holds(self, scope: Mapping[str, Json]) -> bool:
+        """Whether the condition is true. Raises ConditionError, also when it is neither true nor false."""
+        value = self.evaluate(scope)
+        if isinstance(value, bool):
+            return value
+        raise ConditionError("wrong_type", f"{self.source!r}: the value is neither true nor false")
+
+    def _run(self, data: dict[str, Any]) -> Any:
+        try:
+            result = self._compiled.eval(data=data)
+            value = result.plain_value()
+        except Exception as error:  # the library raises what its C++ part happens to throw
+            raise _evaluation_error(str(error), data) from None
+        if result.type() == cel.Type.ERROR:
+            raise _evaluation_error(value, data)
+        return value
+
+    def _check_work(self, data: dict[str, Any]) -> None:
+        size = _Size()
+        size.add(data)
+        iterations = min(self._shape.iterations(size.longest), MAX_ITERATIONS)
+        if iterations * (size.nodes + size.text * self._shape.growth // 10) > MAX_WORK:
+            raise ExpressionError("expression_too_costly", "the data is too large for its macros")
+
+
+def compile_program(
+    source: str, names: Collection[str], *, open_names: bool = False, wants: Wants = Wants.ANY
+) -> Program:
+    """Compiles against the names in scope; with `open_names` every other name is a field that may be absent.
+
+    Raises ExpressionError with the reason `expression_syntax`, `expression_too_long`, `expression_too_deep`,
+    `expression_too_costly`, `unknown_name`, `unknown_function` or `wrong_type`.
+    """
+    if len(source.encode(errors="replace")) > MAX_LENGTH:
+        raise ExpressionError("expression_too_long", f"an expression has at most {MAX_LENGTH} bytes")
+    tokens = tokenize(source)
+    compiled, used = _compile(source, frozenset(names), bare_names(tokens), open_names)
+    form = shape(tokens)
+    if form.growth > MAX_GROWTH:
+        raise ExpressionError("expression_too_costly", "the expression multiplies its data too often")
+    _check_type(compiled.return_type().name(), wants)
+    return Program(source, used, trailing_field(source), form, compiled)
+
+
+# --- compiling -----------------------------------------------------------------------------------------------------
+
+_ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
+_UNDECLARED = re.compile(r"undeclared reference to '\.?([^']*)'")
+_TYPES: Mapping[str, cel.Type] = {"steps": cel.Type.Map(cel.Type.STRING, cel.Type.DYN), "now": cel.Type.TIMESTAMP}
+_TYPED = frozenset(_TYPES)
+_NOT_JSON = ("BYTES", "DURATION", "TYPE")
+
+
+@lru_cache(maxsize=512)
+def _environment(names: frozenset[str], typed: frozenset[str]) -> cel.Env:
+    return cel.NewEnv(variables={name: _TYPES[name] if name in typed else cel.Type.DYN for name in names})
+
+
+def _compile(
+    source: str, known: frozenset[str], named: frozenset[str], open_names: bool
+) -> tuple[cel.Expression, frozenset[str]]:
+    """Declares the known names that the text has, and open ones as the compiler asks for them."""
+    used = known & named
+    while True:
+        try:
+            return _environment(used, used & known & _TYPED).compile(source), used
+        except RuntimeError as error:
+            used = used | _wanted(source, str(error), used, open_names)
+
+
+def _wanted(source: str, text: str, used: frozenset[str], open_names: bool) -> set[str]:
+    """The names to declare before the next try; raises when declaring names cannot help."""
+    fresh = set()
+    for offset, message in _complaints(source, text):
+        reference = _UNDECLARED.match(message)
+        if not reference:
+            continue
+        name = reference[1].split(".")[0]
+        if source[offset : offset + 1] == "(":
+            raise ExpressionError("unknown_function", f"there is no function {name!r}", offset=offset, name=name)
+        if not open_names and name not in used:
+            begin = source.rfind(name, 0, offset + len(name))
+            raise ExpressionError("unknown_name", f"{name!r} is not known here", offset=begin, name=name)
+        fresh.add(name)
+    if fresh <= used:  # no variable is missing
+        raise _compile_error(source, text)
+    return fresh
+
+
+def _complaints(source: str, text: str) -> Iterator[tuple[int, str]]:
+    """The compiler's messages, each with its offset in the source; -1 where it gives none."""
+    lines = source.split("\n")
+    for line, column, message in _ERROR.findall(text):
+        before = sum(len(earlier) + 1 for earlier in lines[: int(line) - 1])
+        yield (before + int(column) - 1 if int(line) > 0 else -1), message
+
+
+def _compile_error(source: str, text: str) -> ExpressionError:
+    if "recursion" in text:
+        return ExpressionError("expression_too_deep", "the expression nests too deeply")
+    offset, message = next(_complaints(source, text), (-1, "it cannot be read"))
+    message = message.removeprefix("Syntax error: ").removesuffix(" [INVALID_ARGUMENT]").split(" expecting {")[0]
+    reason = "wrong_type" if "overload" in message or "type" in message else "expression_syntax"
+    where = f" (at character {offset})" if offset >= 0 else ""
+    return ExpressionError(reason, message + where, offset=offset if offset >= 0 else None)
+
+
+def _check_type(name: str, wants: Wants) -> None:
+    """`name` is the static type as CEL spells it: `BOOL`, `LIST<DYN>`, `DYN` when it is not known before."""
+    if name.startswith(_NOT_JSON):
+        raise ExpressionError("wrong_type", f"a value of type {name} has no form in JSON")
+    if wants is not Wants.ANY and name != "DYN" and not name.startswith(wants.value):
+        raise ExpressionError("wrong_type", f"the place needs {wants}, the expression gives {name}")
+
+
+# --- evaluating ----------------------------------------------------------------------------------------------------
+
+_MISSING_KEY = re.compile(r'Key not found in map : "?(.*?)"?$', re.DOTALL)
+_FAULTS = (
+    ("Iteration budget", "expression_too_costly", "it takes more iterations than allowed"),
+    ("by zero", "division_by_zero", "division by zero"),
+    ("modulus by zero", "division_by_zero", "division by zero"),
+    ("Index error", "missing_field", "an index is outside its list"),
+    ("OUT_OF_RANGE", "out_of_range", "a number is out of range"),
+    ("regular expression", "wrong_value", "a pattern is not a regular expression"),
+    ("conversion failed", "wrong_value", "a text has not the form it is read as"),
+    ("cannot convert", "wrong_value", "a text has not the form it is read as"),
+)
+
+
+def _evaluation_error(text: str, data: Mapping[str, Any]) -> ExpressionError:
+    """Translates CEL's own words, which may show values, into ours, which do not."""
+    if missing := _MISSING_KEY.search(text):
+        return ExpressionError("missing_field", f"{missing[1]!r} is missing", name=missing[1])
+    for words, reason, message in _FAULTS:
+        if words in text:
+            return ExpressionError(reason, message)
+    absent = sorted(name for name, value in data.items() if value is None)
+    if absent:
+        return ExpressionError("missing_field", f"{', '.join(absent)} is absent", name=absent[0])
+    return ExpressionError("wrong_type", _mismatch(text))
+
+
+def _mismatch(text: str) -> str:
+    _, found, operation = text.partition("No matching overloads found : ")
+    if not found:
+        return "a value has the wrong type"
+    hint = "; numbers are doubles, write 2.0 for 2" if "double" in operation and "int64" in operation else ""
+    return f"no operation {operation}{hint}"
+
+
+_AS_IS = frozenset({str, float, bool, NoneType})
+
+
+def _to_cel(value: Any, depth: int = 0) -> Any:
+    """JSON as CEL takes it: numbers as doubles, plain dicts and lists. The depth also ends what has no end."""
+    kind = type(value)
+    if kind in _AS_IS:
+        return value
+    if depth > MAX_DATA_DEPTH:
+        raise ExpressionError("wrong_value", "the data nests too deeply")
+    if kind is dict or isinstance(value, Mapping):
+        return {str(key): _to_cel(item, depth + 1) for key, item in value.items()}
+    if kind is list or kind is tuple:
+        return [_to_cel(item, depth + 1) for item in value]
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, int | Decimal):
+        try:
+            return float(value)
+        except OverflowError:
+            raise ExpressionError("out_of_range", "a number is out of range") from None
+    raise ExpressionError("wrong_type", "the data is not JSON")
+
+
+def _to_json(value: Any, depth: int = 0) -> Json:
+    if value is None or isinstance(value, bool | int):
+        return value
+    if depth > MAX_RESULT_DEPTH:
+        raise ExpressionError("wrong_value", "the result nests too deeply")
+    if isinstance(value, dict):
+        return {_key(key): _to_json(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_to_json(item, depth + 1) for item in value]
+    return _json_scalar(value)
+
+
+def _json_scalar(value: Any) -> Json:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, str) and "\0" not in value:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    raise ExpressionError("wrong_type", "the result has no form in JSON")
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str) and "\0" not in key:
+        return key
+    raise ExpressionError("wrong_type", "the result has a key that is not text")
+
+
+class _Size:
+    """What bounds the work of a macro over the data: nodes in all, the longest text and the longest container."""
+
+    def __init__(self) -> None:
+        self.nodes = self.text = self.longest = 0
+
+    def add(self, value: Any) -> None:
+        self.nodes += 1
+        if isinstance(value, str):
+            self.text = max(self.text, len(value))
+        elif isinstance(value, dict | list):
+            self.longest = max(self.longest, len(value))
+            for item in value.values() if isinstance(value, dict) else value:
+                self.add(item)
