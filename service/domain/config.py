@@ -1,0 +1,175 @@
+"""What a step's `config` may hold: one table of keys per step type, each key with a small JSON Schema.
+
+A key that is not in its type's table is refused at publish, so that a misspelt one cannot be ignored in silence. Keys
+in `NOT_YET` are documented but nothing acts on them so far; they are refused as well, until something does.
+Expressions are only known as text here; `places` says in which names they are compiled. Seconds are whole numbers.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from service.domain.definition import Payload, StepType
+
+MAX_SECONDS = 315_360_000
+"""Ten years: a longer timeout or delay is a mistake."""
+
+NOT_YET = frozenset(
+    {
+        "items",
+        "concurrency",
+        "batch_size",
+        "tolerated_failures",
+        "workflow",
+        "correlate",
+        "heartbeat_seconds",
+    }
+)
+
+Schema = Mapping[str, Any]
+
+_TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": 4000}
+_ID: Schema = {"type": "string", "minLength": 1, "maxLength": 128}
+_EXPRESSION: Schema = {"type": "string", "minLength": 1}
+_EXPRESSIONS: Schema = {"type": "object", "additionalProperties": _EXPRESSION}
+_FLAG: Schema = {"type": "boolean"}
+_SECONDS: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_SECONDS}
+
+
+def _object(*required: str, **properties: Schema) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
+
+
+def _whole(least: int, most: int) -> Schema:
+    return {"type": "integer", "minimum": least, "maximum": most}
+
+
+_EVERY: Mapping[str, Schema] = {
+    "input": _EXPRESSIONS,
+    "compensate_on": {"enum": ["completed"]},
+}
+_CONTINUES: Mapping[str, Schema] = {"on_failure": {"enum": ["continue"]}}
+_ROUTES: Mapping[str, Schema] = {"on_denied": {"enum": ["route"]}}
+_RETRIES: Mapping[str, Schema] = {
+    "max_backoff_seconds": _SECONDS,
+    "non_retryable": {"type": "array", "items": _ID, "maxItems": 64},
+}
+
+KEYS: Mapping[StepType, Mapping[str, Schema]] = {
+    StepType.AGENT_ACTION: {
+        **_EVERY,
+        **_CONTINUES,
+        **_RETRIES,
+        "title": _TEXT,
+        "description": _TEXT,
+        "heartbeat_seconds": _SECONDS,
+        "result_grace_seconds": _SECONDS,
+        "output_required": _FLAG,
+        "items": _EXPRESSION,
+        "concurrency": _whole(1, 1000),
+        "batch_size": _whole(1, 1000),
+        "tolerated_failures": _whole(0, 100_000),
+        "workflow": {
+            **_object(definition_id=_ID, name=_TEXT, version=_whole(0, 2**31 - 1), input=_EXPRESSIONS),
+            "oneOf": [{"required": ["definition_id"]}, {"required": ["name"]}],
+        },
+    },
+    StepType.APPROVAL_GATE: {**_EVERY, **_ROUTES, "approver_user_id": _ID},
+    StepType.GOVERNANCE_CHECK: {
+        **_EVERY,
+        **_ROUTES,
+        "context": _object(
+            record_count=_EXPRESSION,
+            currency_amount=_EXPRESSION,
+            currency_code=_EXPRESSION,
+            environment=_EXPRESSION,
+            data_classification=_EXPRESSION,
+        ),
+    },
+    StepType.WAIT_FOR_EVENT: {
+        **_EVERY,
+        **_CONTINUES,
+        "filter_expr": _EXPRESSION,
+        "correlate": _object("event", "run", event=_EXPRESSION, run=_EXPRESSION),
+        "accept_after": {"enum": ["run_start", "step_start"]},
+        "timeout_action": _ID,
+    },
+    StepType.BRANCH: {**_EVERY, **_CONTINUES},
+    StepType.PARALLEL: {**_EVERY, **_CONTINUES},
+    StepType.NOTIFICATION: {
+        **_EVERY,
+        **_CONTINUES,
+        **_RETRIES,
+        "recipient": _ID,
+        "priority": {
+            "enum": [f"PRIORITY_{name}" for name in ("UNSPECIFIED", "LOW", "NORMAL", "HIGH", "URGENT")],
+        },
+        "category": {
+            "enum": [
+                f"NOTIFICATION_CATEGORY_{name}"
+                for name in (
+                    "UNSPECIFIED",
+                    "APPROVAL_REQUEST",
+                    "BUDGET_ALERT",
+                    "PII_DETECTION",
+                    "INCIDENT",
+                    "REPORT",
+                    "INTEGRATION",
+                    "DIGEST",
+                    "GENERAL",
+                )
+            ],
+        },
+        "subject": _TEXT,
+        "body": _TEXT,
+        "variables": _EXPRESSIONS,
+        "required": _FLAG,
+    },
+    StepType.HUMAN_TASK: {
+        **_EVERY,
+        **_CONTINUES,
+        "title": _TEXT,
+        "instructions": _TEXT,
+        "form_schema": {"type": "object"},
+        "assignee": _ID,
+        "group": _ID,
+        "due_seconds": _SECONDS,
+        "reminder_seconds": _SECONDS,
+    },
+}
+
+_VALIDATORS = {
+    step_type: {key: Draft202012Validator(schema) for key, schema in keys.items()} for step_type, keys in KEYS.items()
+}
+
+
+def faults(step_type: StepType, config: Payload) -> Iterator[tuple[str, str, str]]:
+    """Path below `config`, reason (`unknown_config`, `unsupported_config`, `bad_config`) and a sentence per fault."""
+    validators = _VALIDATORS[step_type]
+    for key, value in config.items():
+        if key not in validators:
+            yield key, "unknown_config", f"{step_type} has no config key {key!r}"
+        elif key in NOT_YET:
+            yield key, "unsupported_config", f"{key!r} is not supported by this version of the service"
+        else:
+            for error in validators[key].iter_errors(value):
+                yield _path(key, error.absolute_path), "bad_config", _sentence(error.validator, error.validator_value)
+
+
+def _path(key: str, below: Any) -> str:
+    return key + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in below)
+
+
+def _sentence(rule: str, value: Any) -> str:
+    """What was expected, never what was given."""
+    return {
+        "type": f"must be of type {value}",
+        "enum": f"must be one of {value}",
+        "minimum": f"must be at least {value}",
+        "maximum": f"must be at most {value}",
+        "minLength": "must not be empty",
+        "maxLength": f"must have at most {value} characters",
+        "maxItems": f"must have at most {value} entries",
+        "additionalProperties": "has a key that is not known",
+    }.get(rule, "does not have the expected form")
