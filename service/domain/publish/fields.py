@@ -1,0 +1,176 @@
+"""Are the fields of each step and of the version itself possible: names, patterns, times, retries, config, forms?"""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jsonschema import SchemaError
+from jsonschema.validators import validator_for
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
+
+from service.domain import config
+from service.domain.definition import RetryPolicy, StepDefinition, StepType, Version
+from service.domain.errors import Violation
+from service.domain.patterns import malformed
+
+MAX_NAME = 200
+MAX_ID = 128
+MAX_RETRIES = 1000
+MAX_MULTIPLIER = 1000.0
+MAX_DEPTH = 16
+
+RISK_LEVELS = frozenset(f"RISK_LEVEL_{name}" for name in ("UNSPECIFIED", "LOW", "MEDIUM", "HIGH", "CRITICAL"))
+CHANNELS = frozenset(f"DELIVERY_CHANNEL_{name}" for name in ("UNSPECIFIED", "SLACK", "EMAIL", "WEBHOOK", "IN_APP"))
+
+_LENGTHS: Mapping[str, int] = {
+    "name": MAX_NAME,
+    "agent_id": MAX_ID,
+    "required_capability": MAX_ID,
+    "action_type": MAX_ID,
+    "notification_template": MAX_NAME,
+    "prompt_name": MAX_NAME,
+    "skill_id": MAX_ID,
+}
+
+Found = tuple[str, str, str]
+"""Path below the owner, reason, sentence."""
+
+
+def problems(draft: Version) -> Iterator[Violation]:
+    for index, step in enumerate(draft.steps):
+        for path, reason, message in _step(step, draft):
+            yield Violation(f"steps[{index}].{path}", reason, message)
+    for index, edge in enumerate(draft.edges):
+        if len(edge.label) > MAX_NAME:
+            yield Violation(f"edges[{index}].label", "too_long", f"a label has at most {MAX_NAME} characters")
+    for path, reason, message in _version(draft):
+        yield Violation(path, reason, message)
+
+
+def _version(draft: Version) -> Iterator[Found]:
+    yield from _timeout(draft.timeout_seconds)
+    if len(draft.author) > MAX_NAME:
+        yield "author", "too_long", f"an author has at most {MAX_NAME} characters"
+    if draft.default_retry_policy:
+        yield from _retry("default_retry_policy", draft.default_retry_policy)
+
+
+def _step(step: StepDefinition, draft: Version) -> Iterator[Found]:
+    yield from _lengths(step)
+    yield from _names(step)
+    yield from _timeout(step.timeout_seconds)
+    if step.retry_policy:
+        yield from _retry("retry_policy", step.retry_policy)
+    if step.condition_expr and step.step_type is not StepType.BRANCH:
+        yield "condition_expr", "unexpected_condition", "only a BRANCH has a condition, others have it on their edges"
+    if step.step_type is StepType.AGENT_ACTION:
+        yield from _agent(step)
+    elif step.step_type is StepType.WAIT_FOR_EVENT:
+        yield from _wait(step, draft)
+    yield from _config(step)
+
+
+def _lengths(step: StepDefinition) -> Iterator[Found]:
+    for name, most in _LENGTHS.items():
+        if len(getattr(step, name)) > most:
+            yield name, "too_long", f"{name} has at most {most} characters"
+
+
+def _names(step: StepDefinition) -> Iterator[Found]:
+    if step.risk_level and step.risk_level not in RISK_LEVELS:
+        yield "risk_level", "unknown_risk_level", f"one of {', '.join(sorted(RISK_LEVELS))}"
+    if step.notification_channel and step.notification_channel not in CHANNELS:
+        yield "notification_channel", "unknown_channel", f"one of {', '.join(sorted(CHANNELS))}"
+
+
+def _agent(step: StepDefinition) -> Iterator[Found]:
+    if not step.agent_id and not step.required_capability and "workflow" not in step.config:
+        yield "agent_id", "no_agent", "an AGENT_ACTION names an agent or a required capability"
+
+
+def _wait(step: StepDefinition, draft: Version) -> Iterator[Found]:
+    patterns = {
+        "event_type_pattern": step.event_type_pattern,
+        "event_subject_pattern": step.event_subject_pattern,
+    }
+    for name, pattern in patterns.items():
+        if why := malformed(pattern):
+            yield name, "malformed_pattern", f"the pattern {why}"
+    delay = step.config.get("timeout_action") and (step.timeout_seconds or draft.timeout_seconds)
+    if not any(patterns.values()) and not delay:
+        message = "a wait has an event pattern, or a timeout and config.timeout_action"
+        yield "event_type_pattern", "missing_pattern", message
+
+
+# --- times and retries ---------------------------------------------------------------------------------------------
+
+
+def _timeout(seconds: int) -> Iterator[Found]:
+    if seconds < 0:
+        yield "timeout_seconds", "negative_timeout", "a timeout is not negative"
+    elif seconds > config.MAX_SECONDS:
+        yield "timeout_seconds", "absurd_timeout", f"a timeout is at most {config.MAX_SECONDS} seconds"
+
+
+def _retry(path: str, policy: RetryPolicy) -> Iterator[Found]:
+    if policy.max_retries < 0:
+        yield f"{path}.max_retries", "negative_retries", "the number of retries is not negative"
+    elif policy.max_retries > MAX_RETRIES:
+        yield f"{path}.max_retries", "absurd_retries", f"there are at most {MAX_RETRIES} retries"
+    if policy.backoff_seconds < 0:
+        yield f"{path}.backoff_seconds", "negative_backoff", "a delay is not negative"
+    elif policy.backoff_seconds > config.MAX_SECONDS:
+        yield f"{path}.backoff_seconds", "absurd_backoff", f"a delay is at most {config.MAX_SECONDS} seconds"
+    if not math.isfinite(policy.backoff_multiplier):
+        yield f"{path}.backoff_multiplier", "bad_multiplier", "the multiplier is a finite number"
+    elif not 0 <= policy.backoff_multiplier <= MAX_MULTIPLIER:
+        yield f"{path}.backoff_multiplier", "bad_multiplier", f"the multiplier is between 0 and {MAX_MULTIPLIER:g}"
+
+
+# --- config --------------------------------------------------------------------------------------------------------
+
+
+def _config(step: StepDefinition) -> Iterator[Found]:
+    if _deep(step.config, MAX_DEPTH):
+        yield "config", "config_too_deep", f"config nests at most {MAX_DEPTH} levels"
+        return
+    for path, reason, message in config.faults(step.step_type, step.config):
+        yield f"config.{path}", reason, message
+    form = step.config.get("form_schema")
+    if step.step_type is StepType.HUMAN_TASK and isinstance(form, dict) and (why := _bad_form(form)):
+        yield "config.form_schema", "bad_form_schema", why
+
+
+def _deep(value: Any, levels: int) -> bool:
+    if not isinstance(value, Mapping | list):
+        return False
+    items = value.values() if isinstance(value, Mapping) else value
+    return levels == 0 or any(_deep(item, levels - 1) for item in items)
+
+
+def _bad_form(form: dict[str, Any]) -> str | None:
+    """Why this cannot check what people fill in; references must stay within it, so that nothing is ever fetched."""
+    try:
+        validator_for(form).check_schema(form)
+        resolver = Registry().with_resource("", DRAFT202012.create_resource(form)).resolver("")
+        for reference in _references(form):
+            resolver.lookup(reference)
+    except SchemaError as error:
+        return f"no JSON Schema: {error.json_path.removeprefix('$') or 'it'} breaks the rule {error.validator!r}"
+    except (Unresolvable, ValueError):
+        return "a $ref leads out of the form or nowhere"
+    return None
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key in ("$ref", "$dynamicRef") and isinstance(item, str):
+                yield item
+            else:
+                yield from _references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(item)
