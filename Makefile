@@ -37,7 +37,7 @@ verify: venv ## Lint, format, types, import floors, stubs up to date, proto lint
 	$(PY) -m mypy
 	.venv/bin/lint-imports
 	$(PY) proto/generate.py --check
-	.venv/bin/buf lint
+	BUF_CACHE_DIR=$(CURDIR)/.venv/buf-cache .venv/bin/buf lint
 
 .PHONY: test
 test: venv ## Run all tests on real PostgreSQL and NATS, both embedded

@@ -37,13 +37,16 @@ class EmbeddedPostgres(EmbeddedServer):
     def __init__(self, data_dir: Path | None = None, *, durable: bool = True) -> None:
         super().__init__(data_dir)
         self._durable = durable
+        self._password: str | None = None
         self._account = server_account()
         self.bin = find_programs()
 
     @property
     def dsn(self) -> str:
-        """The superuser's connection string for the database `postgres`, over TCP; once started."""
-        return f"postgresql://postgres:{self._password_file.read_text()}@127.0.0.1:{self.port}/postgres"
+        """The superuser's connection string for the database `postgres`, over TCP."""
+        if self._password is None:
+            raise LauncherError("this postgres has not been started")
+        return f"postgresql://postgres:{self._password}@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> Self:
         """Start, on the same files and port as before; the cluster is made first where there is none."""
@@ -52,6 +55,7 @@ class EmbeddedPostgres(EmbeddedServer):
         _prepare(self._data, self._account)
         if not self._cluster.exists():
             self._make_cluster(programs)
+        self._password = self._password_file.read_text()
         argv = [str(programs / "postgres"), "-D", str(self._cluster), *self._settings(scratch)]
         self._run(argv, self._data / "postgres.log", self._account).wait_ready(self._ready)
         return self
