@@ -1,0 +1,130 @@
+"""Takes a handful of messages through the sink and tells the bus what became of each.
+
+A message is acked only when the sink has committed it, or has committed its burial. When the store does not answer, all
+go back and come again, later every time. When it is there but refuses the batch, each event is tried alone, so that one
+bad neighbour holds up nobody; an event that keeps failing alone is buried as `undeliverable`. Our own changes are acked
+unread. Called by `feed`.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import suppress
+from typing import Protocol, TypeAlias
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+
+from service.bus.incoming import parse
+from service.bus.poison import Poison
+from service.bus.streams import CHANGES_SUBJECT
+from service.domain.commands import BusEvent
+from service.engine.ports import StoreUnavailable
+
+LONGEST_DELAY_SECONDS = 60.0
+MAX_TRIES = 8
+
+log = logging.getLogger(__name__)
+
+
+class Sink(Protocol):
+    """Where events go. Both return after the commit; both raise StoreUnavailable when there is no store."""
+
+    async def accept(self, events: Sequence[BusEvent]) -> None: ...
+
+    async def bury(self, subject: str, raw: bytes, headers: Mapping[str, str], reason: str) -> None: ...
+
+
+Arrival: TypeAlias = tuple[Msg, BusEvent]
+
+
+class Batches:
+    """`first_delay_seconds` is how long a message stays away after its first failure; it doubles each time."""
+
+    def __init__(self, sink: Sink, counters: Counter[str], first_delay_seconds: float) -> None:
+        self._sink = sink
+        self._counters = counters
+        self._first_delay_seconds = first_delay_seconds
+
+    async def take(self, messages: Sequence[Msg]) -> None:
+        """Settles every message, one way or another; raises nothing."""
+        arrivals = [(message, event) for message in messages if (event := await self._read(message))]
+        if not arrivals or await self._accepted(arrivals):
+            return
+        for arrival in arrivals:
+            if len(arrivals) == 1 or not await self._accepted([arrival]):
+                await self._bury_or_return(arrival[0])
+
+    async def give_back(self, message: Msg) -> None:
+        """For messages that were not looked at: somebody else may have them at once."""
+        await _settle(message.nak())
+
+    async def _read(self, message: Msg) -> BusEvent | None:
+        """The event, or None when the message is settled already."""
+        if message.subject.startswith(f"{CHANGES_SUBJECT}."):
+            self._counters["own"] += 1
+            await _settle(message.ack())
+            return None
+        try:
+            return parse(message.subject, message.headers or {}, message.data)
+        except Poison as poison:
+            await self._bury(message, poison.reason)
+            return None
+
+    async def _accepted(self, arrivals: Sequence[Arrival]) -> bool:
+        """Whether all are settled: committed, or sent back because there is no store."""
+        try:
+            await self._sink.accept([event for _, event in arrivals])
+        except StoreUnavailable as error:
+            log.warning("%d events go back, the store does not answer: %s", len(arrivals), error)
+            for message, _ in arrivals:
+                await self._return(message)
+        except Exception:
+            log.exception("events were refused: %s", ", ".join(event.id for _, event in arrivals))
+            return False
+        else:
+            self._counters["accepted"] += len(arrivals)
+            for message, _ in arrivals:
+                await _settle(message.ack())
+        return True
+
+    async def _bury_or_return(self, message: Msg) -> None:
+        if _tries(message) >= MAX_TRIES:
+            await self._bury(message, "undeliverable")
+        else:
+            await self._return(message)
+
+    async def _bury(self, message: Msg, reason: str) -> None:
+        headers = {_storable(name): _storable(value) for name, value in (message.headers or {}).items()}
+        try:
+            await self._sink.bury(_storable(message.subject), message.data, headers, reason)
+        except Exception as error:
+            log.warning("a message on %s could not be buried: %s", message.subject, error)
+            await self._return(message)
+        else:
+            log.warning("a message on %s is a dead letter: %s", message.subject, reason)
+            self._counters["buried"] += 1
+            await _settle(message.ack())
+
+    async def _return(self, message: Msg) -> None:
+        self._counters["returned"] += 1
+        doublings = min(_tries(message) - 1, 10)
+        await _settle(message.nak(min(self._first_delay_seconds * 2**doublings, LONGEST_DELAY_SECONDS)))
+
+
+def _tries(message: Msg) -> int:
+    """How often it was delivered, this time included; 1 for what somebody sent us past the stream."""
+    try:
+        return message.metadata.num_delivered
+    except (NatsError, ValueError):
+        return 1
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "\ufffd")
+
+
+async def _settle(answer: Awaitable[None]) -> None:
+    # An answer that does not reach the bus is as good as none: the message comes again and is known by then.
+    with suppress(NatsError):
+        await answer

@@ -1,0 +1,96 @@
+"""Publishes one stored change as a CloudEvent in binary mode over NATS headers.
+
+A standard consumer and the sibling services both read it: attributes in lowercase `ce-` headers, the body as `bodies`
+writes it. The event's id is its stream and its sequence, so that publishing again is the same event; JetStream drops
+it within its window of duplicates, and consumers deduplicate on `ce-subject` and `ce-sequence` for ever. Satisfies
+`engine.ports.Publisher`; called by the relay, which keeps the order.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from nats.errors import Error as NatsError
+from nats.js.errors import NoStreamResponseError
+
+from service.bus import bodies
+from service.bus.connection import Connection
+from service.bus.streams import CHANGES_STREAM, CHANGES_SUBJECT, ensure_changes_stream
+from service.engine.ports import BusUnavailable, Unpublished
+
+SOURCE = "workflows"
+SCHEMAS = "buf.build/evalops/proto"
+ACK_SECONDS = 5.0
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+")
+_PRINTABLE = "".join(char for char in map(chr, range(0x21, 0x7F)) if char not in '"%')
+
+
+class Publisher:
+    """`stream` is made when the bus turns out not to have it."""
+
+    def __init__(self, connection: Connection, stream: str = CHANGES_STREAM, ack_seconds: float = ACK_SECONDS) -> None:
+        self._connection = connection
+        self._stream = stream
+        self._ack_seconds = ack_seconds
+
+    async def publish(self, change: Unpublished) -> None:
+        """Returns when the stream has it. Raises BusUnavailable; then it may or may not be there."""
+        body = bodies.write(change)
+        subject, headers = subject_of(change), headers_of(change, body)
+        try:
+            await self._send(subject, headers, body.data)
+        except NatsError as error:
+            raise BusUnavailable(f"{headers['ce-id']}: {error}") from error
+
+    async def _send(self, subject: str, headers: dict[str, str], data: bytes) -> None:
+        try:
+            await self._connection.jetstream.publish(subject, data, self._ack_seconds, headers=headers)
+        except NoStreamResponseError:
+            await ensure_changes_stream(self._connection, self._stream)
+            await self._connection.jetstream.publish(subject, data, self._ack_seconds, headers=headers)
+
+
+def subject_of(change: Unpublished) -> str:
+    """Where it is published, which is also the event's type. Raises ValueError for a name that is no single token."""
+    for name in (change.aggregate, change.operation):
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"{name!r} is no token of a subject")
+    return f"{CHANGES_SUBJECT}.{change.aggregate}.{change.operation}"
+
+
+def headers_of(change: Unpublished, body: bodies.Body) -> dict[str, str]:
+    event_id = f"{change.stream}.{change.sequence}"
+    attributes = {
+        "specversion": "1.0",
+        "id": event_id,
+        "type": subject_of(change),
+        "source": SOURCE,
+        "subject": change.stream,
+        "time": bodies.rfc3339(change.recorded_at),
+        "tenantid": change.workspace_id,
+        "dataschema": f"{SCHEMAS}/{body.message}",
+        **_extensions(change, body),
+    }
+    headers = {f"ce-{name}": _encoded(value) for name, value in attributes.items() if value}
+    return headers | {"content-type": "application/json", "Nats-Msg-Id": _encoded(event_id)}
+
+
+def _extensions(change: Unpublished, body: bodies.Body) -> Mapping[str, str]:
+    return {
+        "sequence": str(change.sequence),
+        "actor": change.actor,
+        "causationid": change.cause,
+        "causechain": _listed(change.data.get("causechain")),
+        "truncated": "true" if body.truncated else "",
+    }
+
+
+def _listed(value: Any) -> str:
+    return ",".join(value) if isinstance(value, list | tuple) else str(value or "")
+
+
+def _encoded(value: str) -> str:
+    """Percent-encoded as CloudEvents wants it in headers: blanks, quotes, percent signs and all but printable ASCII."""
+    return quote(value, safe=_PRINTABLE)
