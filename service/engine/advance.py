@@ -15,7 +15,7 @@ from typing import Protocol
 from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, EventArrived
 from service.domain.decide import begin, decide
 from service.domain.decision import Accepted, Decision, Repeated, Wait
-from service.domain.effects import Deliver, Owed
+from service.domain.effects import Deliver, Owed, SiblingCall
 from service.domain.errors import Kind, Refusal, not_found
 from service.domain.plan import Plan
 from service.domain.state import Run
@@ -152,12 +152,19 @@ class Advance:
     # --- around it -------------------------------------------------------------------------------------------------
 
     def _requests(self, decision: Decision) -> dict[str, bytes]:
-        run = decision.run
         return {
-            effect.id: self.siblings.encode(effect.call, run.workspace_id, run.id)
+            effect.id: self._encoded(effect.call, decision.run)
             for effect in decision.owed
             if not isinstance(effect.call, Deliver)
         }
+
+    def _encoded(self, call: SiblingCall, run: Run) -> bytes:
+        """Empty when the call cannot be put into the sibling's words; the dispatcher then rejects it unasked."""
+        try:
+            return self.siblings.encode(call, run.workspace_id, run.id)
+        except ValueError as error:
+            log.warning("a call of %s cannot be made: %s", run.id, error)
+            return b""
 
     def _hand_on(self, decision: Decision, requests: Mapping[str, bytes], leased_at: float) -> None:
         run = decision.run

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import orjson
 
 from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, EventArrived
-from service.domain.effects import Deliver, Fault, FaultKind
+from service.domain.effects import Answer, Deliver, Fault, FaultKind
 from service.domain.errors import Refusal
 from service.engine.advance import LEASE_SECONDS, Advance
 from service.engine.loop import Loop
@@ -78,12 +78,17 @@ class Dispatcher:
     async def _answer(self, work: Work, seconds: float) -> Envelope:
         if work.effect.kind == Deliver.__name__:
             return await self._delivery(work)
+        answer = await self._ask(work, seconds)
+        if not isinstance(answer, Fault):
+            return Envelope(EffectSucceeded(work.effect, answer), ACTOR, f"effect:{work.effect.id}")
+        self.counters[f"fault_{answer.kind.lower()}"] += 1
+        return Envelope(EffectFailed(work.effect, answer), ACTOR, f"effect:{work.effect.id}")
+
+    async def _ask(self, work: Work, seconds: float) -> Answer | Fault:
+        if not work.request:
+            return Fault(FaultKind.REJECTED, "bad_values", "the step's values do not fit the call it has to make")
         key = f"{work.run_id}/{work.effect.id}"
-        answer = await self._siblings.perform(work.effect.kind, work.request, work.workspace_id, key, seconds)
-        if isinstance(answer, Fault):
-            self.counters[f"fault_{answer.kind.lower()}"] += 1
-            return Envelope(EffectFailed(work.effect, answer), ACTOR, f"effect:{work.effect.id}")
-        return Envelope(EffectSucceeded(work.effect, answer), ACTOR, f"effect:{work.effect.id}")
+        return await self._siblings.perform(work.effect.kind, work.request, work.workspace_id, key, seconds)
 
     async def _delivery(self, work: Work) -> Envelope:
         stored = await self._events.event(work.workspace_id, Deliver(**orjson.loads(work.request)))

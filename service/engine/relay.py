@@ -48,7 +48,7 @@ class Relay:
         self.counters["published"] += len(published)
         if not published:
             raise BusUnavailable("nothing could be published")
-        return True
+        return len(published) == len(changes)
 
     async def _hold(self) -> None:
         if self._monotonic() >= self._renew_at:

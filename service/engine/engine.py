@@ -1,0 +1,78 @@
+"""The engine as one thing: the path and the loops around it, tied together over the ports.
+
+It is also what follows a commit: work that was stored is handed to the dispatcher, opened waits to the router, and the
+relay gets a hint. `run` owns every loop; `stop` lets the rounds in hand finish, `drain` what they started.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.domain.decision import Wait
+from service.engine.advance import Advance
+from service.engine.clock import DatabaseClock
+from service.engine.dispatcher import Dispatcher
+from service.engine.loop import Loop
+from service.engine.plans import Plans
+from service.engine.ports import EventStore, Outbox, Publisher, RunStore, Siblings, Work, WorkStore
+from service.engine.relay import Relay
+from service.engine.router import Router
+from service.engine.ticker import Ticker
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything outside that the engine works with."""
+
+    runs: RunStore
+    work: WorkStore
+    events: EventStore
+    outbox: Outbox
+    siblings: Siblings
+    publisher: Publisher
+
+
+class Engine:
+    def __init__(self, ports: Ports, replica: str) -> None:
+        """`replica` names this process in leases; it must differ between processes."""
+        self.clock = DatabaseClock()
+        self.plans = Plans(ports.runs)
+        self.advance = Advance(ports.runs, ports.siblings, self.plans, self.clock, self)
+        self.dispatcher = Dispatcher(self.advance, ports.work, ports.events, ports.siblings)
+        self.router = Router(ports.events, self.dispatcher, self.clock)
+        self.ticker = Ticker(self.advance, ports.work, ports.events, self.router)
+        self.relay = Relay(ports.outbox, ports.publisher, replica, self.clock.monotonic)
+        self._runs = ports.runs
+
+    @property
+    def loops(self) -> tuple[Loop, ...]:
+        return (self.dispatcher.loop, self.relay.loop, *self.ticker.loops)
+
+    async def open(self) -> None:
+        """Reads the database's clock; nothing can be decided before. Raises StoreUnavailable."""
+        self.clock.sync(await self._runs.now())
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for loop in self.loops:
+                group.create_task(loop.run())
+
+    def stop(self) -> None:
+        for loop in self.loops:
+            loop.stop()
+
+    async def drain(self) -> None:
+        await self.router.drain()
+        await self.dispatcher.drain()
+        await self.advance.mailbox.drain()
+
+    # --- after a commit --------------------------------------------------------------------------------------------
+
+    def owed(self, work: Sequence[Work], leased_at: float) -> None:
+        self.dispatcher.perform(work, leased_at)
+
+    def opened(self, run_id: str, workspace_id: str, waits: Sequence[Wait]) -> None:
+        self.router.opened(run_id, workspace_id, waits)
+
+    def changed(self) -> None:
+        self.relay.loop.wake()
