@@ -93,6 +93,8 @@ def _data(body: bytes, content_type: str) -> Record | None:
     # A serialized Any may begin like JSON: its first byte is a line break, its second may be a brace.
     if message := _any(body):
         return packed.unpack(message)
+    if not _looks_like_json(body):
+        raise Poison("bad_data")
     return _json_object(body)
 
 
