@@ -5,7 +5,6 @@ are consulted at each move, each change becomes one numbered event, costs are su
 `back_to` undo the work of a command that was refused halfway, so that the ones folded with it are not harmed.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ from service.domain.commands import Envelope
 from service.domain.decision import Audit, Event, Guard, Postponed
 from service.domain.effects import Call, Effect, Owed
 from service.domain.plan import Plan, StepPlan
-from service.domain.state import ZERO, Run, RunState, StepRun, StepState
+from service.domain.state import Run, RunState, StepRun, StepState, changed
 
 
 class Mark(NamedTuple):
@@ -73,9 +72,9 @@ class Turn:
         transitions.check(transitions.STEP, before.state, state)
         if state is not before.state:
             changes |= self._stamps(before, state, changes)
-        step = replace(before, state=state, **changes)
-        self._store(before, step)
-        self._emit("step", operation, step)
+        step = changed(before, state=state, **changes)
+        total = self.run.total_cost_usd + (step.cost_usd - before.cost_usd)
+        self._emit("step", operation, step, steps={**self.run.steps, step_id: step}, total_cost_usd=total)
         return step
 
     def link(self, step_id: str, **changes: Any) -> StepRun:
@@ -85,12 +84,11 @@ class Turn:
     def move_run(self, state: RunState, operation: str, **changes: Any) -> None:
         transitions.check(transitions.RUN, self.run.state, state)
         changes["completed_at"] = self.now if state.terminal else None
-        self.change_run(state=state, **changes)
-        self._emit("run", operation)
+        self._emit("run", operation, state=state, **changes)
 
     def change_run(self, **changes: Any) -> None:
         """Changes the run's row without an event of its own."""
-        self.run = replace(self.run, **changes)
+        self.run = changed(self.run, **changes)
 
     def tell_started(self) -> None:
         self._emit("run", "started")
@@ -111,18 +109,13 @@ class Turn:
             stamps["retry_at"] = None
         return stamps
 
-    def _store(self, before: StepRun, step: StepRun) -> None:
-        total = self.run.total_cost_usd
-        if step.cost_usd != before.cost_usd:
-            total += step.cost_usd - before.cost_usd
-        self.run = replace(self.run, steps={**self.run.steps, step.step_id: step}, total_cost_usd=total)
-
-    def _emit(self, aggregate: str, operation: str, step: StepRun | None = None) -> None:
-        self.run = replace(self.run, sequence=self.run.sequence + 1)
+    def _emit(self, aggregate: str, operation: str, step: StepRun | None = None, **changes: Any) -> None:
+        """Changes the run's row and tells so."""
+        self.run = changed(self.run, sequence=self.run.sequence + 1, **changes)
         event = Event(self.run.sequence, aggregate, operation, self.now, self.actor, self.cause, self.run, step)
         self.events.append(event)
 
 
 def attempt_cost(step: StepRun, cost: Decimal | None) -> Decimal:
     """The step's cost when this attempt's total is `cost`; unchanged when nothing was said."""
-    return step.cost_usd if cost is None else (step.settled_cost_usd or ZERO) + cost
+    return step.cost_usd if cost is None else step.settled_cost_usd + cost

@@ -9,7 +9,7 @@ router, and the relay gets a hint.
 import logging
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, EventArrived
@@ -18,7 +18,7 @@ from service.domain.decision import Accepted, Decision, Repeated, Wait
 from service.domain.effects import Deliver, Owed, SiblingCall
 from service.domain.errors import Kind, Refusal, not_found
 from service.domain.plan import Plan
-from service.domain.state import Run
+from service.domain.state import Run, changed
 from service.engine.clock import DatabaseClock
 from service.engine.mailbox import Letter, Mailbox, Outcome, fail_all
 from service.engine.plans import Plans
@@ -74,7 +74,7 @@ class Advance:
         self.clock.sync(started.now)
         if not started.fresh:
             return await self._started_before(key, started)
-        run = replace(decision.run, version=1)
+        run = changed(decision.run, version=1)
         self._remember(run)
         self._hand_on(decision, requests, leased_at)
         return Outcome(run, Accepted(run.sequence))
@@ -144,7 +144,7 @@ class Advance:
                 return None
             raise
         self.clock.sync(applied.now)
-        run = replace(decision.run, version=applied.version)
+        run = changed(decision.run, version=applied.version)
         self._remember(run)
         self._hand_on(decision, requests, leased_at)
         return run
