@@ -128,16 +128,14 @@ class _Rows:
 
 def _payloads(run: Run) -> list[_Payload]:
     """In the order in which they go: of the steps, largest first, then the run's own."""
-    of_steps = [
-        _Payload(len(payloads.write(value)), step.step_id, field)
-        for step in run.steps.values()
-        for field, value in (("input_payload", step.input_payload), ("output_payload", step.output_payload))
-    ]
-    own = [
-        _Payload(len(payloads.write(run.input_payload)), "", "input_payload"),
-        _Payload(len(payloads.write(run.output_payload)), "", "output_payload"),
-    ]
-    return sorted(of_steps, reverse=True) + sorted(own, reverse=True)
+    of_steps = [payload for step in run.steps.values() for payload in _sized(step, step.step_id)]
+    return sorted(of_steps, reverse=True) + sorted(_sized(run, ""), reverse=True)
+
+
+def _sized(value: Run | StepRun, step_id: str) -> Iterator[_Payload]:
+    for field, payload in (("input_payload", value.input_payload), ("output_payload", value.output_payload)):
+        if payload:
+            yield _Payload(len(payloads.write(payload)), step_id, field)
 
 
 def _enough(candidates: Iterable[_Payload], excess: int) -> Iterator[_Payload]:

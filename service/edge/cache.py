@@ -17,6 +17,9 @@ class IdentityCache:
         self._bytes = 0
         self._kept: dict[int, tuple[object, bytes]] = {}
 
+    def __len__(self) -> int:
+        return len(self._kept)
+
     def get(self, value: T, render: Callable[[T], bytes]) -> bytes:
         kept = self._kept.get(id(value))
         if kept is not None:

@@ -1,0 +1,83 @@
+"""A real server in front of the fakes, a real channel to it, and a way to look at its refusals."""
+
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from workflows.v1 import workflows_pb2_grpc
+
+from service.edge.answers import MAX_ANSWER_BYTES, Answers
+from service.edge.inspector import Inspector
+from service.edge.render import Renderer
+from service.edge.server import MAX_CALLS, EdgeServer
+from service.edge.servicer import WorkflowService
+from service.edge.shield import Shield
+from tests.edge.fakes import FakeDefinitions, FakeRuns
+
+
+@dataclass
+class Edge:
+    definitions: FakeDefinitions
+    runs: FakeRuns
+    server: EdgeServer
+    shield: Shield
+    channel: grpc.aio.Channel
+    stub: workflows_pb2_grpc.WorkflowServiceStub
+
+    @property
+    def committed(self) -> list[Any]:
+        return self.definitions.committed + self.runs.committed
+
+
+@asynccontextmanager
+async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYTES) -> AsyncIterator[Edge]:
+    definitions, runs, shield, inspector = FakeDefinitions(), FakeRuns(), Shield(), Inspector()
+    service = WorkflowService(definitions, runs, inspector, Answers(Renderer(), max_bytes), shield)
+    server = EdgeServer(service, shield, max_calls=max_calls)
+    port = await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub = workflows_pb2_grpc.WorkflowServiceStub(channel)
+        yield Edge(definitions, runs, server, shield, channel, stub)
+    await server.stop(1)
+    inspector.close()
+
+
+@dataclass
+class Refused:
+    """An error as a program sees it; `fields` maps a field's path to its reasons."""
+
+    code: grpc.StatusCode
+    message: str
+    reason: str
+    metadata: dict[str, str] = field(default_factory=dict)
+    fields: dict[str, list[str]] = field(default_factory=dict)
+    retry_ms: int = 0
+    text: str = ""
+
+
+async def refused(call: Awaitable[Any]) -> Refused:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    error = caught.value
+    seen = Refused(error.code(), error.details() or "", "", text=repr(error))
+    raw = dict(error.trailing_metadata() or ())["grpc-status-details-bin"]
+    for detail in status_pb2.Status.FromString(raw).details:
+        _note(seen, detail)
+    return seen
+
+
+def _note(seen: Refused, detail: Any) -> None:
+    info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+    if detail.Unpack(info):
+        assert info.domain == "workflows"
+        seen.reason, seen.metadata = info.reason, dict(info.metadata)
+    elif detail.Unpack(bad):
+        for violation in bad.field_violations:
+            assert violation.description
+            seen.fields.setdefault(violation.field, []).append(violation.reason)
+    elif detail.Unpack(retry):
+        seen.retry_ms = retry.retry_delay.ToMilliseconds()

@@ -1,0 +1,112 @@
+"""A stand-in for the application behind the edge: answers from values a test sets, and notes what it was asked."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from service.domain.commands import Envelope, TransitionStep
+from service.domain.definition import Definition, StepType, TriggerType, Version
+from service.domain.state import Run, RunState, StepRun, StepState
+from service.edge.app import Idem, Page, Published, Replayable, RunFilter, StartRequest
+
+NOW = datetime(2026, 11, 21, 2, 30, 0, 123456, tzinfo=UTC)
+
+
+def definition(**changes: Any) -> Definition:
+    return replace(Definition("wf_1", "acme", "Outbound", "", 1, ("sales",), NOW, NOW), **changes)
+
+
+def run(*steps: StepRun, **changes: Any) -> Run:
+    steps = steps or (StepRun("one", "One", StepType.HUMAN_TASK, StepState.WAITING),)
+    made = Run(
+        id="wfr_1",
+        workspace_id="acme",
+        definition_id="wf_1",
+        definition_version=1,
+        state=RunState.RUNNING,
+        trigger_type=TriggerType.MANUAL,
+        steps={step.step_id: step for step in steps},
+        started_at=NOW,
+    )
+    return replace(made, **changes)
+
+
+@dataclass
+class Fake:
+    """What both ports share: the next error, a gate that a write waits at, and the record of writes."""
+
+    error: Exception | None = None
+    replay: bool = False
+    gate: asyncio.Event | None = None
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+    committed: list[Any] = field(default_factory=list)
+    asked: list[Any] = field(default_factory=list)
+
+    async def _write(self, what: Any) -> None:
+        self.entered.set()
+        if self.gate is not None:
+            await self.gate.wait()
+        self._read(what)
+        self.committed.append(what)
+
+    def _read(self, what: Any) -> None:
+        self.asked.append(what)
+        if self.error is not None:
+            raise self.error
+
+
+@dataclass
+class FakeDefinitions(Fake):
+    found: Definition | None = field(default_factory=definition)
+    kept: Sequence[Version] | None = None
+
+    async def create(
+        self, workspace_id: str, name: str, description: str, tags: Sequence[str], actor: str, idem: Idem | None
+    ) -> Replayable[Definition]:
+        await self._write(idem)
+        made = definition(workspace_id=workspace_id, name=name, description=description, tags=tuple(tags))
+        return Replayable(made, self.replay)
+
+    async def get(self, definition_id: str, visible: str | None) -> Definition | None:
+        self._read(definition_id)
+        return self.found
+
+    async def list(self, workspace_id: str | None, tag: str, limit: int, offset: int) -> Page[Definition]:
+        self._read((workspace_id, tag, limit, offset))
+        return Page([self.found] if self.found else [], 7)
+
+    async def publish(
+        self, draft: Version, visible: str | None, actor: str, idem: Idem | None
+    ) -> Replayable[Published]:
+        await self._write(draft)
+        version = replace(draft, id="wfv_1", version=1, workspace_id="acme", created_at=NOW)
+        return Replayable(Published(version, definition()), self.replay)
+
+    async def versions(self, definition_id: str, visible: str | None) -> Sequence[Version] | None:
+        self._read(definition_id)
+        return self.kept
+
+
+@dataclass
+class FakeRuns(Fake):
+    found: Run | None = field(default_factory=run)
+
+    async def start(self, request: StartRequest, visible: str | None, actor: str, idem: Idem | None) -> Replayable[Run]:
+        await self._write((request, idem))
+        return Replayable(run(input_payload=request.input_payload), self.replay)
+
+    async def transition(self, run_id: str, envelope: Envelope, visible: str | None) -> Replayable[Run]:
+        await self._write(envelope)
+        assert self.found is not None
+        assert isinstance(envelope.command, TransitionStep)
+        return Replayable(self.found, self.replay)
+
+    async def get(self, run_id: str, visible: str | None) -> Run | None:
+        self._read(run_id)
+        return self.found
+
+    async def list(self, chosen: RunFilter, limit: int, offset: int) -> Page[Run]:
+        self._read((chosen, limit, offset))
+        return Page([self.found] if self.found else [], 9)
