@@ -17,7 +17,7 @@ from nats.js import JetStreamContext
 from service.engine.ports import BusUnavailable
 
 RECONNECT_SECONDS = 1
-CLOSE_SECONDS = 3
+CLOSE_SECONDS = 2
 REQUEST_SECONDS = 5.0
 
 log = logging.getLogger(__name__)

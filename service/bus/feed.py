@@ -27,7 +27,7 @@ from service.engine.ports import BusUnavailable
 BATCH = 50
 MAX_ACK_PENDING = 1_000
 MAX_DELIVER = 7 * 24 * 60  # at a minute apart, as long as the longest stream keeps a message
-CHECK_SECONDS = 5.0
+CHECK_SECONDS = 2.0
 RETRY_SECONDS = 1.0
 
 T = TypeVar("T")

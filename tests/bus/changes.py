@@ -1,7 +1,7 @@
 """Changes as the outbox hands them over, made up by hypothesis and by hand, and the messages they must become."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -22,9 +22,12 @@ _OLDEST = datetime.fromisoformat("2000-01-01")
 _NEWEST = datetime.fromisoformat("2100-01-01")
 
 _words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
-_moments = st.none() | st.datetimes(min_value=_OLDEST, max_value=_NEWEST, timezones=st.just(UTC)).map(
-    lambda at: at.replace(microsecond=at.microsecond // 1000 * 1000 if at.second % 2 else at.microsecond)
-).map(datetime.isoformat)
+_zones = st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))])
+_moments = st.none() | st.builds(
+    lambda at, microsecond: at.replace(microsecond=microsecond).isoformat(),
+    st.datetimes(_OLDEST, _NEWEST, timezones=_zones),
+    st.sampled_from([0, 1, 1_000, 250_000, 250_001]),
+)
 _numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.just(10**20)
 _json = st.recursive(
     st.none() | st.booleans() | _numbers | _words,

@@ -1,0 +1,76 @@
+"""Connected when it can be, known when it is not, and closed in time whatever the server does."""
+
+import asyncio
+import logging
+
+import pytest
+
+from service.bus.connection import CLOSE_SECONDS, Connection
+from service.dev.nats import EmbeddedNats
+from service.engine.ports import BusUnavailable
+from tests.bus.helpers import connected, eventually
+
+
+async def test_waits_for_a_server_that_is_not_there_yet(caplog: pytest.LogCaptureFixture) -> None:
+    server = EmbeddedNats()
+    connection = Connection(f"nats://user:secret@127.0.0.1:{server.port}")
+    opening = asyncio.create_task(connection.open())
+    try:
+        with caplog.at_level(logging.INFO, "service.bus.connection"):
+            await eventually(lambda: "NATS at 127.0.0.1" in caplog.text)
+            assert not opening.done()
+            with pytest.raises(BusUnavailable):
+                _ = connection.jetstream
+            server.start()
+            await opening
+            assert connection.connected
+    finally:
+        opening.cancel()
+        await connection.close()
+        server.close()
+    assert "secret" not in caplog.text
+
+
+async def test_reconnects_and_says_each_change_once(own_nats: EmbeddedNats, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "service.bus.connection"):
+        async with connected(own_nats) as connection:
+            own_nats.kill()
+            await eventually(lambda: not connection.connected)
+            own_nats.start()
+            await eventually(lambda: connection.connected)
+    lines = [record.getMessage().partition(": ")[2] for record in caplog.records]
+    assert lines.count("connection lost, reconnecting") == 1
+    assert lines.count("connected") == 2
+    assert len(lines) == len(set(lines)) + 1
+
+
+async def test_a_session_that_the_server_ends_is_opened_anew(own_nats: EmbeddedNats) -> None:
+    async with connected(own_nats) as connection:
+        first = connection.client
+        await first._process_err("'User Authentication Expired'")
+        await eventually(lambda: connection.connected and connection.client is not first)
+        await connection.client.flush()
+
+
+async def test_closes_in_time_when_the_server_is_gone(own_nats: EmbeddedNats) -> None:
+    async with connected(own_nats) as connection:
+        own_nats.kill()
+        async with asyncio.timeout(2 * CLOSE_SECONDS + 1):
+            await connection.close()
+    assert not connection.connected
+
+
+async def test_closing_sends_what_is_still_to_be_sent(nats_server: EmbeddedNats) -> None:
+    async with connected(nats_server) as reader:
+        subscription = await reader.client.subscribe("closing.>")
+        await reader.client.flush()
+        async with connected(nats_server) as writer:
+            for number in range(100):
+                await writer.client.publish("closing.x", str(number).encode())
+        received = [(await subscription.next_msg(timeout=5)).data for _ in range(100)]
+        await subscription.unsubscribe()
+    assert received == [str(number).encode() for number in range(100)]
+
+
+async def test_closing_what_never_opened_is_nothing() -> None:
+    await Connection("nats://127.0.0.1:1").close()
