@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
+from itertools import accumulate
 from types import NoneType
 from typing import Any
 
@@ -26,8 +27,9 @@ from service.domain.definition import Json
 from service.domain.expression_text import Shape, bare_names, shape, tokenize, trailing_field
 
 MAX_LENGTH = 2048  # bytes of UTF-8
+MAX_NAMES = 64
 MAX_GROWTH = 100
-MAX_WORK = 10_000_000  # nodes visited, ten characters of text counting as one
+MAX_WORK = 20_000_000  # nodes visited, ten characters of text counting as one
 MAX_ITERATIONS = 10_000  # what CEL itself allows
 MAX_DATA_DEPTH = 64
 MAX_RESULT_DEPTH = 16
@@ -106,8 +108,7 @@ def compile_program(
     Raises ExpressionError with the reason `expression_syntax`, `expression_too_long`, `expression_too_deep`,
     `expression_too_costly`, `unknown_name`, `unknown_function` or `wrong_type`.
     """
-    if len(source.encode(errors="replace")) > MAX_LENGTH:
-        raise ExpressionError("expression_too_long", f"an expression has at most {MAX_LENGTH} bytes")
+    _check_text(source)
     tokens = tokenize(source)
     compiled, used = _compile(source, frozenset(names), bare_names(tokens), open_names)
     form = shape(tokens)
@@ -117,12 +118,24 @@ def compile_program(
     return Program(source, used, trailing_field(source), form, compiled)
 
 
+def _check_text(source: str) -> None:
+    try:
+        length = len(source.encode())
+    except UnicodeEncodeError as error:
+        raise ExpressionError("expression_syntax", "a character is not Unicode text", offset=error.start) from None
+    if length > MAX_LENGTH:
+        raise ExpressionError("expression_too_long", f"an expression has at most {MAX_LENGTH} bytes")
+    if "\0" in source:
+        raise ExpressionError("expression_syntax", "there is a NUL character", offset=source.index("\0"))
+
+
 # --- compiling -----------------------------------------------------------------------------------------------------
 
 _ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '\.?([^']*)'")
 _TYPES: Mapping[str, cel.Type] = {"steps": cel.Type.Map(cel.Type.STRING, cel.Type.DYN), "now": cel.Type.TIMESTAMP}
 _TYPED = frozenset(_TYPES)
+_TYPE_NAMES = frozenset({"bool", "bytes", "double", "dyn", "int", "list", "map", "null_type", "string", "type", "uint"})
 _NOT_JSON = ("BYTES", "DURATION", "TYPE")
 
 
@@ -135,12 +148,13 @@ def _compile(
     source: str, known: frozenset[str], named: frozenset[str], open_names: bool
 ) -> tuple[cel.Expression, frozenset[str]]:
     """Declares the known names that the text has, and open ones as the compiler asks for them."""
-    used = known & named
-    while True:
+    used = known & named - _TYPE_NAMES
+    while len(used) <= MAX_NAMES:
         try:
             return _environment(used, used & known & _TYPED).compile(source), used
         except RuntimeError as error:
             used = used | _wanted(source, str(error), used, open_names)
+    raise ExpressionError("expression_too_costly", f"an expression uses at most {MAX_NAMES} names")
 
 
 def _wanted(source: str, text: str, used: frozenset[str], open_names: bool) -> set[str]:
@@ -154,7 +168,7 @@ def _wanted(source: str, text: str, used: frozenset[str], open_names: bool) -> s
         if source[offset : offset + 1] == "(":
             raise ExpressionError("unknown_function", f"there is no function {name!r}", offset=offset, name=name)
         if not open_names and name not in used:
-            begin = source.rfind(name, 0, offset + len(name))
+            begin = offset - max(reference[1].rfind("."), 0)
             raise ExpressionError("unknown_name", f"{name!r} is not known here", offset=begin, name=name)
         fresh.add(name)
     if fresh <= used:  # no variable is missing
@@ -164,10 +178,9 @@ def _wanted(source: str, text: str, used: frozenset[str], open_names: bool) -> s
 
 def _complaints(source: str, text: str) -> Iterator[tuple[int, str]]:
     """The compiler's messages, each with its offset in the source; -1 where it gives none."""
-    lines = source.split("\n")
+    begins = list(accumulate((len(line) + 1 for line in source.split("\n")), initial=0))
     for line, column, message in _ERROR.findall(text):
-        before = sum(len(earlier) + 1 for earlier in lines[: int(line) - 1])
-        yield (before + int(column) - 1 if int(line) > 0 else -1), message
+        yield (begins[int(line) - 1] + int(column) - 1 if int(line) > 0 else -1), message
 
 
 def _compile_error(source: str, text: str) -> ExpressionError:
