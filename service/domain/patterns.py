@@ -72,9 +72,10 @@ def subject_matches(pattern: str, bus_subject: str, subject: str) -> bool:
     Tap events are published as `siphon.tap.<tenant>.<provider>...` where tenants are kept apart; patterns never name
     the tenant.
     """
-    return any(matches(pattern, known) for known in (bus_subject, _without_tenant(bus_subject), subject) if known) or (
-        not pattern
-    )
+    if not pattern:
+        return True
+    known = (bus_subject, _without_tenant(bus_subject), subject)
+    return any(each and matches(pattern, each) for each in known)
 
 
 def _without_tenant(bus_subject: str) -> str:
