@@ -11,13 +11,15 @@ from service.domain.graph import Graph
 from service.domain.places import Place, Scopes, alias, of_trigger
 
 MAX_EXPRESSIONS = 5000
+MAX_TEXT = 256 * 1024
 
 
 def problems(draft: Version, graph: Graph) -> Iterator[Violation]:
     """`graph` is the sound part of the draft's."""
     found = list(islice(places(draft, graph), MAX_EXPRESSIONS + 1))
-    if len(found) > MAX_EXPRESSIONS:
-        yield Violation("steps", "too_many_expressions", f"a version has at most {MAX_EXPRESSIONS} expressions")
+    if len(found) > MAX_EXPRESSIONS or sum(len(place.source) for _, place in found) > MAX_TEXT:
+        message = f"a version has at most {MAX_EXPRESSIONS} expressions of {MAX_TEXT} characters together"
+        yield Violation("steps", "too_many_expressions", message)
         return
     aliases = {alias(step.id): step.id for step in draft.steps}
     for path, place in found:

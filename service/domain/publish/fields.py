@@ -4,11 +4,11 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jsonschema import SchemaError
+from jsonschema import Draft202012Validator, SchemaError
 from jsonschema.validators import validator_for
 from referencing import Registry
 from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT202012
+from referencing.jsonschema import DRAFT202012, specification_with
 
 from service.domain import config
 from service.domain.definition import RetryPolicy, StepDefinition, StepType, Version
@@ -152,9 +152,13 @@ def _deep(value: Any, levels: int) -> bool:
 
 def _bad_form(form: dict[str, Any]) -> str | None:
     """Why this cannot check what people fill in; references must stay within it, so that nothing is ever fetched."""
+    dialect = form.get("$schema", "")
+    if not isinstance(dialect, str):
+        return "no JSON Schema: $schema is not a text"
     try:
-        validator_for(form).check_schema(form)
-        resolver = Registry().with_resource("", DRAFT202012.create_resource(form)).resolver("")
+        validator_for(form, default=Draft202012Validator).check_schema(form)
+        resource = specification_with(dialect, default=DRAFT202012).create_resource(form)
+        resolver = Registry().with_resource("", resource).resolver("")
         for reference in _references(form):
             resolver.lookup(reference)
     except SchemaError as error:

@@ -113,22 +113,22 @@ def _index_of_edge(edges: Iterable[Edge], wanted: Edge) -> int:
 
 
 def _unreachable(draft: Version, graph: "nx.DiGraph[str]") -> Iterator[Violation]:
-    roots = [id for id, incoming in graph.in_degree() if not incoming]
-    reached = set(roots).union(*(targets for _, targets in nx.bfs_successors(_from_one(graph, roots), _ROOT)))
+    reached = _reached(graph)
     for index, step in enumerate(draft.steps):
         if step.id in graph and step.id not in reached:
             yield Violation(f"steps[{index}]", "unreachable_step", f"no root leads to step {step.id!r}")
 
 
-_ROOT = ""
-
-
-def _from_one(graph: "nx.DiGraph[str]", roots: Iterable[str]) -> "nx.DiGraph[str]":
-    """The graph with one more node that leads to every root, so that one walk reaches what they reach."""
-    joined = graph.copy()
-    joined.add_edges_from((_ROOT, root) for root in roots)
-    joined.add_node(_ROOT)
-    return joined
+def _reached(graph: "nx.DiGraph[str]") -> set[str]:
+    """What a walk from all roots comes to."""
+    reached: set[str] = set()
+    ahead = [id for id, incoming in graph.in_degree() if not incoming]
+    while ahead:
+        id = ahead.pop()
+        if id not in reached:
+            reached.add(id)
+            ahead.extend(graph.successors(id))
+    return reached
 
 
 # --- compensation --------------------------------------------------------------------------------------------------

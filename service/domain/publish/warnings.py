@@ -15,15 +15,14 @@ def warnings(draft: Version, graph: Graph) -> Iterator[Violation]:
     yield from _open_branches(draft, graph)
     skippable = _skippable(draft, graph)
     certain = _certain(graph)
+    certain |= {step.compensation_step_id: certain[step.id] for step in draft.steps if step.compensation_step_id}
     scopes = Scopes(graph, draft.steps)
     for index, step in enumerate(draft.steps):
         for place in scopes.of_step(step):
-            unsure = skippable - certain.get(step.id, skippable)
-            yield from _uncertain(f"steps[{index}].{place.path}", place, unsure)
+            yield from _uncertain(f"steps[{index}].{place.path}", place, skippable - certain[step.id])
     for index, edge in enumerate(draft.edges):
         for place in scopes.of_edge(edge):
-            unsure = skippable - certain[edge.from_step_id]
-            yield from _uncertain(f"edges[{index}].{place.path}", place, unsure)
+            yield from _uncertain(f"edges[{index}].{place.path}", place, skippable - certain[edge.from_step_id])
 
 
 def _open_branches(draft: Version, graph: Graph) -> Iterator[Violation]:
