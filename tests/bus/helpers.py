@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nats.js.api import ConsumerInfo
+from nats.js.errors import NotFoundError
 
 from service.bus.connection import Connection
 from service.bus.feed import consumer_name
@@ -122,5 +123,13 @@ async def consumer(bus: Connection, stream: str) -> ConsumerInfo:
 async def all_acked(bus: Connection, stream: str) -> None:
     """Asks until the stream has nothing left for the listener; each asking is a round trip."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while (info := await consumer(bus, stream)).num_pending or info.num_ack_pending:
+        while not await _has_nothing_left(bus, stream):
             pass
+
+
+async def _has_nothing_left(bus: Connection, stream: str) -> bool:
+    try:
+        info = await consumer(bus, stream)
+    except NotFoundError:  # the listener has yet to make it
+        return False
+    return not info.num_pending and not info.num_ack_pending
