@@ -36,7 +36,7 @@ STATUS = {
 
 RETRY_AFTER_MS = {StatusCode.ABORTED: 50, StatusCode.RESOURCE_EXHAUSTED: 1_000, StatusCode.UNAVAILABLE: 1_000}
 
-_MAX_MESSAGE = 500  # characters; it travels percent-encoded, so up to nine bytes each
+_MAX_MESSAGE = 400  # bytes; it travels twice, percent-encoded (three times as long) and in base64 (a third longer)
 _MAX_DETAILS = 4_000  # bytes, a third more in base64
 _log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ async def abort(
 ) -> Never:
     """`about` goes into the ErrorInfo's metadata."""
     details = _details(code, reason, violations, about)
-    status = status_pb2.Status(code=code.value[0], message=message[:_MAX_MESSAGE])
+    status = status_pb2.Status(code=code.value[0], message=_cut(message))
     for detail in details:
         status.details.add().Pack(detail)
     trailer = ("grpc-status-details-bin", status.SerializeToString())
@@ -91,10 +91,14 @@ def _field_violations(violations: Sequence[Violation]) -> list[Message]:
     shown, room = [], _MAX_DETAILS
     for each in violations:
         violation = error_details_pb2.BadRequest.FieldViolation(
-            field=each.path, description=each.message[:_MAX_MESSAGE], reason=each.reason
+            field=each.path, description=_cut(each.message), reason=each.reason
         )
         room -= violation.ByteSize() + 3
         if room < 0:
             break
         shown.append(violation)
     return shown
+
+
+def _cut(text: str) -> str:
+    return text.encode()[:_MAX_MESSAGE].decode(errors="ignore")

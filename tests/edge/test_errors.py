@@ -78,8 +78,10 @@ async def test_an_outage_may_be_retried(edge: Edge, fault: Exception, reason: st
 async def test_more_violations_than_a_trailer_holds(edge: Edge) -> None:
     """The client gets an answer it can read, with the first ones and the number of all."""
     found = tuple(Violation(f"steps[{i}].condition_expr", "unknown_name", "é" * 100) for i in range(2_000))
-    edge.runs.error = Refusal(Kind.INVALID, "unknown_name", "é" * 5_000, found)
-    error = await refused(edge.stub.GetRun(GET))
+    edge.runs.error = Refusal(Kind.INVALID, "unknown_name", "\N{GRINNING FACE}" * 5_000, found)
+    call = edge.stub.GetRun(GET)
+    error = await refused(call)
+    assert sum(len(key) + len(value) for key, value in await call.trailing_metadata()) < 6_000
     assert error.code is grpc.StatusCode.INVALID_ARGUMENT
     assert error.metadata["violations"] == "2000"
     assert "steps[0].condition_expr" in error.fields
@@ -87,9 +89,10 @@ async def test_more_violations_than_a_trailer_holds(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize("rpc", ["HandleTrigger", "PauseRun", "ResumeRun", "CancelRun", "CompensateRun"])
-async def test_rpcs_of_later(edge: Edge, rpc: str) -> None:
+async def test_rpcs_of_later(edge: Edge, rpc: str, caplog: pytest.LogCaptureFixture) -> None:
     error = await refused(getattr(edge.stub, rpc)(getattr(pb, f"{rpc}Request")()))
     assert (error.code, error.reason) == (grpc.StatusCode.UNIMPLEMENTED, "not_built_yet")
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(

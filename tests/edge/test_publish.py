@@ -37,12 +37,13 @@ async def test_the_pipeline_comes_back_as_it_went_in(edge: Edge) -> None:
 async def test_faults_of_encoding_and_of_the_graph_are_told_together(edge: Edge) -> None:
     request = pipeline()
     request.steps[0].name = "\0"
-    request.steps[1].step_type = pb.STEP_TYPE_UNSPECIFIED
+    wait = next(i for i, step in enumerate(request.steps) if step.step_type == pb.STEP_TYPE_WAIT_FOR_EVENT)
+    request.steps[wait].step_type = pb.STEP_TYPE_UNSPECIFIED
     request.edges[0].to_step_id = "nowhere"
     error = await refused(edge.stub.PublishVersion(request))
     assert error.fields["steps[0].name"] == ["nul_character"]
     assert error.fields["edges[0].to_step_id"] == ["unknown_step"]
-    assert [path for path in error.fields if path.startswith("steps[1]")] == ["steps[1].step_type"]
+    assert [path for path in error.fields if path.startswith(f"steps[{wait}]")] == [f"steps[{wait}].step_type"]
     assert not edge.committed
 
 
