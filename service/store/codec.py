@@ -1,0 +1,153 @@
+"""Values to rows and back, exactly.
+
+Rows travel to PostgreSQL as JSON whose keys are column names. Money is written as a string and read as one, so that no
+float ever touches it; times are ISO with offset; bytes are PostgreSQL's hex. A step is a dataclass whose fields are its
+columns, so it is written as it stands, once, and the same bytes serve its row and its event.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import orjson
+
+from service.domain.definition import StepType, TriggerType
+from service.domain.state import Run, RunState, StepRun, StepState
+
+RUN_COLUMNS = (
+    "id",
+    "workspace_id",
+    "definition_id",
+    "definition_version",
+    "state",
+    "trigger_type",
+    "trigger_event_id",
+    "initiator_agent_id",
+    "initiator_user_id",
+    "parent_run_id",
+    "entity_id",
+    "entity_type",
+    "input_payload",
+    "output_payload",
+    "total_cost_usd",
+    "failure_reason",
+    "failure_message",
+    "started_at",
+    "completed_at",
+    "deadline_at",
+    "version",
+    "sequence",
+)
+"""The columns that are fields of a Run, in the order in which the queries name them."""
+
+MOVING_COLUMNS = (
+    "state",
+    "output_payload",
+    "total_cost_usd",
+    "failure_reason",
+    "failure_message",
+    "started_at",
+    "completed_at",
+    "deadline_at",
+)
+"""Those that change in the life of a run, beside its counters."""
+
+TOLD_COLUMNS = tuple(column for column in RUN_COLUMNS if column != "version")
+"""What an event tells of a run: all but the fencing token, which also moves when nothing is told."""
+
+T = TypeVar("T")
+
+
+def dumps(value: object) -> bytes:
+    return orjson.dumps(value, default=_default)
+
+
+def text(value: object) -> str:
+    """JSON as PostgreSQL is sent it."""
+    return dumps(value).decode()
+
+
+def _default(value: object) -> object:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, bytes):
+        return "\\x" + value.hex()
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+class StepCodec:
+    """Encodes each step of one decision once; identity suffices, steps are immutable and held by the decision."""
+
+    def __init__(self) -> None:
+        self._done: dict[int, orjson.Fragment] = {}
+
+    def one(self, step: StepRun) -> orjson.Fragment:
+        found = self._done.get(id(step))
+        if found is None:
+            found = self._done[id(step)] = orjson.Fragment(dumps(step))
+        return found
+
+    def all(self, steps: Sequence[StepRun]) -> list[orjson.Fragment]:
+        return [self.one(step) for step in steps]
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+def optional(parse: Callable[[Any], T], value: Any) -> T | None:
+    return None if value is None else parse(value)
+
+
+def step_of(column: Mapping[str, Any]) -> StepRun:
+    """A step from its row as JSON."""
+    return StepRun(
+        **{
+            **column,
+            "step_type": StepType(column["step_type"]),
+            "state": StepState(column["state"]),
+            "cost_usd": Decimal(column["cost_usd"]),
+            "settled_cost_usd": Decimal(column["settled_cost_usd"]),
+            "started_at": optional(datetime.fromisoformat, column["started_at"]),
+            "completed_at": optional(datetime.fromisoformat, column["completed_at"]),
+            "deadline_at": optional(datetime.fromisoformat, column["deadline_at"]),
+            "retry_at": optional(datetime.fromisoformat, column["retry_at"]),
+        }
+    )
+
+
+def steps_of(rows: Sequence[Mapping[str, Any]] | None) -> dict[str, StepRun]:
+    return {row["step_id"]: step_of(row) for row in rows or ()}
+
+
+def run_of(columns: Sequence[Any], steps: Mapping[str, StepRun]) -> Run:
+    """A run from the columns of RUN_COLUMNS as psycopg gives them."""
+    found = dict(zip(RUN_COLUMNS, columns, strict=True))
+    found["state"] = RunState(found["state"])
+    found["trigger_type"] = TriggerType(found["trigger_type"])
+    return Run(**found, steps=steps)
+
+
+def moving_of(column: Mapping[str, Any]) -> dict[str, Any]:
+    """The moving columns of a run from JSON, those that are there."""
+    parsers: Mapping[str, Callable[[Any], Any]] = {
+        "state": RunState,
+        "total_cost_usd": Decimal,
+        "started_at": datetime.fromisoformat,
+        "completed_at": datetime.fromisoformat,
+        "deadline_at": datetime.fromisoformat,
+    }
+    return {key: optional(parsers.get(key, _same), value) for key, value in column.items()}
+
+
+def run_of_json(column: Mapping[str, Any], steps: Mapping[str, StepRun]) -> Run:
+    """A run from its row as JSON."""
+    found = moving_of(column)
+    found["trigger_type"] = TriggerType(found["trigger_type"])
+    return Run(**found, steps=steps)
+
+
+def _same(value: Any) -> Any:
+    return value

@@ -1,0 +1,137 @@
+"""A decision as the one JSON document that its apply sends, and which arms of the statement it needs.
+
+Keys are the names that `sql/queries/runs.sql` reads. An arm without rows is not sent.
+"""
+
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from service.domain.decision import Decision, Event, Postponed
+from service.domain.effects import Effect, Owed
+from service.domain.state import Run, StepRun
+from service.store.codec import MOVING_COLUMNS, TOLD_COLUMNS, StepCodec, dumps
+
+SHARDS = 32
+
+
+def shard_of(stream_id: str) -> int:
+    """Which relay publishes the changes of a stream; the same in every process and for ever."""
+    return zlib.crc32(stream_id.encode()) % SHARDS
+
+
+class Document:
+    """What one apply or start writes, every step encoded at most once."""
+
+    def __init__(self, decision: Decision, requests: Mapping[str, bytes], lease_seconds: float) -> None:
+        self._decision = decision
+        self._steps = StepCodec()
+        self._always = {
+            "run": _moving_row(decision.run) if decision.before else _new_row(decision.run),
+            "known": len(decision.before.steps) if decision.before else 0,
+            "shard": shard_of(decision.run.id),
+            "lease": lease_seconds,
+        }
+        self._rows: dict[str, Any] = {
+            **self._step_rows(),
+            "changes": self._changes(),
+            "effects": [_effect_row(effect, requests) for effect in decision.owed],
+            "settled": [owed.id for owed in decision.settled],
+            "postponed": [_postponed_row(late) for late in decision.postponed],
+            "opened": decision.opened,
+            "closed": decision.closed,
+            "causes": decision.guards,
+            "audits": decision.audits,
+        }
+        self._held = [_held_row(owed) for owed in _answered(decision)]
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The names of the arms that have rows."""
+        return tuple(f"apply_{name}" for name, rows in self._rows.items() if rows)
+
+    @property
+    def holds(self) -> bool:
+        """Whether effects are answered, so that their tokens have to hold."""
+        return bool(self._held)
+
+    def text(self) -> str:
+        rows = {name: rows for name, rows in self._rows.items() if rows}
+        return dumps({**self._always, **rows, "held": self._held}).decode()
+
+    def _step_rows(self) -> dict[str, Any]:
+        known = self._decision.before.steps if self._decision.before else {}
+        changed = self._decision.changed_steps
+        return {
+            "steps": self._steps.all([step for step in changed if step.step_id in known]),
+            "added": self._steps.all([step for step in changed if step.step_id not in known]),
+        }
+
+    def _changes(self) -> list[dict[str, Any]]:
+        found, before = [], self._decision.before
+        for event in self._decision.events:
+            found.append(self._change_row(event, before or event.run))
+            before = event.run
+        return found
+
+    def _change_row(self, event: Event, before: Run) -> dict[str, Any]:
+        return {
+            "sequence": event.sequence,
+            "aggregate": event.aggregate,
+            "operation": event.operation,
+            "step_id": event.step.step_id if event.step else "",
+            "recorded_at": event.recorded_at,
+            "actor": event.actor,
+            "cause": event.cause,
+            "data": self._about_step(event.step, event.run, before) if event.step else self._about_run(event.run),
+        }
+
+    def _about_run(self, run: Run) -> dict[str, Any]:
+        return {"run": _columns(run, TOLD_COLUMNS), "steps": self._steps.all(tuple(run.steps.values()))}
+
+    def _about_step(self, step: StepRun, run: Run, before: Run) -> dict[str, Any]:
+        moved = [column for column in MOVING_COLUMNS if _differ(getattr(run, column), getattr(before, column))]
+        return {
+            "step": self._steps.one(step),
+            "workflow_state": run.state,
+            "workflow_total_cost_usd": run.total_cost_usd,
+            "run": _columns(run, moved),
+        }
+
+
+def _columns(run: Run, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(run, name) for name in names}
+
+
+def _moving_row(run: Run) -> dict[str, Any]:
+    return {**_columns(run, MOVING_COLUMNS), "sequence": run.sequence, "wake_at": run.wake_at}
+
+
+def _new_row(run: Run) -> dict[str, Any]:
+    return {**_columns(run, TOLD_COLUMNS), "wake_at": run.wake_at}
+
+
+def _effect_row(effect: Effect, requests: Mapping[str, bytes]) -> dict[str, Any]:
+    return {
+        "effect_id": effect.id,
+        "step_id": effect.step_id,
+        "attempt": effect.attempt,
+        "kind": effect.kind,
+        "request": requests[effect.id],
+    }
+
+
+def _postponed_row(late: Postponed) -> dict[str, Any]:
+    return {"effect_id": late.effect.id, "delay": late.delay_seconds, "last_error": late.error}
+
+
+def _held_row(owed: Owed) -> dict[str, Any]:
+    return {"effect_id": owed.id, "lease_token": owed.token}
+
+
+def _answered(decision: Decision) -> list[Owed]:
+    return [*decision.settled, *(late.effect for late in decision.postponed)]
+
+
+def _differ(one: object, other: object) -> bool:
+    return one is not other and one != other

@@ -1,0 +1,215 @@
+"""Definitions and versions are written here, each with its change and, when asked, the answer to repeat.
+
+A transaction locks the definition first, so versions of one definition are numbered serially and its changes densely,
+whoever publishes at the same moment. An idempotency key is recorded in the same transaction as what it answered.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import orjson
+import psycopg
+from uuid_utils.compat import uuid7
+
+from service.domain.definition import Definition, StepType, Version
+from service.domain.errors import Kind, Refusal, not_found
+from service.store.codec import dumps, text
+from service.store.decision import shard_of
+from service.store.graph import definition_of, version_of
+from service.store.pool import Connection, Pool, Row
+from service.store.queries import query
+from service.store.reads import Reads
+from service.store.results import Idem, Page, Published, Replayable
+
+
+class Definitions:
+    """Constructed with a pool of the engine's role and the reads. Raises Refusal and StoreUnavailable."""
+
+    def __init__(self, pool: Pool, reads: Reads) -> None:
+        self._pool = pool
+        self._reads = reads
+
+    async def create(
+        self,
+        workspace_id: str,
+        name: str,
+        description: str,
+        tags: Sequence[str],
+        actor: str,
+        idem: Idem | None,
+    ) -> Replayable[Definition]:
+        call = _Call("CreateDefinition", workspace_id, idem)
+        try:
+            async with self._pool.transaction() as connection:
+                known = await call.answered(connection)
+                if known is not None:
+                    return Replayable(_definition_again(known), replay=True)
+                definition = await _create(connection, (_new_id("wf"), workspace_id, name, description, list(tags)))
+                await _record(connection, definition, 1, "definition", "create", actor, _told(definition))
+                await call.answer(connection, definition)
+                return Replayable(definition)
+        except psycopg.errors.UniqueViolation as taken:
+            return Replayable(_definition_again(await self._answered_meanwhile(call, taken)), replay=True)
+
+    async def publish(
+        self, draft: Version, visible: str | None, actor: str, idem: Idem | None
+    ) -> Replayable[Published]:
+        """Stores the draft as the next version of its definition; id, number, workspace and time are given here."""
+        async with self._pool.transaction() as connection:
+            sequence, workspace_id = await _lock(connection, draft.definition_id, visible)
+            call = _Call("PublishVersion", workspace_id, idem)
+            known = await call.answered(connection)
+            if known is not None:
+                return Replayable(_published_again(known), replay=True)
+            published = await _publish(connection, draft, workspace_id)
+            told = _told_version(published.version)
+            await _record(connection, published.definition, sequence + 1, "version", "publish", actor, told)
+            await call.answer(connection, published)
+            return Replayable(published)
+
+    async def get(self, definition_id: str, visible: str | None) -> Definition | None:
+        return await self._reads.definition(definition_id, visible)
+
+    async def list(self, workspace_id: str | None, tag: str, limit: int, offset: int) -> Page[Definition]:
+        return await self._reads.definitions(workspace_id, tag, limit, offset)
+
+    async def versions(self, definition_id: str, visible: str | None) -> Sequence[Version] | None:
+        return await self._reads.versions(definition_id, visible)
+
+    async def _answered_meanwhile(self, call: "_Call", taken: psycopg.errors.UniqueViolation) -> Any:
+        """The name is taken: by this very call, sent twice at once, or by another definition."""
+        async with self._pool.transaction() as connection:
+            known = await call.answered(connection)
+        if known is None:
+            raise Refusal(Kind.EXISTS, "definition_exists", "the workspace has a definition of this name") from taken
+        return known
+
+
+class _Call:
+    """One call that may be repeated under the caller's key."""
+
+    def __init__(self, method: str, workspace_id: str, idem: Idem | None) -> None:
+        self._method = method
+        self._workspace_id = workspace_id
+        self._idem = idem
+
+    async def answered(self, connection: Connection) -> Any:
+        """What was answered before, as JSON; None when this is new. Raises Refusal when it was another request."""
+        if self._idem is None:
+            return None
+        row = await _one(connection, "answer_get", (self._workspace_id, self._idem.scope, self._idem.key))
+        if row is None:
+            return None
+        method, digest, response = row
+        if (method, digest) != (self._method, self._idem.digest):
+            raise Refusal(Kind.EXISTS, "idempotency_conflict", "this key was used with another request")
+        return orjson.loads(response)
+
+    async def answer(self, connection: Connection, value: object) -> None:
+        if self._idem is not None:
+            key = (self._workspace_id, self._idem.scope, self._idem.key)
+            await connection.execute(query("answer_put"), (*key, self._method, self._idem.digest, dumps(value)))
+
+
+async def _lock(connection: Connection, definition_id: str, visible: str | None) -> tuple[int, str]:
+    row = await _one(connection, "definition_lock", (definition_id,))
+    if row is None or visible not in (None, row[1]):
+        raise not_found("definition", definition_id)
+    return row[0], row[1]
+
+
+async def _create(connection: Connection, params: Sequence[object]) -> Definition:
+    return definition_of(await _returned(connection, "definition_create", params))
+
+
+async def _publish(connection: Connection, draft: Version, workspace_id: str) -> Published:
+    definition = definition_of(await _returned(connection, "definition_advance", (draft.definition_id,)))
+    number = definition.latest_version
+    row = await _returned(
+        connection,
+        "version_create",
+        (
+            _new_id("wfv"),
+            draft.definition_id,
+            workspace_id,
+            number,
+            text(draft.steps),
+            text(draft.edges),
+            draft.trigger and text(draft.trigger),
+            draft.default_retry_policy and text(draft.default_retry_policy),
+            draft.timeout_seconds,
+            draft.author,
+        ),
+    )
+    await connection.execute(
+        query("awaited_create"), (workspace_id, draft.definition_id, number, _awaited_types(draft))
+    )
+    return Published(version_of(row), definition)
+
+
+async def _record(
+    connection: Connection,
+    definition: Definition,
+    sequence: int,
+    aggregate: str,
+    operation: str,
+    actor: str,
+    data: object,
+) -> None:
+    stream, cause = definition.id, f"rpc:{aggregate}.{operation}"
+    about = (aggregate, operation, definition.workspace_id, actor, cause)
+    await connection.execute(query("change_create"), (stream, sequence, shard_of(stream), *about, text(data)))
+
+
+async def _one(connection: Connection, name: str, params: Sequence[object]) -> Row | None:
+    cursor = await connection.execute(query(name), params)
+    return await cursor.fetchone()
+
+
+async def _returned(connection: Connection, name: str, params: Sequence[object]) -> Row:
+    row = await _one(connection, name, params)
+    if row is None:
+        raise LookupError(f"{name} gave no row")
+    return row
+
+
+def _awaited_types(draft: Version) -> list[str]:
+    waits = [step for step in draft.steps if step.step_type is StepType.WAIT_FOR_EVENT]
+    return [step.event_type_pattern or ">" for step in waits if step.event_type_pattern or step.event_subject_pattern]
+
+
+def _new_id(kind: str) -> str:
+    return f"{kind}_{uuid7()}"
+
+
+def _told(definition: Definition) -> dict[str, Any]:
+    return asdict(definition)
+
+
+def _told_version(version: Version) -> dict[str, Any]:
+    return {
+        "id": version.id,
+        "definition_id": version.definition_id,
+        "version": version.version,
+        "author": version.author,
+        "step_count": len(version.steps),
+    }
+
+
+# --- an answer that is repeated ------------------------------------------------------------------------------------
+
+
+def _definition_again(known: Any) -> Definition:
+    return definition_of(tuple(_moments(known).values()))
+
+
+def _published_again(known: Any) -> Published:
+    version = version_of(tuple(_moments(known["version"]).values()))
+    return Published(version, _definition_again(known["definition"]))
+
+
+def _moments(known: dict[str, Any]) -> dict[str, Any]:
+    parse: Callable[[str], datetime] = datetime.fromisoformat
+    return {key: parse(value) if key in ("created_at", "updated_at") else value for key, value in known.items()}

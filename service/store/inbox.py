@@ -1,0 +1,173 @@
+"""Bus events and their way to the runs that wait: the engine's EventStore.
+
+An event is kept first and looked at in a later statement, a wait likewise, so that of two that meet at least one sees
+the other; the run's guard absorbs it when both do. A delivery is an owed effect whose id follows from step and event.
+The body of an event stays while somebody may want it, its id for longer.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from service.domain.commands import ApprovalReport, BusEvent, ObjectiveReport
+from service.domain.decision import Wait
+from service.domain.effects import Deliver
+from service.domain.patterns import generalizations
+from service.engine.ports import Fate, Kept, StoredEvent, Work
+from service.store.codec import dumps, optional, text
+from service.store.pool import Pool, Row
+from service.store.queries import joined, query
+from service.store.work import work_of
+
+_ROUTE = ("events_given", "events_routed", "events_owed")
+_LOOK = ("events_fresh_waits", "events_found", "events_owed")
+_SWEEP = ("events_stale_waits", "events_found", "events_owed")
+
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    """`grace_seconds` is how long the sweep leaves a look or a routing to whoever began it."""
+
+    pool: Pool
+    grace_seconds: float = 10.0
+
+    async def keep(self, events: Sequence[BusEvent]) -> list[Kept]:
+        """One trip; one more for events that somebody else is keeping at this very moment."""
+        first: dict[Key, BusEvent] = {}
+        for event in events:
+            first.setdefault(_key(event), event)
+        fates = await self._keep(first)
+        return [Kept(event, _same_fate(event, first[_key(event)], fates[_key(event)])) for event in events]
+
+    async def route(self, events: Sequence[BusEvent], lease_seconds: float) -> list[Work]:
+        given = [
+            {**_key_columns(event), "about": _about(event), "patterns": generalizations(event.type)} for event in events
+        ]
+        return await self._deliveries(_ROUTE, lease_seconds, text(given))
+
+    async def look(self, run_id: str, workspace_id: str, waits: Sequence[Wait], lease_seconds: float) -> list[Work]:
+        steps, addresses = [wait.step_id for wait in waits], [wait.address for wait in waits]
+        return await self._deliveries(_LOOK, lease_seconds, run_id, steps, addresses)
+
+    async def sweep(self, limit: int, lease_seconds: float) -> list[Work]:
+        """Waits nobody looked for and events nobody routed, each older than the grace. Two trips, or three."""
+        found = await self._deliveries(_SWEEP, lease_seconds, limit, self.grace_seconds)
+        rows = await self.pool.read(query("events_unrouted"), (limit, self.grace_seconds))
+        if rows:
+            found += await self.route([_stored(row).event for row in rows], lease_seconds)
+        return found
+
+    async def event(self, workspace_id: str, delivery: Deliver) -> StoredEvent | None:
+        """None when it is unknown or its body is gone."""
+        rows = await self.pool.read(query("event_get"), (workspace_id, delivery.source, delivery.event_id))
+        return _stored(rows[0]) if rows else None
+
+    async def bury(self, subject: str, raw: bytes, headers: Mapping[str, str], reason: str) -> None:
+        await self.pool.write(query("letter_bury"), (subject, raw, text(headers), reason))
+
+    async def expire(self, keep_buffered_seconds: float, keep_ids_seconds: float, limit: int) -> int:
+        """Drops old bodies and forgets old ids, at most `limit` of each; gives how many. Two trips."""
+        faded = await self.pool.write(query("events_fade"), (keep_buffered_seconds, limit))
+        forgotten = await self.pool.write(query("events_forget"), (keep_ids_seconds, limit))
+        return len(faded) + len(forgotten)
+
+    async def _deliveries(self, arms: tuple[str, ...], lease_seconds: float, *params: object) -> list[Work]:
+        rows = await self.pool.write(joined(arms, "events_done"), (lease_seconds, *params))
+        return [work_of(row) for row in rows]
+
+    async def _keep(self, events: Mapping[Key, BusEvent]) -> dict[Key, Fate]:
+        rows = await self.pool.write(query("events_keep"), (text([_row(event) for event in events.values()]),))
+        fates = {(workspace, source, id_): _fate(*found) for workspace, source, id_, *found in rows}
+        unseen = {key: events[key] for key, fate in fates.items() if fate is None}
+        known = {key: fate for key, fate in fates.items() if fate is not None}
+        return {**known, **(await self._keep(unseen) if unseen else {})}
+
+
+def _fate(fresh: bool, same: bool | None, done: bool) -> Fate | None:
+    """None when it was stored after this statement began, so that it could not be seen."""
+    if fresh:
+        return Fate.FRESH
+    if same is None:
+        return None
+    if not same:
+        return Fate.CLASH
+    return Fate.DONE if done else Fate.UNROUTED
+
+
+def _same_fate(event: BusEvent, first: BusEvent, fate: Fate) -> Fate:
+    """What repeats an id within one batch shares its fate, or clashes with it."""
+    return fate if event is first or _digest(event) == _digest(first) else Fate.CLASH
+
+
+# --- rows ----------------------------------------------------------------------------------------------------------
+
+
+def _key(event: BusEvent) -> Key:
+    return event.tenant, event.source, event.id
+
+
+def _key_columns(event: BusEvent) -> dict[str, str]:
+    return {"workspace_id": event.tenant, "source": event.source, "event_id": event.id}
+
+
+def _row(event: BusEvent) -> dict[str, Any]:
+    return {
+        **_key_columns(event),
+        "digest": _digest(event),
+        "type": event.type,
+        "subject": event.subject,
+        "bus_subject": event.bus_subject,
+        "about": _about(event),
+        "body": _body(event),
+    }
+
+
+def _about(event: BusEvent) -> str:
+    match event.about:
+        case ObjectiveReport(objective_id=id_):
+            return f"objective:{id_}"
+        case ApprovalReport(approval_request_id=id_):
+            return f"approval:{id_}"
+        case None:
+            return ""
+
+
+def _body(event: BusEvent) -> dict[str, Any]:
+    kind = _about(event).partition(":")[0]
+    return {"time": event.time, "payload": event.payload, "about": {kind: event.about} if kind else None}
+
+
+def _digest(event: BusEvent) -> bytes:
+    """Of what the producer said; where it was published does not count."""
+    said = [event.type, event.subject, _body(event)]
+    return hashlib.sha256(orjson.dumps(orjson.loads(dumps(said)), option=orjson.OPT_SORT_KEYS)).digest()
+
+
+def _stored(row: Row) -> StoredEvent:
+    workspace_id, source, event_id, type_, subject, bus_subject, body, received_at = row
+    event = BusEvent(
+        id=event_id,
+        source=source,
+        type=type_,
+        tenant=workspace_id,
+        bus_subject=bus_subject,
+        subject=subject,
+        time=optional(datetime.fromisoformat, body["time"]),
+        payload=body["payload"],
+        about=optional(_report_of, body["about"]),
+    )
+    return StoredEvent(event, received_at)
+
+
+def _report_of(about: Mapping[str, Any]) -> ObjectiveReport | ApprovalReport:
+    if "approval" in about:
+        return ApprovalReport(**about["approval"])
+    said = about["objective"]
+    return ObjectiveReport(**{**said, "cost_usd": optional(Decimal, said["cost_usd"])})

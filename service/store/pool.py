@@ -1,0 +1,134 @@
+"""Connections: one pool per role, and what a broken connection means.
+
+A `Pool` hands out autocommitting connections that have taken a role which row-level security applies to, with every
+timeout set. Reads are repeated once on a fresh connection; a write is never sent twice, because the outcome of the
+first is unknown. Whatever keeps the database from answering becomes `StoreUnavailable`, without its address.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import orjson
+import psycopg
+from psycopg.types.json import set_json_loads
+from psycopg_pool import AsyncConnectionPool
+
+from service.engine.ports import StoreUnavailable
+
+Row: TypeAlias = tuple[Any, ...]
+Connection: TypeAlias = psycopg.AsyncConnection[Row]
+
+ENGINE = "workflows_engine"
+READER = "workflows_reader"
+EVERY_WORKSPACE = "*"
+
+_SETTINGS = """
+set role {role};
+set timezone = 'UTC';
+set statement_timeout = '15s';
+set lock_timeout = '5s';
+set idle_in_transaction_session_timeout = '15s';
+set jit = off;
+set plan_cache_mode = {plans};
+"""
+_SEE_WORKSPACE = b"select set_config('workflows.workspace', $1, true)"
+_SILENCE = (psycopg.OperationalError, psycopg.InterfaceError)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """`plans` is generic where every statement goes by key, automatic where filters vary."""
+
+    name: str
+    plans: str
+
+
+ROLES = {ENGINE: Role(ENGINE, "force_generic_plan"), READER: Role(READER, "auto")}
+
+
+class Pool:
+    """Connections of one role. Open it before use and close it after."""
+
+    def __init__(self, dsn: str, role: str, size: int = 8, wait_seconds: float = 10.0) -> None:
+        self._role = ROLES[role]
+        self._pool = AsyncConnectionPool(
+            dsn,
+            min_size=min(2, size),
+            max_size=size,
+            timeout=wait_seconds,
+            open=False,
+            configure=self._configure,
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": 0,
+                "cursor_factory": psycopg.AsyncRawCursor,
+                "application_name": role,
+            },
+        )
+
+    async def open(self, timeout_seconds: float = 10.0) -> None:
+        """Raises StoreUnavailable when the database cannot be reached in time."""
+        with unavailable():
+            await self._pool.open(wait=True, timeout=timeout_seconds)
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def read(self, query: bytes, params: Sequence[object] = ()) -> list[Row]:
+        """One statement that changes nothing."""
+        with unavailable():
+            try:
+                return await self._once(query, params)
+            except _SILENCE:
+                await self._pool.check()
+                return await self._once(query, params)
+
+    async def read_as(self, workspace: str, query: bytes, params: Sequence[object] = ()) -> list[Row]:
+        """One statement that sees the rows of one workspace; two messages, one trip, one transaction."""
+        with unavailable():
+            try:
+                return await self._once_as(workspace, query, params)
+            except _SILENCE:
+                await self._pool.check()
+                return await self._once_as(workspace, query, params)
+
+    async def write(self, query: bytes, params: Sequence[object] = ()) -> list[Row]:
+        """One statement, one transaction. Constraint violations come as psycopg raises them."""
+        with unavailable():
+            return await self._once(query, params)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Several statements, one transaction: for what is rare."""
+        with unavailable():
+            async with self._pool.connection() as connection, connection.transaction():
+                yield connection
+
+    async def _once(self, query: bytes, params: Sequence[object]) -> list[Row]:
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(query, params)
+            return await cursor.fetchall() if cursor.description else []
+
+    async def _once_as(self, workspace: str, query: bytes, params: Sequence[object]) -> list[Row]:
+        async with self._pool.connection() as connection:
+            async with connection.pipeline():
+                await connection.execute(_SEE_WORKSPACE, (workspace,))
+                cursor = await connection.execute(query, params)
+            return await cursor.fetchall()
+
+    async def _configure(self, connection: Connection) -> None:
+        set_json_loads(orjson.loads, connection)
+        settings = _SETTINGS.format(role=self._role.name, plans=self._role.plans)
+        await connection.execute(settings.encode(), prepare=False)
+
+
+@contextmanager
+def unavailable() -> Iterator[None]:
+    """Says StoreUnavailable where psycopg tells of silence, timeouts and cut connections."""
+    try:
+        yield
+    except _SILENCE as error:
+        code = error.sqlstate or type(error).__name__
+        raise StoreUnavailable(f"the database does not answer ({code})") from error

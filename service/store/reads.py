@@ -1,0 +1,74 @@
+"""What the edge shows, read under the role that sees one workspace only.
+
+`visible` is that workspace, None every one (open mode). What is foreign does not exist: row-level security hides it
+from the statement itself, so no filter that was forgotten can show it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from service.domain.definition import Definition, Version
+from service.domain.state import Run
+from service.store.codec import run_of, steps_of
+from service.store.graph import definition_of, version_of
+from service.store.pool import EVERY_WORKSPACE, Pool, Row
+from service.store.queries import query
+from service.store.results import Page, RunFilter
+
+_HIDDEN: dict[str, Any] = {"input_payload": {}, "output_payload": {}, "evidence": {}}
+
+
+class Reads:
+    """Constructed with a pool of the reader's role. Every method is one trip."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def run(self, run_id: str, visible: str | None) -> Run | None:
+        rows = await self._read(visible, "run_get", run_id)
+        return _run(rows[0][:-1], rows[0][-1]) if rows else None
+
+    async def runs(self, chosen: RunFilter, limit: int, offset: int) -> Page[Run]:
+        """Newest first; steps come without their payloads."""
+        rows = await self._read(
+            chosen.workspace_id,
+            "runs_list",
+            chosen.workspace_id or EVERY_WORKSPACE,
+            chosen.definition_id,
+            chosen.state.value if chosen.state else "",
+            chosen.entity_id,
+            chosen.initiator_agent_id,
+            limit,
+            offset,
+        )
+        found = [_run(columns, [{**step, **_HIDDEN} for step in steps or ()]) for _, *columns, steps in _present(rows)]
+        return Page(found, rows[0][0])
+
+    async def definition(self, definition_id: str, visible: str | None) -> Definition | None:
+        rows = await self._read(visible, "definition_get", definition_id)
+        return definition_of(rows[0]) if rows else None
+
+    async def definitions(self, workspace_id: str | None, tag: str, limit: int, offset: int) -> Page[Definition]:
+        """Newest first; an empty tag matches all."""
+        workspace = workspace_id or EVERY_WORKSPACE
+        rows = await self._read(workspace_id, "definitions_list", workspace, tag, limit, offset)
+        return Page([definition_of(row[1:]) for row in _present(rows)], rows[0][0])
+
+    async def versions(self, definition_id: str, visible: str | None) -> Sequence[Version] | None:
+        """Newest first; None when there is no such definition."""
+        rows = await self._read(visible, "versions_list", definition_id)
+        if not rows:
+            return None
+        return [version_of(row) for row in rows if row[0] is not None]
+
+    async def _read(self, visible: str | None, name: str, *params: object) -> list[Row]:
+        return await self._pool.read_as(visible or EVERY_WORKSPACE, query(name), params)
+
+
+def _run(columns: Sequence[Any], steps: Sequence[Any] | None) -> Run:
+    return run_of(columns, steps_of(steps))
+
+
+def _present(rows: Sequence[Row]) -> list[Row]:
+    """A list's first column is the total; an empty page is one row with nothing beside it."""
+    return [row for row in rows if row[1] is not None]

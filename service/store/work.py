@@ -1,0 +1,31 @@
+"""Owed effects and due clocks, claimed in batches: the engine's WorkStore.
+
+A claim is one committed statement: the rows it gives are leased to the caller under a token that grew with the claim,
+and every claimer passes over rows that another is claiming. Leases run on the database's clock.
+"""
+
+from service.domain.effects import Owed
+from service.engine.ports import Work
+from service.store.pool import Pool, Row
+from service.store.queries import query
+
+
+class WorkQueue:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def claim_effects(self, limit: int, lease_seconds: float) -> list[Work]:
+        """What is due and held by nobody, longest due first."""
+        rows = await self._pool.write(query("effects_claim"), (limit, lease_seconds))
+        return [work_of(row) for row in rows]
+
+    async def claim_due_runs(self, limit: int, lease_seconds: float) -> list[str]:
+        """Runs whose clock is due; each is due again after the lease unless it was moved meanwhile."""
+        rows = await self._pool.write(query("runs_claim_due"), (limit, lease_seconds))
+        return [run_id for (run_id,) in rows]
+
+
+def work_of(row: Row) -> Work:
+    """From run_id, workspace_id, request, effect_id, step_id, attempt, kind, lease_token, tries."""
+    run_id, workspace_id, request, *effect = row
+    return Work(run_id, workspace_id, Owed(*effect), request)

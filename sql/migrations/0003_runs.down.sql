@@ -1,0 +1,10 @@
+drop view run_events;
+drop table changes;
+drop table step_runs;
+drop table workflow_runs;
+drop domain usd;
+drop domain aggregate_type;
+drop domain trigger_type;
+drop domain step_type;
+drop domain step_state;
+drop domain run_state;

@@ -1,0 +1,38 @@
+-- Publishing. These are several statements in one transaction: they are rare.
+
+-- name: definition_create
+insert into workflow_definitions (id, workspace_id, name, description, tags, sequence)
+values ($1, $2, $3, $4, $5::text[], 1)
+returning id, workspace_id, name, description, latest_version, tags, created_at, updated_at
+
+-- name: definition_lock
+select sequence, workspace_id, latest_version from workflow_definitions where id = $1 for update
+
+-- name: definition_advance
+update workflow_definitions
+   set latest_version = latest_version + 1, sequence = sequence + 1
+ where id = $1
+returning id, workspace_id, name, description, latest_version, tags, created_at, updated_at
+
+-- name: version_create
+insert into workflow_versions
+    (id, definition_id, workspace_id, version, steps, edges, trigger, default_retry_policy, timeout_seconds, author)
+values ($1, $2, $3, $4, $5::jsonb, $6::jsonb, $7::jsonb, $8::jsonb, $9, $10)
+returning id, definition_id, workspace_id, version, steps, edges, trigger, default_retry_policy, timeout_seconds,
+          author, created_at
+
+-- name: awaited_create
+insert into awaited_types (workspace_id, pattern, definition_id, version)
+select $1, pattern, $2, $3 from unnest($4::text[]) pattern
+    on conflict do nothing
+
+-- name: change_create
+insert into changes
+    (stream_id, sequence, shard, aggregate, operation, workspace_id, actor, cause, recorded_at, data)
+values ($1, $2, $3, $4, $5, $6, $7, $8, now(), $9::jsonb)
+
+-- name: answer_get
+select method, digest, response from rpc_answers where workspace_id = $1 and caller = $2 and key = $3
+
+-- name: answer_put
+insert into rpc_answers (workspace_id, caller, key, method, digest, response) values ($1, $2, $3, $4, $5, $6)

@@ -1,0 +1,71 @@
+-- What the edge shows, under the role that sees one workspace. '*' and '' in a filter match everything.
+
+-- name: run_get
+select r.id, r.workspace_id, r.definition_id, r.definition_version, r.state, r.trigger_type, r.trigger_event_id,
+       r.initiator_agent_id, r.initiator_user_id, r.parent_run_id, r.entity_id, r.entity_type, r.input_payload,
+       r.output_payload, r.total_cost_usd, r.failure_reason, r.failure_message, r.started_at, r.completed_at,
+       r.deadline_at, r.version, r.sequence,
+       (select json_agg(s) from (
+            select step_id, step_name, step_type, state, attempt, objective_id, agent_id, delegation_id,
+                   approval_request_id, governance_decision, event_id, notification_id, input_payload, output_payload,
+                   evidence, error_reason, error_message, retry_count, cost_usd::text, settled_cost_usd::text,
+                   started_at, completed_at, deadline_at, retry_at
+              from step_runs where run_id = $1 order by position) s) as steps
+  from workflow_runs r
+ where r.id = $1
+
+-- name: runs_list
+with chosen as materialized (
+    select id
+      from workflow_runs
+     where ($1 = '*' or workspace_id = $1)
+       and ($2 = '' or definition_id = $2)
+       and ($3 = '' or (state = $3 and (completed_at is not null) = ($3 in ('COMPLETED', 'FAILED', 'CANCELLED'))))
+       and ($4 = '' or entity_id = $4)
+       and ($5 = '' or initiator_agent_id = $5)
+), page as (
+    select id from chosen order by id desc limit $6 offset $7
+)
+select (select count(*) from chosen) as total,
+       r.id, r.workspace_id, r.definition_id, r.definition_version, r.state, r.trigger_type, r.trigger_event_id,
+       r.initiator_agent_id, r.initiator_user_id, r.parent_run_id, r.entity_id, r.entity_type, r.input_payload,
+       r.output_payload, r.total_cost_usd, r.failure_reason, r.failure_message, r.started_at, r.completed_at,
+       r.deadline_at, r.version, r.sequence,
+       (select json_agg(s) from (
+            select step_id, step_name, step_type, state, attempt, objective_id, agent_id, delegation_id,
+                   approval_request_id, governance_decision, event_id, notification_id, error_reason, error_message,
+                   retry_count, cost_usd::text, settled_cost_usd::text, started_at, completed_at, deadline_at, retry_at
+              from step_runs where run_id = r.id order by position) s) as steps
+  from (select 1) one
+  left join page on true
+  left join workflow_runs r on r.id = page.id
+ order by r.id desc
+
+-- name: definition_get
+select id, workspace_id, name, description, latest_version, tags, created_at, updated_at
+  from workflow_definitions
+ where id = $1
+
+-- name: definitions_list
+with chosen as materialized (
+    select id
+      from workflow_definitions
+     where ($1 = '*' or workspace_id = $1)
+       and ($2 = '' or tags @> array[$2]::text[])
+), page as (
+    select id from chosen order by id desc limit $3 offset $4
+)
+select (select count(*) from chosen) as total,
+       d.id, d.workspace_id, d.name, d.description, d.latest_version, d.tags, d.created_at, d.updated_at
+  from (select 1) one
+  left join page on true
+  left join workflow_definitions d on d.id = page.id
+ order by d.id desc
+
+-- name: versions_list
+select v.id, v.definition_id, v.workspace_id, v.version, v.steps, v.edges, v.trigger, v.default_retry_policy,
+       v.timeout_seconds, v.author, v.created_at
+  from workflow_definitions d
+  left join workflow_versions v on v.definition_id = d.id
+ where d.id = $1
+ order by v.version desc
