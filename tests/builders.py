@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from service.domain.commands import (
@@ -70,9 +71,7 @@ def version(
 
 def chain(count: int, build: Callable[[str], StepDefinition] = step) -> Version:
     names = [f"s{number}" for number in range(count)]
-    return version(
-        [build(name) for name in names], edges(*(f"{a}>{b}" for a, b in zip(names, names[1:], strict=False)))
-    )
+    return version([build(name) for name in names], edges(*(f"{a}>{b}" for a, b in pairwise(names))))
 
 
 class Story:
@@ -93,6 +92,10 @@ class Story:
 
     def __getitem__(self, step_id: str) -> StepRun:
         return self.run.steps[step_id]
+
+    @property
+    def state(self) -> str:
+        return self.run.state.value
 
     def states(self) -> dict[str, str]:
         return {key: found.state.value for key, found in self.run.steps.items()}

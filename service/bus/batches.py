@@ -9,6 +9,7 @@ unread. Called by `feed`.
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from typing import Protocol, TypeAlias
 
@@ -30,7 +31,9 @@ log = logging.getLogger(__name__)
 class Sink(Protocol):
     """Where events go. Both return after the commit; both raise StoreUnavailable when there is no store."""
 
-    async def accept(self, events: Sequence[BusEvent]) -> None: ...
+    async def accept(self, events: Sequence[BusEvent]) -> Sequence[BusEvent]:
+        """Gives back those that are poison: an id that came before with another body."""
+        ...
 
     async def bury(self, subject: str, raw: bytes, headers: Mapping[str, str], reason: str) -> None: ...
 
@@ -74,7 +77,7 @@ class Batches:
     async def _accepted(self, arrivals: Sequence[Arrival]) -> bool:
         """Whether all are settled: committed, or sent back because there is no store."""
         try:
-            await self._sink.accept([event for _, event in arrivals])
+            clashes = await self._sink.accept([event for _, event in arrivals])
         except StoreUnavailable as error:
             log.warning("%d events go back, the store does not answer: %s", len(arrivals), error)
             for message, _ in arrivals:
@@ -83,10 +86,16 @@ class Batches:
             log.exception("events were refused: %s", ", ".join(event.id for _, event in arrivals))
             return False
         else:
-            self._counters["accepted"] += len(arrivals)
-            for message, _ in arrivals:
-                await _settle(message.ack())
+            await self._settle_all(arrivals, {id(clash) for clash in clashes})
         return True
+
+    async def _settle_all(self, arrivals: Sequence[Arrival], clashes: AbstractSet[int]) -> None:
+        for message, event in arrivals:
+            if id(event) in clashes:
+                await self._bury(message, "id_reused")
+            else:
+                self._counters["accepted"] += 1
+                await _settle(message.ack())
 
     async def _bury_or_return(self, message: Msg) -> None:
         if _tries(message) >= MAX_TRIES:

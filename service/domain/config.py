@@ -24,6 +24,11 @@ NOT_YET = frozenset(
         "workflow",
         "correlate",
         "heartbeat_seconds",
+        "result_grace_seconds",
+        "output_required",
+        "accept_after",
+        "due_seconds",
+        "reminder_seconds",
     }
 )
 

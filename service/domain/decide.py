@@ -40,6 +40,7 @@ def begin(plan: Plan, envelope: Envelope, now: datetime) -> Decision:
     turn.begin(envelope)
     turn.tell_started()
     settle(turn)
+    turn.show_in_first_event()
     return _decision(None, turn, (Accepted(turn.run.sequence),))
 
 

@@ -75,7 +75,8 @@ def _goes_on(turn: Turn) -> bool:
 
 def _retry(turn: Turn, step_id: str, reason: str, message: str, **changes: Any) -> None:
     step, planned = turn.step(step_id), turn.planned(step_id)
-    delay = planned.retry.backoff_seconds * planned.retry.backoff_multiplier**step.retry_count
+    multiplier = planned.retry.backoff_multiplier or 1.0  # 0 is the wire's way to say nothing
+    delay = planned.retry.backoff_seconds * multiplier**step.retry_count
     delay = min(delay, planned.config.get("max_backoff_seconds", delay))
     cost = changes.pop("cost_usd", step.cost_usd)
     changes |= {"error_reason": reason, "error_message": message}

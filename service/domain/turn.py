@@ -5,6 +5,7 @@ are consulted at each move, each change becomes one numbered event, costs are su
 `back_to` undo the work of a command that was refused halfway, so that the ones folded with it are not harmed.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -92,6 +93,11 @@ class Turn:
 
     def tell_started(self) -> None:
         self._emit("run", "started")
+
+    def show_in_first_event(self) -> None:
+        """`run.started` shows the steps as the start left them: whoever hears only that knows where the run stands."""
+        first = self.events[0]
+        self.events[0] = replace(first, run=changed(first.run, steps=self.run.steps))
 
     def owe(self, step: StepRun, call: Call, again: str = "") -> None:
         """Asks for a call on behalf of a step's attempt; `again` tells a second call of the same kind apart."""

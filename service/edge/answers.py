@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 from service.domain.definition import Definition, Version
+from service.domain.exchange import Page, Published
 from service.domain.state import Run, StepRun
 from service.edge import payloads, render, wire
-from service.edge.app import Page, Published
 from service.edge.render import Renderer
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024 - 1024

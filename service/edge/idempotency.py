@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from service.domain.commands import Command, Envelope
 from service.domain.errors import invalid
-from service.edge.app import Idem
+from service.domain.exchange import Idem
 from service.edge.caller import Caller
 from service.edge.errors import Context
 

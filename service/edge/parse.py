@@ -14,9 +14,9 @@ from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.commands import TransitionStep
 from service.domain.definition import TriggerType
+from service.domain.exchange import RunFilter, StartRequest
 from service.domain.state import StepState
 from service.edge import enums
-from service.edge.app import RunFilter, StartRequest
 from service.edge.caller import Caller
 from service.edge.checks import Checks
 

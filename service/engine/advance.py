@@ -123,6 +123,8 @@ class Advance:
         held = (lambda effect: True) if cached else (lambda effect: effect.id in snapshot.held)
         envelopes = [letter.envelope for letter in letters]
         decision = decide(plan, run, envelopes, snapshot.now, snapshot.seen, held)
+        if decision.empty and cached:
+            return False  # no write, so no fence: a refusal must not rest on a state that may be old
         if not decision.empty:
             stored = await self._apply(decision)
             if stored is None:

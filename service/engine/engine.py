@@ -5,6 +5,7 @@ relay gets a hint. `run` owns every loop; `stop` lets the rounds in hand finish,
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,6 +48,15 @@ class Engine:
     @property
     def loops(self) -> tuple[Loop, ...]:
         return (self.dispatcher.loop, self.relay.loop, *self.ticker.loops)
+
+    @property
+    def counters(self) -> dict[str, Counter[str]]:
+        return {
+            "advance": self.advance.counters,
+            "dispatcher": self.dispatcher.counters,
+            "router": self.router.counters,
+            "relay": self.relay.counters,
+        }
 
     async def open(self) -> None:
         """Reads the database's clock; nothing can be decided before. Raises StoreUnavailable."""

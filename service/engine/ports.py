@@ -125,9 +125,7 @@ class Kept:
 class RunStore(Protocol):
     """Runs, behind their fence."""
 
-    async def load(
-        self, run_id: str, causes: Sequence[str] = (), effects: Sequence[Owed] = (), *, lock: bool = False
-    ) -> Snapshot | None: ...
+    async def load(self, run_id: str, causes: Sequence[str] = (), effects: Sequence[Owed] = ()) -> Snapshot | None: ...
 
     async def apply(self, decision: Decision, requests: Mapping[str, bytes], lease_seconds: float) -> Applied:
         """Writes one decision, all or nothing. New effects are leased to the caller with token 1.

@@ -31,16 +31,18 @@ class Router:
         self._looks: set[asyncio.Task[None]] = set()
         self.counters: Counter[str] = Counter()
 
-    async def accept(self, events: Sequence[BusEvent]) -> None:
-        """Returns when every event is durably routed, buffered, known or buried. Raises StoreUnavailable."""
+    async def accept(self, events: Sequence[BusEvent]) -> Sequence[BusEvent]:
+        """Returns when every event is durably routed, buffered or known; gives back those that are poison.
+
+        Raises StoreUnavailable.
+        """
         kept = await self._events.keep(events)
-        self.counters.update(fate.fate.lower() for fate in kept)
-        for clash in (item.event for item in kept if item.fate is Fate.CLASH):
-            await self._events.bury(clash.bus_subject, b"", {"ce-id": clash.id, "ce-source": clash.source}, "id_reused")
+        self.counters.update(item.fate.lower() for item in kept)
         fresh = [item.event for item in kept if item.fate in (Fate.FRESH, Fate.UNROUTED)]
         if fresh:
             leased_at = self._clock.monotonic()
             self._dispatcher.perform(await self._events.route(fresh, LEASE_SECONDS), leased_at)
+        return [item.event for item in kept if item.fate is Fate.CLASH]
 
     async def bury(self, subject: str, raw: bytes, headers: Mapping[str, str], reason: str) -> None:
         self.counters["buried"] += 1

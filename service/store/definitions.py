@@ -15,13 +15,13 @@ from uuid_utils.compat import uuid7
 
 from service.domain.definition import Definition, StepType, Version
 from service.domain.errors import Kind, Refusal, not_found
+from service.domain.exchange import Idem, Page, Published, Replayable
 from service.store.codec import dumps, text
 from service.store.decision import shard_of
 from service.store.graph import definition_of, version_of
 from service.store.pool import Connection, Pool, Row
 from service.store.queries import query
 from service.store.reads import Reads
-from service.store.results import Idem, Page, Published, Replayable
 
 
 class Definitions:

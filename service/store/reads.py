@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from service.domain.definition import Definition, Version
+from service.domain.exchange import Page, RunFilter
 from service.domain.state import Run
 from service.store.codec import run_of, steps_of
 from service.store.graph import definition_of, version_of
 from service.store.pool import EVERY_WORKSPACE, Pool, Row
 from service.store.queries import query
-from service.store.results import Page, RunFilter
 
 _HIDDEN: dict[str, Any] = {"input_payload": {}, "output_payload": {}, "evidence": {}}
 

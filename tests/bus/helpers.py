@@ -51,21 +51,22 @@ class Grave:
 
 @dataclass
 class FakeSink:
-    """Remembers what it was given. `fail` holds the errors of the next calls; `bad` are ids it never takes;
-    while `open` is not set, a call waits before it commits."""
+    """Remembers what it was given. `fail` holds the errors of the next calls; `bad` are ids it never takes,
+    `clashes` ids it gives back as poison; while `open` is not set, a call waits before it commits."""
 
     tried: list[list[str]] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     graves: list[Grave] = field(default_factory=list)
     fail: list[Exception] = field(default_factory=list)
     bad: set[str] = field(default_factory=set)
+    clashes: set[str] = field(default_factory=set)
     open: asyncio.Event = field(default_factory=asyncio.Event)
     _moved: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def __post_init__(self) -> None:
         self.open.set()
 
-    async def accept(self, events: Sequence[BusEvent]) -> None:
+    async def accept(self, events: Sequence[BusEvent]) -> Sequence[BusEvent]:
         ids = [event.id for event in events]
         await self._note(self.tried, ids)
         await self.open.wait()
@@ -73,8 +74,10 @@ class FakeSink:
             raise self.fail.pop(0)
         if self.bad & set(ids):
             raise RuntimeError("refused")
-        for event_id in ids:
+        clashes = [event for event in events if event.id in self.clashes]
+        for event_id in (event_id for event_id in ids if event_id not in self.clashes):
             await self._note(self.kept, event_id)
+        return clashes
 
     async def bury(self, subject: str, raw: bytes, headers: Mapping[str, str], reason: str) -> None:
         if self.fail:

@@ -92,6 +92,18 @@ async def test_poison_is_buried_with_its_bytes_and_acked(bus: Connection, stream
     assert listener.counters["buried"] == 2
 
 
+async def test_an_id_that_came_with_another_body_is_buried_with_its_bytes(bus: Connection, stream: str) -> None:
+    sink = FakeSink(clashes={"e1"})
+    async with listening(bus, stream, sink) as listener:
+        await _say_all(bus, stream, 3)
+        await sink.until(kept=2, graves=1)
+        await all_acked(bus, stream)
+    assert sorted(sink.kept) == ["e0", "e2"]
+    assert sink.graves[0].reason == "id_reused"
+    assert sink.graves[0].raw
+    assert listener.counters["accepted"] == 2
+
+
 async def test_poison_that_cannot_be_buried_comes_again(bus: Connection, stream: str) -> None:
     sink = FakeSink(fail=[StoreUnavailable("away")])
     async with listening(bus, stream, sink):

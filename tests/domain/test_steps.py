@@ -55,7 +55,7 @@ def test_an_objective_is_created_linked_and_completed() -> None:
     story.objective("a", "COMPLETED", "0.034", score=9)
     assert story["a"].output_payload == {"score": 9}
     assert (story["a"].cost_usd, story.run.total_cost_usd) == (Decimal("0.034"), Decimal("0.034"))
-    assert story.run.state is RunState.COMPLETED
+    assert story.state == "COMPLETED"
     assert story.owed == {}
 
 
@@ -77,13 +77,13 @@ def test_a_failed_objective_is_tried_again_after_the_backoff() -> None:
         assert retry_at is not None
         assert timedelta(seconds=delay) <= retry_at - story.now <= timedelta(seconds=delay * 1.1)
         story.wait(delay - 1)
-        assert story["a"].state is StepState.PENDING
+        assert story.states()["a"] == "PENDING"
         story.wait(delay * 0.1 + 1)
-        assert story["a"].state is StepState.RUNNING
+        assert story.states()["a"] == "RUNNING"
     assert story["a"].retry_count == 2
     story.answer("a/3/CreateObjective", ObjectiveCreated("obj_3", "agent_1"))
     story.objective("a", "FAILED", "0.01")
-    assert story.run.state is RunState.FAILED
+    assert story.state == "FAILED"
     assert story.run.total_cost_usd == Decimal("0.03")
 
 
@@ -92,16 +92,16 @@ def test_a_cancelled_objective_is_final() -> None:
     story.answer("a/1/CreateObjective", ObjectiveCreated("obj_1", "agent_1"))
     story.objective("a", "CANCELLED")
     assert story["a"].error_reason == "objective_cancelled"
-    assert story.run.state is RunState.FAILED
+    assert story.state == "FAILED"
 
 
 def test_a_timed_out_attempt_is_cancelled_and_tried_again() -> None:
     story = alone(agent("a", timeout_seconds=60, retry_policy=RetryPolicy(1, 5, 1.0)))
     story.answer("a/1/CreateObjective", ObjectiveCreated("obj_1", "agent_1"))
     story.wait(59)
-    assert story["a"].state is StepState.RUNNING
+    assert story.states()["a"] == "RUNNING"
     story.wait(1)
-    assert story["a"].state is StepState.PENDING
+    assert story.states()["a"] == "PENDING"
     assert [effect.call for effect in story.owed.values()] == [CancelObjective("obj_1", "the attempt timed out")]
 
 
@@ -109,7 +109,7 @@ def test_an_objective_created_for_an_abandoned_attempt_is_cancelled() -> None:
     story = alone(agent("a", timeout_seconds=60))
     late = story.owes("a/1/CreateObjective")
     story.wait(60)
-    assert story.run.state is RunState.FAILED
+    assert story.state == "FAILED"
     story.owed["a/1/CreateObjective"] = story.owed.get("a/1/CreateObjective") or story.events  # type: ignore[assignment]
     from service.domain.commands import EffectSucceeded
 
@@ -122,7 +122,7 @@ def test_a_late_cost_is_added_and_a_late_outcome_is_not() -> None:
     story.answer("a/1/CreateObjective", ObjectiveCreated("obj_1", "agent_1"))
     story.objective("a", "COMPLETED", "0.01")
     story.objective("a", "FAILED", "0.02")
-    assert story["a"].state is StepState.COMPLETED
+    assert story.states()["a"] == "COMPLETED"
     assert story.run.total_cost_usd == Decimal("0.02")
     assert story.told()[-1] == "a.updated"
 
@@ -140,17 +140,17 @@ def test_a_transport_fault_is_tried_again_and_uses_no_retry(tries: int, delay: f
 def test_a_sibling_that_says_no_fails_the_attempt_and_one_that_rejects_fails_for_good() -> None:
     story = alone(agent("a", retry_policy=RetryPolicy(1, 5, 1.0)))
     story.fault("a/1/CreateObjective", NO)
-    assert story["a"].state is StepState.PENDING
+    assert story.states()["a"] == "PENDING"
     story.wait(6)
     story.fault("a/2/CreateObjective", BAD)
     assert story["a"].error_message == "malformed"
-    assert story.run.state is RunState.FAILED
+    assert story.state == "FAILED"
 
 
 def test_reasons_listed_as_non_retryable_are_final() -> None:
     story = alone(agent("a", retry_policy=RetryPolicy(5, 5, 1.0), config={"non_retryable": ["not_found"]}))
     story.fault("a/1/CreateObjective", NO)
-    assert story.run.state is RunState.FAILED
+    assert story.state == "FAILED"
 
 
 # --- gates -----------------------------------------------------------------------------------------------------------
@@ -168,10 +168,10 @@ def decision(said: str, event_id: str = "evt_1") -> object:
 
 def test_a_gate_asks_waits_and_opens_only_on_the_owners_word() -> None:
     story = gate()
-    assert story["g"].state is StepState.WAITING
+    assert story.states()["g"] == "WAITING"
     assert story["g"].approval_request_id == "apr_1"
     story.hear("g", decision("APPROVED"))  # type: ignore[arg-type]
-    assert story["g"].state is StepState.WAITING
+    assert story.states()["g"] == "WAITING"
     (effect_id,) = story.owed
     story.answer(effect_id, ApprovalStatus("apr_1", "APPROVED", "mia", "fine"))
     assert story["g"].output_payload == {"decision": "APPROVED", "decided_by": "mia", "reason": "fine"}
@@ -183,7 +183,7 @@ def test_a_claimed_decision_that_the_owner_does_not_know_opens_nothing() -> None
     story.hear("g", decision("APPROVED"))  # type: ignore[arg-type]
     (effect_id,) = story.owed
     assert story.answer(effect_id, ApprovalStatus("apr_1", "PENDING")) == Ignored("not_decided")
-    assert story["g"].state is StepState.WAITING
+    assert story.states()["g"] == "WAITING"
     assert story.last.audits[0].reason == "not_decided"
 
 
@@ -195,7 +195,7 @@ def test_a_gate_that_is_not_passed_fails_the_run(said: str, reason: str) -> None
     story.answer(effect_id, ApprovalStatus("apr_1", said, "mia", "too risky"))
     assert story["g"].error_reason == reason
     assert "mia: too risky" in story["g"].error_message
-    assert story.run.state is RunState.FAILED
+    assert story.state == "FAILED"
 
 
 def test_an_escalation_keeps_waiting_and_a_timeout_never_approves() -> None:
@@ -208,9 +208,9 @@ def test_an_escalation_keeps_waiting_and_a_timeout_never_approves() -> None:
 def test_auto_approval_is_confirmed_first() -> None:
     story = alone(step("g", StepType.APPROVAL_GATE))
     story.answer("g/1/RequestApproval", ApprovalRequested("apr_1", auto_approved=True))
-    assert story["g"].state is StepState.WAITING
+    assert story.states()["g"] == "WAITING"
     story.answer("g/1/GetApproval/auto", ApprovalStatus("apr_1", "AUTO_APPROVED"))
-    assert story.run.state is RunState.COMPLETED
+    assert story.state == "COMPLETED"
 
 
 def test_no_agent_approves_what_it_asked_for() -> None:
@@ -251,19 +251,19 @@ def test_governance_allows_denies_or_wants_an_approval() -> None:
     asked.answer("c/1/EvaluateAction", ActionEvaluated("REQUIRE_APPROVAL"))
     assert isinstance(asked.owed["c/1/RequestApproval"].call, RequestApproval)
     asked.answer("c/1/RequestApproval", ApprovalRequested("apr_1"))
-    assert asked["c"].state is StepState.WAITING
+    assert asked.states()["c"] == "WAITING"
     asked.hear("c", decision("APPROVED"))  # type: ignore[arg-type]
     (effect_id,) = asked.owed
     asked.answer(effect_id, ApprovalStatus("apr_1", "APPROVED"))
-    assert asked.run.state is RunState.COMPLETED
+    assert asked.state == "COMPLETED"
 
 
 def test_governance_that_does_not_answer_is_never_allow() -> None:
     story = alone(step("c", StepType.GOVERNANCE_CHECK, timeout_seconds=60))
     story.fault("c/1/EvaluateAction", DOWN)
-    assert story["c"].state is StepState.RUNNING
+    assert story.states()["c"] == "RUNNING"
     story.wait(60)
-    assert story.run.state is RunState.FAILED
+    assert story.state == "FAILED"
 
 
 # --- waits, notifications, tasks -------------------------------------------------------------------------------------
@@ -350,13 +350,13 @@ def test_a_notification_never_holds_up_the_run_unless_it_is_required() -> None:
     assert (story["n"].state, story["n"].error_reason) == (StepState.COMPLETED, "timed_out")
     refused = alone(notify())
     refused.fault("n/1/SendNotification", BAD)
-    assert refused.run.state is RunState.COMPLETED
+    assert refused.state == "COMPLETED"
     required = alone(notify(required=True), retry=RetryPolicy(1, 5, 1.0))
     required.fault("n/1/SendNotification", NO)
-    assert required["n"].state is StepState.PENDING
+    assert required.states()["n"] == "PENDING"
     required.wait(6)
     required.fault("n/2/SendNotification", NO)
-    assert required.run.state is RunState.FAILED
+    assert required.state == "FAILED"
 
 
 def test_an_unexpected_answer_is_audited_and_changes_nothing() -> None:
@@ -378,3 +378,24 @@ def test_a_runs_own_timeout_cancels_what_is_in_flight() -> None:
     assert story.states() == {"a": "CANCELLED", "b": "CANCELLED", "c": "PENDING"}
     assert (story.run.state, story.run.failure_reason) == (RunState.FAILED, "run_timed_out")
     assert CancelObjective("obj_1", "the step was cancelled") in [effect.call for effect in story.owed.values()]
+
+
+def test_what_a_person_hands_in_must_satisfy_the_form() -> None:
+    form = {"type": "object", "properties": {"score": {"type": "number"}}, "required": ["score"]}
+    story = alone(step("h", config={"form_schema": form}))
+    refused = story.complete("h", score="high")
+    assert isinstance(refused, Refusal)
+    assert [violation.path for violation in refused.violations] == ["output_payload.score"]
+    assert story.states() == {"h": "WAITING"}
+    story.complete("h", score=3)
+    assert story.state == "COMPLETED"
+
+
+def test_an_unset_multiplier_repeats_the_same_delay() -> None:
+    story = alone(agent("a", retry_policy=RetryPolicy(3, 10, 0.0)))
+    for attempt in (1, 2):
+        story.fault(f"a/{attempt}/CreateObjective", NO)
+        retry_at = story["a"].retry_at
+        assert retry_at is not None
+        assert retry_at - story.now >= timedelta(seconds=10)
+        story.wait(11)

@@ -348,7 +348,7 @@ def test_gates_never_continue_silently(step_type: StepType) -> None:
         (AGENT, {"title": "x" * 5000}, "title"),
         (AGENT, {"input": {"x": 5}}, "input.x"),
         (CHECK, {"context": {"other": "1"}}, "context"),
-        (WAIT, {"accept_after": "later"}, "accept_after"),
+        (WAIT, {"timeout_action": 5}, "timeout_action"),
     ],
 )
 def test_values_of_config(step_type: StepType, config: dict[str, Any], path: str) -> None:

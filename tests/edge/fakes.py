@@ -8,8 +8,8 @@ from typing import Any
 
 from service.domain.commands import Envelope, TransitionStep
 from service.domain.definition import Definition, StepType, TriggerType, Version
+from service.domain.exchange import Idem, Page, Published, Replayable, RunFilter, StartRequest
 from service.domain.state import Run, RunState, StepRun, StepState
-from service.edge.app import Idem, Page, Published, Replayable, RunFilter, StartRequest
 
 NOW = datetime(2026, 11, 21, 2, 30, 0, 123456, tzinfo=UTC)
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.definition import StepType
+from service.domain.exchange import Page
 from service.domain.state import Run, StepRun, StepState
 from service.edge import payloads, render
 from service.edge.answers import Answers
-from service.edge.app import Page
 from service.edge.cache import IdentityCache
 from service.edge.render import Renderer
 from tests.edge import fakes

@@ -1,0 +1,69 @@
+"""What callers hand in and get back, beside commands: plain values that the edge and the store both know."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from service.domain.definition import Definition, Payload, TriggerType, Version
+from service.domain.state import RunState
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Idem:
+    """A caller's idempotency key: `scope` keeps callers apart, `digest` tells a repetition from a conflict."""
+
+    scope: str
+    key: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Replayable(Generic[T]):
+    """An answer, and whether it repeats one that was given before."""
+
+    value: T
+    replay: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page, newest first, and how many there are under the same filter."""
+
+    rows: Sequence[T]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    version: Version
+    definition: Definition
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """`definition_version` 0 is the latest; `workspace_id` "" is the definition's own."""
+
+    definition_id: str
+    definition_version: int
+    workspace_id: str
+    trigger_type: TriggerType
+    trigger_event_id: str
+    initiator_agent_id: str
+    initiator_user_id: str
+    parent_run_id: str
+    entity_id: str
+    entity_type: str
+    input_payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Empty text and None match everything; what is given must all match."""
+
+    workspace_id: str | None
+    definition_id: str
+    state: RunState | None
+    entity_id: str
+    initiator_agent_id: str

@@ -1,0 +1,210 @@
+"""The one place that knows everyone: builds the service from its configuration, runs it, takes it down.
+
+`running` is an async context: inside it everything is connected, checked and served; on the way out it stops the
+server and the loops, drains what is in hand and closes what was opened, within ten seconds. It never migrates: a
+database whose schema is not the one this code was written for is an error.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+
+from prometheus_client import CollectorRegistry
+from uuid_utils.compat import uuid7
+
+from service.bus.connection import Connection
+from service.bus.listener import Listener
+from service.bus.outgoing import Publisher
+from service.bus.streams import ensure_changes_stream
+from service.config import Config
+from service.edge.answers import Answers
+from service.edge.health import Health
+from service.edge.http import HttpServer
+from service.edge.inspector import Inspector
+from service.edge.metrics import EngineCollector
+from service.edge.render import Renderer
+from service.edge.runs import EngineRuns
+from service.edge.server import EdgeServer
+from service.edge.servicer import WorkflowService
+from service.edge.shield import Shield
+from service.engine.engine import Engine, Ports
+from service.engine.ports import BusUnavailable, StoreUnavailable
+from service.siblings.clients import SiblingClients
+from service.store.definitions import Definitions
+from service.store.inbox import Inbox
+from service.store.migrate import Migrator, SchemaMismatch
+from service.store.outbox import ChangeOutbox
+from service.store.pool import ENGINE, READER, Pool
+from service.store.reads import Reads
+from service.store.runs import Runs
+from service.store.work import WorkQueue
+
+BUS_SECONDS = 10.0
+STOP_SECONDS = 4.0
+DRAIN_SECONDS = 4.0
+
+log = logging.getLogger(__name__)
+
+
+class StartError(RuntimeError):
+    """The service cannot start; the message is one line for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The addresses it really listens on, and the engine for those who look inside."""
+
+    grpc: str
+    http: str
+    engine: Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What was connected to."""
+
+    writing: Pool
+    reading: Pool
+    bus: Connection
+    siblings: SiblingClients
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What was built on it."""
+
+    engine: Engine
+    listener: Listener
+    edge: EdgeServer
+    http: HttpServer
+    health: Health
+
+
+@asynccontextmanager
+async def running(config: Config) -> AsyncIterator[Running]:
+    """Raises StartError."""
+    async with AsyncExitStack() as stack:
+        outside = await _connect(config, stack)
+        house = _build(config, outside, stack)
+        service = await _open(config, house, stack)
+        _say_what_is_open(outside, service)
+        async with asyncio.TaskGroup() as loops:
+            watching = loops.create_task(house.health.watch())
+            loops.create_task(house.engine.run())
+            loops.create_task(house.listener.run())
+            try:
+                yield service
+            finally:
+                watching.cancel()
+                await _finish(house)
+
+
+# --- connecting ------------------------------------------------------------------------------------------------------
+
+
+async def _connect(config: Config, stack: AsyncExitStack) -> Outside:
+    writing = Pool(config.database_url, ENGINE, config.pool_size)
+    reading = Pool(config.database_url, READER, max(2, config.pool_size // 4))
+    try:
+        await Migrator(config.database_url).check_current()
+        for pool in (writing, reading):
+            stack.push_async_callback(pool.close)
+            await pool.open()
+    except (StoreUnavailable, SchemaMismatch) as error:
+        raise StartError(str(error)) from error
+    siblings = SiblingClients(config.siblings)
+    stack.push_async_callback(siblings.close)
+    return Outside(writing, reading, await _connect_bus(config, stack), siblings)
+
+
+async def _connect_bus(config: Config, stack: AsyncExitStack) -> Connection:
+    bus = Connection(config.nats_url)
+    stack.push_async_callback(bus.close)
+    try:
+        async with asyncio.timeout(BUS_SECONDS):
+            await bus.open()
+        await ensure_changes_stream(bus, config.stream)
+    except (TimeoutError, BusUnavailable) as error:
+        raise StartError(f"no NATS with JetStream within {BUS_SECONDS:.0f} s, see NATS_URL") from error
+    return bus
+
+
+# --- building --------------------------------------------------------------------------------------------------------
+
+
+def _build(config: Config, outside: Outside, stack: AsyncExitStack) -> House:
+    engine = _engine(config, outside)
+    edge = _edge(config, outside, engine, stack)
+    listener = Listener(outside.bus, config.streams, engine.router)
+    health = Health(edge, {"database": partial(_answers, outside.reading), "bus": partial(_up, outside.bus)})
+    metrics = CollectorRegistry()
+    metrics.register(EngineCollector({**engine.counters, "listener": listener.counters}))
+    return House(engine, listener, edge, HttpServer(health.ready, metrics), health)
+
+
+def _engine(config: Config, outside: Outside) -> Engine:
+    pool = outside.writing
+    publisher = Publisher(outside.bus, config.stream)
+    ports = Ports(Runs(pool), WorkQueue(pool), Inbox(pool), ChangeOutbox(pool), outside.siblings, publisher)
+    return Engine(ports, config.replica or f"{socket.gethostname()}-{os.getpid()}")
+
+
+def _edge(config: Config, outside: Outside, engine: Engine, stack: AsyncExitStack) -> EdgeServer:
+    reads = Reads(outside.reading)
+    definitions = Definitions(outside.writing, reads)
+    runs = EngineRuns(engine.advance, engine.plans, definitions, reads, lambda: str(uuid7()))
+    inspector, shield = Inspector(), Shield()
+    stack.callback(inspector.close)
+    service = WorkflowService(definitions, runs, inspector, Answers(Renderer()), shield)
+    return EdgeServer(service, shield, max_calls=config.max_calls)
+
+
+async def _open(config: Config, house: House, stack: AsyncExitStack) -> Running:
+    """Reads the clock, then listens."""
+    host, port = _split(config.http_address)
+    try:
+        await house.engine.open()
+        http_port = await house.http.start(host, port)
+        stack.push_async_callback(house.http.stop)
+        grpc_port = await house.edge.start(config.grpc_address)
+    except StoreUnavailable as error:
+        raise StartError(str(error)) from error
+    except (OSError, RuntimeError) as error:
+        raise StartError(f"cannot listen on {config.grpc_address} and {config.http_address}") from error
+    await house.health.look()
+    return Running(f"{_split(config.grpc_address)[0]}:{grpc_port}", f"{host}:{http_port}", house.engine)
+
+
+async def _finish(house: House) -> None:
+    """No new calls, no new claims, then what is in hand comes home."""
+    await house.edge.stop(STOP_SECONDS)
+    house.engine.stop()
+    house.listener.stop()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await house.engine.drain()
+
+
+def _say_what_is_open(outside: Outside, service: Running) -> None:
+    log.warning("open mode: no tokens are asked for, every caller sees every workspace")
+    for name in outside.siblings.missing:
+        log.warning("%s is not configured: steps that need it fail with not_configured", name)
+    log.info("serving gRPC on %s, health and metrics on http://%s", service.grpc, service.http)
+
+
+async def _answers(pool: Pool) -> bool:
+    return bool(await pool.read(b"select 1"))
+
+
+async def _up(bus: Connection) -> bool:
+    return bus.connected
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host, int(port)

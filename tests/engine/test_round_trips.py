@@ -1,0 +1,146 @@
+"""What the path costs: at most two database round trips a command, one commit for a chain of branches."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+import pytest
+
+from service.domain.commands import Envelope, StartRun, TransitionStep
+from service.domain.definition import StepType, TriggerType, Version
+from service.domain.effects import Answer, Fault, FaultKind, SiblingCall
+from service.domain.errors import Refusal
+from service.domain.plan import Plan
+from service.domain.state import Run, StepState
+from service.engine.engine import Engine, Ports
+from service.engine.mailbox import Outcome
+from service.engine.ports import StartKey, Unpublished
+from service.store.inbox import Inbox
+from service.store.outbox import ChangeOutbox
+from service.store.pool import ENGINE, Pool, Row
+from service.store.runs import Runs
+from service.store.work import WorkQueue
+from tests.builders import chain, edges, step, version
+
+
+class CountingPool(Pool):
+    """Counts what crosses to the database, and how much of it writes."""
+
+    trips = 0
+    writes = 0
+
+    async def read(self, query: bytes, params: Sequence[object] = ()) -> list[Row]:
+        self.trips += 1
+        return await super().read(query, params)
+
+    async def write(self, query: bytes, params: Sequence[object] = ()) -> list[Row]:
+        self.trips += 1
+        self.writes += 1
+        return await super().write(query, params)
+
+    def count(self) -> tuple[int, int]:
+        counted = self.trips, self.writes
+        self.trips = self.writes = 0
+        return counted
+
+
+class Nobody:
+    """Siblings and bus of a test that needs neither."""
+
+    def encode(self, call: SiblingCall, workspace_id: str, run_id: str) -> bytes:
+        return b"asked"
+
+    async def perform(
+        self, kind: str, request: bytes, workspace_id: str, idempotency_key: str, timeout_seconds: float
+    ) -> Answer | Fault:
+        return Fault(FaultKind.TRANSPORT, "unavailable", "nobody")
+
+    async def publish(self, change: Unpublished) -> None:
+        raise AssertionError("nothing is published here")
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[CountingPool]:
+    pool = CountingPool(database, ENGINE, 4)
+    await pool.open()
+    yield pool
+    await pool.close()
+
+
+class Bench:
+    """An engine without loops on a real database, and a plan that needs no publishing."""
+
+    def __init__(self, pool: CountingPool) -> None:
+        ports = Ports(Runs(pool), WorkQueue(pool), Inbox(pool), ChangeOutbox(pool), Nobody(), Nobody())
+        self.pool = pool
+        self.engine = Engine(ports, "tests")
+
+    async def start(self, drawn: Version, payload: Mapping[str, object] | None = None) -> Run:
+        await self.engine.open()
+        plan = Plan.of(drawn)
+        self.engine.plans._kept[(drawn.definition_id, drawn.version)] = plan
+        command = StartRun("wfr_1", TriggerType.MANUAL, payload or {})
+        key = StartKey("ws_1", "once", "wfr_1", b"")
+        return (await self.engine.advance.start(key, plan, Envelope(command, "user:ann", "rpc:1"))).run
+
+    async def complete(self, step_id: str) -> Outcome:
+        command = TransitionStep(step_id, StepState.COMPLETED, output_payload={"v": 1})
+        return await self.engine.advance.submit("wfr_1", Envelope(command, "user:ann", "rpc:2"))
+
+    def forget(self) -> None:
+        """As if another replica had to go on."""
+        self.engine.advance._recent.clear()
+
+
+@pytest.fixture
+def bench(pool: CountingPool) -> Bench:
+    return Bench(pool)
+
+
+async def test_completing_a_step_is_one_trip_with_the_run_at_hand_and_two_without(bench: Bench) -> None:
+    await bench.start(chain(3))
+    bench.pool.count()
+    await bench.complete("s0")
+    assert bench.pool.count() == (1, 1)
+    bench.forget()
+    outcome = await bench.complete("s1")
+    assert bench.pool.count() == (2, 1)
+    assert outcome.run.steps["s2"].state is StepState.WAITING
+
+
+async def test_starting_a_run_is_one_trip(bench: Bench) -> None:
+    await bench.engine.open()
+    bench.pool.count()
+    await bench.start(chain(3))
+    assert bench.pool.count() == (2, 1)  # one of them reads the clock, once per process
+
+
+async def test_a_chain_of_five_branches_is_one_commit(bench: Bench) -> None:
+    branches = [step(f"b{number}", StepType.BRANCH) for number in range(5)]
+    drawn = version([step("s"), *branches, step("e")], edges("s>b0", "b0>b1", "b1>b2", "b2>b3", "b3>b4", "b4>e"))
+    await bench.start(drawn)
+    bench.pool.count()
+    outcome = await bench.complete("s")
+    assert bench.pool.count() == (1, 1)
+    assert outcome.run.steps["e"].state is StepState.WAITING
+
+
+async def test_a_run_that_another_replica_moved_is_decided_again_on_a_fresh_load(
+    bench: Bench, pool: CountingPool
+) -> None:
+    await bench.start(version([step("s0"), step("s1"), step("s2")], edges("s0>s2", "s1>s2")))
+    other = Bench(pool)
+    other.engine.plans._kept.update(bench.engine.plans._kept)
+    await other.engine.open()
+    await other.complete("s0")
+    pool.count()
+    outcome = await bench.complete("s1")
+    assert pool.count() == (3, 2)  # missed, loaded, written
+    assert outcome.run.steps["s2"].state is StepState.WAITING
+    assert bench.engine.advance.counters["fence_missed"] == 1
+
+
+async def test_a_refusal_rests_on_a_fresh_load_and_writes_nothing(bench: Bench) -> None:
+    await bench.start(chain(2))
+    bench.pool.count()
+    with pytest.raises(Refusal, match="waits for s0"):
+        await bench.complete("s1")
+    assert bench.pool.count() == (1, 0)
