@@ -37,6 +37,7 @@ class Config:
     )
     pool_size: int = setting("DATABASE_POOL", "8", "database connections of the engine; the reader has a quarter of it")
     max_calls: int = setting("GRPC_MAX_CALLS", "1000", "calls in progress before RESOURCE_EXHAUSTED")
+    lease_seconds: int = setting("LEASE_SECONDS", "30", "how long work is left to a replica that may have died")
     log_level: str = setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR")
     service_agent: str = setting("SERVICE_AGENT_ID", "workflows", "who delegates when a run has no initiating agent")
     objectives: str = setting("OBJECTIVES_ADDRESS", "", "objectives service, host:port")
@@ -80,7 +81,6 @@ def _value(item: Field[Any], source: Mapping[str, str]) -> str | int:
         raise ConfigError(f"{name} is not set: {item.metadata['meaning']}")
     if item.type is not int:
         return str(text)
-    try:
-        return int(text)
-    except ValueError:
-        raise ConfigError(f"{name} must be a whole number, not {text!r}") from None
+    if not text.isdecimal() or int(text) == 0:
+        raise ConfigError(f"{name} must be a positive whole number, not {text!r}")
+    return int(text)

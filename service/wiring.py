@@ -33,6 +33,7 @@ from service.edge.server import EdgeServer
 from service.edge.servicer import WorkflowService
 from service.edge.shield import Shield
 from service.engine.engine import Engine, Ports
+from service.engine.lease import Lease
 from service.engine.ports import BusUnavailable, StoreUnavailable
 from service.siblings.clients import SiblingClients
 from service.store.definitions import Definitions
@@ -138,20 +139,22 @@ async def _connect_bus(config: Config, stack: AsyncExitStack) -> Connection:
 
 
 def _build(config: Config, outside: Outside, stack: AsyncExitStack) -> House:
-    engine = _engine(config, outside)
+    lease = Lease(config.lease_seconds)
+    engine = _engine(config, outside, lease)
     edge = _edge(config, outside, engine, stack)
-    listener = Listener(outside.bus, config.streams, engine.router)
+    listener = Listener(outside.bus, config.streams, engine.router, ack_wait_seconds=lease.seconds)
     health = Health(edge, {"database": partial(_answers, outside.reading), "bus": partial(_up, outside.bus)})
     metrics = CollectorRegistry()
     metrics.register(EngineCollector({**engine.counters, "listener": listener.counters}))
     return House(engine, listener, edge, HttpServer(health.ready, metrics), health)
 
 
-def _engine(config: Config, outside: Outside) -> Engine:
+def _engine(config: Config, outside: Outside, lease: Lease) -> Engine:
     pool = outside.writing
     publisher = Publisher(outside.bus, config.stream)
-    ports = Ports(Runs(pool), WorkQueue(pool), Inbox(pool), ChangeOutbox(pool), outside.siblings, publisher)
-    return Engine(ports, config.replica or f"{socket.gethostname()}-{os.getpid()}")
+    inbox = Inbox(pool, lease.grace_seconds)
+    ports = Ports(Runs(pool), WorkQueue(pool), inbox, ChangeOutbox(pool), outside.siblings, publisher)
+    return Engine(ports, config.replica or f"{socket.gethostname()}-{os.getpid()}", lease)
 
 
 def _edge(config: Config, outside: Outside, engine: Engine, stack: AsyncExitStack) -> EdgeServer:

@@ -9,7 +9,7 @@ router, and the relay gets a hint.
 import logging
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, EventArrived
@@ -20,11 +20,11 @@ from service.domain.errors import Kind, Refusal, not_found
 from service.domain.plan import Plan
 from service.domain.state import Run, changed
 from service.engine.clock import DatabaseClock
+from service.engine.lease import Lease
 from service.engine.mailbox import Letter, Mailbox, Outcome, fail_all
 from service.engine.plans import Plans
 from service.engine.ports import RunStore, Siblings, Snapshot, StaleRun, Started, StartKey, Work
 
-LEASE_SECONDS = 30.0
 TRIES = 3
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ class Advance:
     plans: Plans
     clock: DatabaseClock
     aftermath: Aftermath
+    lease: Lease = field(default_factory=Lease)
     capacity: int = 2000
 
     def __post_init__(self) -> None:
@@ -70,7 +71,7 @@ class Advance:
         decision = begin(plan, envelope, self.clock.now())
         leased_at = self.clock.monotonic()
         requests = self._requests(decision)
-        started = await self.store.start(key, decision, requests, LEASE_SECONDS)
+        started = await self.store.start(key, decision, requests, self.lease.seconds)
         self.clock.sync(started.now)
         if not started.fresh:
             return await self._started_before(key, started)
@@ -139,7 +140,7 @@ class Advance:
     async def _apply(self, decision: Decision) -> Run | None:
         requests, leased_at = self._requests(decision), self.clock.monotonic()
         try:
-            applied = await self.store.apply(decision, requests, LEASE_SECONDS)
+            applied = await self.store.apply(decision, requests, self.lease.seconds)
         except BaseException as error:
             self._recent.pop(decision.run.id, None)
             if isinstance(error, StaleRun):

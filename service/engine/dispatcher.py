@@ -15,12 +15,10 @@ import orjson
 from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, EventArrived
 from service.domain.effects import Answer, Deliver, Fault, FaultKind
 from service.domain.errors import Refusal
-from service.engine.advance import LEASE_SECONDS, Advance
+from service.engine.advance import Advance
 from service.engine.loop import Loop
 from service.engine.ports import EventStore, Siblings, StoreUnavailable, Work, WorkStore
 
-CALL_SECONDS = 10.0
-MARGIN_SECONDS = 5.0
 IN_FLIGHT = 256
 CLAIM = 100
 ACTOR = "service:workflows"
@@ -37,6 +35,7 @@ class Dispatcher:
         self._events = events
         self._siblings = siblings
         self._monotonic = advance.clock.monotonic
+        self.lease = advance.lease
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(IN_FLIGHT)
         self.counters: Counter[str] = Counter()
@@ -45,7 +44,7 @@ class Dispatcher:
     def perform(self, work: Sequence[Work], leased_at: float) -> None:
         """Takes on leased work without waiting for it."""
         for item in work:
-            task = asyncio.create_task(self._perform(item, leased_at + LEASE_SECONDS - MARGIN_SECONDS))
+            task = asyncio.create_task(self._perform(item, leased_at + self.lease.usable_seconds))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -58,14 +57,14 @@ class Dispatcher:
         if room <= 0:
             return False
         leased_at = self._monotonic()
-        claimed = await self._work.claim_effects(room, LEASE_SECONDS)
+        claimed = await self._work.claim_effects(room, self.lease.seconds)
         self.counters["claimed"] += len(claimed)
         self.perform(claimed, leased_at)
         return len(claimed) == room
 
     async def _perform(self, work: Work, until: float) -> None:
         async with self._room:
-            seconds = min(CALL_SECONDS, until - self._monotonic())
+            seconds = min(self.lease.call_seconds, until - self._monotonic())
             if seconds <= 0:
                 self.counters["lease_too_low"] += 1
                 return

@@ -13,6 +13,7 @@ from service.domain.decision import Wait
 from service.engine.advance import Advance
 from service.engine.clock import DatabaseClock
 from service.engine.dispatcher import Dispatcher
+from service.engine.lease import Lease
 from service.engine.loop import Loop
 from service.engine.plans import Plans
 from service.engine.ports import EventStore, Outbox, Publisher, RunStore, Siblings, Work, WorkStore
@@ -34,15 +35,18 @@ class Ports:
 
 
 class Engine:
-    def __init__(self, ports: Ports, replica: str) -> None:
+    def __init__(self, ports: Ports, replica: str, lease: Lease | None = None) -> None:
         """`replica` names this process in leases; it must differ between processes."""
+        lease = lease or Lease()
         self.clock = DatabaseClock()
         self.plans = Plans(ports.runs)
-        self.advance = Advance(ports.runs, ports.siblings, self.plans, self.clock, self)
+        self.advance = Advance(ports.runs, ports.siblings, self.plans, self.clock, self, lease)
         self.dispatcher = Dispatcher(self.advance, ports.work, ports.events, ports.siblings)
         self.router = Router(ports.events, self.dispatcher, self.clock)
         self.ticker = Ticker(self.advance, ports.work, ports.events, self.router)
-        self.relay = Relay(ports.outbox, ports.publisher, replica, self.clock.monotonic)
+        self.relay = Relay(
+            ports.outbox, ports.publisher, replica, self.clock.monotonic, shard_seconds=lease.shard_seconds
+        )
         self._runs = ports.runs
 
     @property

@@ -14,7 +14,6 @@ from service.engine.loop import Loop
 from service.engine.ports import BusUnavailable, Outbox, Publisher, Unpublished
 
 BATCH = 1000
-SHARD_LEASE_SECONDS = 15.0
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +26,13 @@ class Relay:
         holder: str,
         monotonic: Callable[[], float],
         idle_seconds: float = 0.25,
+        shard_seconds: float = 15.0,
     ) -> None:
         self._outbox = outbox
         self._publisher = publisher
         self._holder = holder
         self._monotonic = monotonic
+        self._shard_seconds = shard_seconds
         self._shards: list[int] = []
         self._renew_at = 0.0
         self.counters: Counter[str] = Counter()
@@ -52,8 +53,8 @@ class Relay:
 
     async def _hold(self) -> None:
         if self._monotonic() >= self._renew_at:
-            self._renew_at = self._monotonic() + SHARD_LEASE_SECONDS / 3
-            self._shards = await self._outbox.hold_shards(self._holder, SHARD_LEASE_SECONDS)
+            self._renew_at = self._monotonic() + self._shard_seconds / 3
+            self._shards = await self._outbox.hold_shards(self._holder, self._shard_seconds)
 
     async def _publish(self, changes: Sequence[Unpublished]) -> Sequence[Unpublished]:
         """Publishes one stream's changes one after the other; gives those that were acked."""

@@ -1,7 +1,7 @@
 """Brings bus events to the runs that wait for them: the listener's sink.
 
 Commit first, look second, on both sides. An event is kept in the inbox, then waits are looked up in a new statement and
-one delivery per waiting step is committed together with the routed mark; a run that has just opened a wait looks at the
+one delivery per waiting run is committed together with the routed mark; a run that has just opened a wait looks at the
 inbox in the same way. Both may find each other, which the run's guard absorbs; a looker that died is made up for by the
 ticker's sweep. Only then is the message acked.
 """
@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 
 from service.domain.commands import BusEvent
 from service.domain.decision import Wait
-from service.engine.advance import LEASE_SECONDS
 from service.engine.clock import DatabaseClock
 from service.engine.dispatcher import Dispatcher
 from service.engine.ports import EventStore, Fate, StoreUnavailable
@@ -41,7 +40,7 @@ class Router:
         fresh = [item.event for item in kept if item.fate in (Fate.FRESH, Fate.UNROUTED)]
         if fresh:
             leased_at = self._clock.monotonic()
-            self._dispatcher.perform(await self._events.route(fresh, LEASE_SECONDS), leased_at)
+            self._dispatcher.perform(await self._events.route(fresh, self._dispatcher.lease.seconds), leased_at)
         return [item.event for item in kept if item.fate is Fate.CLASH]
 
     async def bury(self, subject: str, raw: bytes, headers: Mapping[str, str], reason: str) -> None:
@@ -56,7 +55,7 @@ class Router:
 
     async def sweep(self) -> bool:
         leased_at = self._clock.monotonic()
-        work = await self._events.sweep(SWEEP, LEASE_SECONDS)
+        work = await self._events.sweep(SWEEP, self._dispatcher.lease.seconds)
         self.counters["swept"] += len(work)
         self._dispatcher.perform(work, leased_at)
         return len(work) == SWEEP
@@ -68,7 +67,7 @@ class Router:
     async def _look(self, run_id: str, workspace_id: str, waits: Sequence[Wait]) -> None:
         leased_at = self._clock.monotonic()
         try:
-            work = await self._events.look(run_id, workspace_id, waits, LEASE_SECONDS)
+            work = await self._events.look(run_id, workspace_id, waits, self._dispatcher.lease.seconds)
         except StoreUnavailable as error:
             log.warning("the look for %s is left to the sweep: %s", run_id, error)
             return

@@ -9,7 +9,7 @@ import logging
 
 from service.domain.commands import Envelope, TimePassed
 from service.domain.errors import Refusal
-from service.engine.advance import LEASE_SECONDS, Advance
+from service.engine.advance import Advance
 from service.engine.loop import Loop
 from service.engine.ports import EventStore, StoreUnavailable, WorkStore
 from service.engine.router import Router
@@ -30,21 +30,20 @@ class Ticker:
         events: EventStore,
         router: Router,
         idle_seconds: float = 0.25,
-        sweep_seconds: float = 5.0,
     ) -> None:
         self._advance = advance
         self._work = work
         self._events = events
         self._router = router
         self.clock_loop = Loop("clock", self._wake_due, idle_seconds)
-        self.sweep_loop = Loop("sweep", self._sweep, sweep_seconds)
+        self.sweep_loop = Loop("sweep", self._sweep, advance.lease.sweep_seconds)
 
     @property
     def loops(self) -> tuple[Loop, Loop]:
         return self.clock_loop, self.sweep_loop
 
     async def _wake_due(self) -> bool:
-        due = await self._work.claim_due_runs(CLAIM, LEASE_SECONDS)
+        due = await self._work.claim_due_runs(CLAIM, self._advance.lease.seconds)
         await asyncio.gather(*(self._wake(run_id) for run_id in due))
         return len(due) == CLAIM
 
