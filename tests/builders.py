@@ -123,8 +123,8 @@ class Story:
     def fault(self, effect_id: str, fault: Fault, tries: int = 0) -> Verdict:
         return self.do(EffectFailed(replace(self.owes(effect_id), tries=tries), fault), actor="service:workflows")
 
-    def hear(self, step_id: str, event: BusEvent) -> Verdict:
-        effect = Owed(f"deliver/{step_id}/{event.id}", step_id, 0, Deliver.__name__, 1)
+    def hear(self, event: BusEvent) -> Verdict:
+        effect = Owed(f"deliver/{event.id}", "", 0, Deliver.__name__, 1)
         cause = f"event:{event.source}/{event.id}"
         return self.do(EventArrived(effect, event, self.now), guarded=True, actor="event:bus", cause=cause)
 
@@ -132,7 +132,7 @@ class Story:
         about = ObjectiveReport(
             self[step_id].objective_id, state, output or None, Decimal(cost) if cost else None, "said so"
         )
-        return self.hear(step_id, event(f"evt_{len(self.events)}", about=about))
+        return self.hear(event(f"evt_{len(self.events)}", about=about))
 
     def wait(self, seconds: float) -> Verdict:
         self.now += timedelta(seconds=seconds)

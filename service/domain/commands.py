@@ -103,7 +103,7 @@ class BusEvent:
 
 @dataclass(frozen=True, slots=True)
 class EventArrived:
-    """An event was routed to one step of this run; `effect` is the delivery that is hereby done."""
+    """An event was routed to this run; `effect` is the delivery that is hereby done."""
 
     effect: Owed
     event: BusEvent

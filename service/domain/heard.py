@@ -4,7 +4,7 @@ An answer counts for the attempt that asked. One that comes for a step that has 
 be, undone: an objective created for an abandoned attempt is cancelled.
 """
 
-from service.domain.commands import EventArrived
+from service.domain.commands import BusEvent, EventArrived
 from service.domain.decision import Postponed
 from service.domain.effects import (
     Answer,
@@ -22,6 +22,7 @@ from service.domain.state import StepRun, StepState
 from service.domain.steps import TABLE
 from service.domain.steps.rules import Unwanted
 from service.domain.turn import Turn
+from service.domain.waits import hears
 
 LONGEST_DELAY_SECONDS = 60.0
 GIVES_UP_AFTER_TRIES = 30
@@ -55,13 +56,24 @@ def effect_failed(turn: Turn, effect: Owed, fault: Fault) -> None:
 
 
 def event_arrived(turn: Turn, command: EventArrived) -> None:
-    step = turn.step(command.effect.step_id)
+    """Every step that waits for it takes it: an event counts once in a run, for all the waits that are open then."""
     turn.settled.append(command.effect)
+    steps = turn.run.steps.values()
+    listening = [step for step in steps if hears(step, turn.planned(step.step_id).definition, command.event)]
+    refusals = [refusal for step in listening if (refusal := _refusal(turn, step, command.event)) is not None]
+    if len(refusals) == len(listening):
+        raise refusals[0] if refusals else Unwanted("not_awaited", "no step waits for this event now")
+
+
+def _refusal(turn: Turn, step: StepRun, event: BusEvent) -> Unwanted | None:
     try:
-        TABLE[step.step_type].heard(turn, step.step_id, command.event)
+        TABLE[step.step_type].heard(turn, step.step_id, event)
+    except Unwanted as unwanted:
+        return unwanted
     except ExpressionError as error:
         # Whoever can publish an event must not be able to fail a run with one its filter cannot read.
-        raise Unwanted("filter_error", str(error)) from error
+        return Unwanted("filter_error", str(error))
+    return None
 
 
 def wanted(step: StepRun, effect: Owed) -> bool:

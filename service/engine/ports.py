@@ -177,7 +177,7 @@ class EventStore(Protocol):
         ...
 
     async def route(self, events: Sequence[BusEvent], lease_seconds: float) -> list[Work]:
-        """One leased delivery per waiting step and the routed mark, in one commit; gives the deliveries."""
+        """One leased delivery per waiting run and the routed mark, in one commit; gives the deliveries."""
         ...
 
     async def look(self, run_id: str, workspace_id: str, waits: Sequence[Wait], lease_seconds: float) -> list[Work]:

@@ -26,7 +26,7 @@ given as (
     union all
     select workspace_id, source, event_id, about, null from given where about <> ''
 ), found as (
-    select distinct w.run_id, w.step_id, w.workspace_id, t.source, t.event_id
+    select distinct w.run_id, w.workspace_id, t.source, t.event_id
       from topics t
       join run_waits w on w.workspace_id = t.workspace_id and w.address = t.address
 )
@@ -73,13 +73,13 @@ waits as (
 
 -- name: events_found
 found as (
-    select w.run_id, w.step_id, w.workspace_id, e.source, e.event_id
+    select w.run_id, w.workspace_id, e.source, e.event_id
       from waits w
       join workflow_runs r on r.id = w.run_id
       join bus_events e on e.workspace_id = w.workspace_id and e.about = w.address
      where e.about <> '' and e.body is not null and e.received_at >= r.started_at
     union
-    select w.run_id, w.step_id, w.workspace_id, e.source, e.event_id
+    select w.run_id, w.workspace_id, e.source, e.event_id
       from (select *, substr(address, 7) as pattern from waits where address like 'event:%') w
       join workflow_runs r on r.id = w.run_id
       join bus_events e on e.workspace_id = w.workspace_id
@@ -93,9 +93,8 @@ owed as (
     insert into run_effects
         (run_id, effect_id, step_id, attempt, kind, request, workspace_id, lease_token, lease_until)
     select run_id,
-           'deliver/' || step_id || '/' ||
-               left(encode(sha256(convert_to(source || e'\n' || event_id, 'UTF8')), 'hex'), 32),
-           step_id, 0, 'Deliver',
+           'deliver/' || left(encode(sha256(convert_to(source || e'\n' || event_id, 'UTF8')), 'hex'), 32),
+           '', 0, 'Deliver',
            convert_to(json_build_object('source', source, 'event_id', event_id)::text, 'UTF8'),
            workspace_id, 1, now() + $1::float8 * interval '1 second'
       from found

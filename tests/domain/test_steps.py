@@ -170,7 +170,7 @@ def test_a_gate_asks_waits_and_opens_only_on_the_owners_word() -> None:
     story = gate()
     assert story.states()["g"] == "WAITING"
     assert story["g"].approval_request_id == "apr_1"
-    story.hear("g", decision("APPROVED"))  # type: ignore[arg-type]
+    story.hear(decision("APPROVED"))  # type: ignore[arg-type]
     assert story.states()["g"] == "WAITING"
     (effect_id,) = story.owed
     story.answer(effect_id, ApprovalStatus("apr_1", "APPROVED", "mia", "fine"))
@@ -180,7 +180,7 @@ def test_a_gate_asks_waits_and_opens_only_on_the_owners_word() -> None:
 
 def test_a_claimed_decision_that_the_owner_does_not_know_opens_nothing() -> None:
     story = gate()
-    story.hear("g", decision("APPROVED"))  # type: ignore[arg-type]
+    story.hear(decision("APPROVED"))  # type: ignore[arg-type]
     (effect_id,) = story.owed
     assert story.answer(effect_id, ApprovalStatus("apr_1", "PENDING")) == Ignored("not_decided")
     assert story.states()["g"] == "WAITING"
@@ -190,7 +190,7 @@ def test_a_claimed_decision_that_the_owner_does_not_know_opens_nothing() -> None
 @pytest.mark.parametrize(("said", "reason"), [("DENIED", "approval_denied"), ("EXPIRED", "approval_expired")])
 def test_a_gate_that_is_not_passed_fails_the_run(said: str, reason: str) -> None:
     story = gate(retry_policy=RetryPolicy(3, 1, 1.0))
-    story.hear("g", decision(said))  # type: ignore[arg-type]
+    story.hear(decision(said))  # type: ignore[arg-type]
     (effect_id,) = story.owed
     story.answer(effect_id, ApprovalStatus("apr_1", said, "mia", "too risky"))
     assert story["g"].error_reason == reason
@@ -200,7 +200,7 @@ def test_a_gate_that_is_not_passed_fails_the_run(said: str, reason: str) -> None
 
 def test_an_escalation_keeps_waiting_and_a_timeout_never_approves() -> None:
     story = gate(timeout_seconds=60)
-    assert story.hear("g", decision("ESCALATED")) == Ignored("progress")  # type: ignore[arg-type]
+    assert story.hear(decision("ESCALATED")) == Ignored("progress")  # type: ignore[arg-type]
     story.wait(60)
     assert story["g"].error_reason == "timed_out"
 
@@ -252,7 +252,7 @@ def test_governance_allows_denies_or_wants_an_approval() -> None:
     assert isinstance(asked.owed["c/1/RequestApproval"].call, RequestApproval)
     asked.answer("c/1/RequestApproval", ApprovalRequested("apr_1"))
     assert asked.states()["c"] == "WAITING"
-    asked.hear("c", decision("APPROVED"))  # type: ignore[arg-type]
+    asked.hear(decision("APPROVED"))  # type: ignore[arg-type]
     (effect_id,) = asked.owed
     asked.answer(effect_id, ApprovalStatus("apr_1", "APPROVED"))
     assert asked.state == "COMPLETED"
@@ -275,17 +275,17 @@ def test_a_wait_takes_the_event_that_matches_once() -> None:
     )
     story = alone(wait)
     assert [(opened.step_id, opened.address) for opened in story.last.opened] == [("w", "event:mail.*.received")]
-    assert story.hear("w", event("e1", "mail.in.sent", payload={"score": 9})) == Ignored("no_match")
-    assert story.hear("w", event("e2", "mail.in.received", payload={"score": 1})) == Ignored("no_match")
-    assert story.hear("w", event("e3", "mail.in.received", payload={})) == Ignored("filter_error")
-    story.hear("w", event("e4", "mail.in.received", payload={"score": 4}))
+    assert story.hear(event("e1", "mail.in.sent", payload={"score": 9})) == Ignored("not_awaited")
+    assert story.hear(event("e2", "mail.in.received", payload={"score": 1})) == Ignored("no_match")
+    assert story.hear(event("e3", "mail.in.received", payload={})) == Ignored("filter_error")
+    story.hear(event("e4", "mail.in.received", payload={"score": 4}))
     assert (story["w"].event_id, story["w"].output_payload) == ("e4", {"score": 4})
     assert [(closed.step_id, closed.address) for closed in story.last.closed] == [("w", "event:mail.*.received")]
 
 
 def test_the_event_that_started_a_run_does_not_answer_its_waits() -> None:
     story = Story(version([step("w", StepType.WAIT_FOR_EVENT, event_type_pattern=">")]), trigger_event_id="e1")
-    assert story.hear("w", event("e1", "anything")) == Ignored("own_trigger")
+    assert story.hear(event("e1", "anything")) == Ignored("own_trigger")
 
 
 def test_an_event_counts_once_even_when_it_is_delivered_twice() -> None:
@@ -294,16 +294,16 @@ def test_an_event_counts_once_even_when_it_is_delivered_twice() -> None:
 
     story = alone(step("w", StepType.WAIT_FOR_EVENT, event_type_pattern=">"))
     before = story.run
-    story.hear("w", event("e1", "x"))
+    story.hear(event("e1", "x"))
     assert [guard.cause for guard in story.last.guards] == ["event:tests/e1"]
     from service.domain.commands import Envelope, EventArrived
     from service.domain.effects import Owed
 
-    again = EventArrived(Owed("deliver/w/2", "w", 0, "Deliver", 1), event("e1", "x"), story.now)
+    again = EventArrived(Owed("deliver/2", "", 0, "Deliver", 1), event("e1", "x"), story.now)
     envelope = Envelope(again, "event:tests", "event:tests/e1", guarded=True)
     repeated = decide(story.plan, before, [envelope], story.now, {"event:tests/e1": Seen(b"", 3)})
     assert repeated.verdicts == (Repeated(3),)
-    assert [effect.id for effect in repeated.settled] == ["deliver/w/2"]
+    assert [effect.id for effect in repeated.settled] == ["deliver/2"]
 
 
 @pytest.mark.parametrize("pattern", ["", "mail.>"])
@@ -399,3 +399,12 @@ def test_an_unset_multiplier_repeats_the_same_delay() -> None:
         assert retry_at is not None
         assert retry_at - story.now >= timedelta(seconds=10)
         story.wait(11)
+
+
+def test_an_event_satisfies_every_wait_that_is_open_and_no_later_one() -> None:
+    waits = [step(name, StepType.WAIT_FOR_EVENT, event_type_pattern="x.>") for name in ("a", "b", "later")]
+    story = Story(version(waits, edges("a>later", "b>later")))
+    story.hear(event("e1", "x.y", payload={"n": 1}))
+    assert story.states() == {"a": "COMPLETED", "b": "COMPLETED", "later": "WAITING"}
+    assert (story["a"].event_id, story["b"].event_id) == ("e1", "e1")
+    assert [guard.cause for guard in story.last.guards] == ["event:tests/e1"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from service.domain import outcome
 from service.domain.commands import BusEvent, TransitionStep
-from service.domain.patterns import matches, subject_matches
+from service.domain.patterns import subject_matches
 from service.domain.scope import event_view, holds
 from service.domain.state import StepState
 from service.domain.steps.rules import StepRules, Unwanted
@@ -22,8 +22,6 @@ class WaitForEvent(StepRules):
         turn.move(step_id, StepState.WAITING, "waiting", **changes)
 
     def heard(self, turn: Turn, step_id: str, event: BusEvent) -> None:
-        if turn.step(step_id).state is not StepState.WAITING:
-            raise Unwanted("step_ended", f"the step is {turn.step(step_id).state}")
         if event.id == turn.run.trigger_event_id:
             raise Unwanted("own_trigger", "the event that started the run does not answer its waits")
         if not _fits(turn, step_id, event):
@@ -45,8 +43,6 @@ class WaitForEvent(StepRules):
 def _fits(turn: Turn, step_id: str, event: BusEvent) -> bool:
     planned = turn.planned(step_id)
     definition = planned.definition
-    if not matches(definition.event_type_pattern, event.type):
-        return False
     if not subject_matches(definition.event_subject_pattern, event.bus_subject, event.subject):
         return False
     bare = {**(event.payload or {}), "event": event_view(event)}
