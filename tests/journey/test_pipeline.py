@@ -79,7 +79,7 @@ async def test_a_high_value_lead_reaches_the_fixtures_state_and_then_the_end(wor
     assert shows(as_dict(RUN), as_dict(await world.run(run.id))) == []
     started = fixture("run_lifecycle_event_started.json", pb.WorkflowRunLifecycleEvent)
     waiting = fixture("step_lifecycle_event_waiting.json", pb.WorkflowStepLifecycleEvent)
-    told = await world.told(run.id, 12)
+    told = await world.until_told(run.id, "step.waiting")
     assert shows(as_dict(started), told[0].body) == []
     gate = next(change for change in told if change.type.endswith("step.waiting"))
     assert shows(as_dict(waiting), gate.body) == []
