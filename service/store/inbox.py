@@ -1,8 +1,8 @@
 """Bus events and their way to the runs that wait: the engine's EventStore.
 
 An event is kept first and looked at in a later statement, a wait likewise, so that of two that meet at least one sees
-the other; the run's guard absorbs it when both do. A delivery is an owed effect whose id follows from the event: one per run.
-The body of an event stays while somebody may want it, its id for longer.
+the other; the run's guard absorbs it when both do. A delivery is an owed effect whose id follows from the event, so a
+run owes one per event. The body of an event stays while somebody may want it, its id for longer.
 """
 
 import hashlib

@@ -47,7 +47,8 @@ _SECTIONS = {
     "functions": """
         select pg_get_functiondef(oid) from pg_proc where pronamespace = 'public'::regnamespace order by proname""",
     "views": """
-        select format('%s as%s', viewname, definition) from pg_views where schemaname = 'public' order by 1""",
+        select format('%s as%s', viewname, replace(definition, 'changes.', ''))
+          from pg_views where schemaname = 'public' order by 1""",
     "comments": """
         select format('%s: %s', coalesce(pg_describe_object(classoid, objoid, objsubid), ''), description)
           from pg_description

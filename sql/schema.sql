@@ -1,0 +1,607 @@
+-- domains
+aggregate_type text CHECK ((VALUE = ANY (ARRAY['run'::text, 'step'::text, 'definition'::text, 'version'::text])))
+run_state text CHECK ((VALUE = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'PAUSED'::text, 'COMPENSATING'::text, 'COMPLETED'::text, 'FAILED'::text, 'CANCELLED'::text])))
+step_state text CHECK ((VALUE = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'WAITING'::text, 'COMPLETED'::text, 'FAILED'::text, 'SKIPPED'::text, 'COMPENSATED'::text, 'CANCELLED'::text])))
+step_type text CHECK ((VALUE = ANY (ARRAY['AGENT_ACTION'::text, 'APPROVAL_GATE'::text, 'GOVERNANCE_CHECK'::text, 'WAIT_FOR_EVENT'::text, 'BRANCH'::text, 'PARALLEL'::text, 'NOTIFICATION'::text, 'HUMAN_TASK'::text])))
+trigger_type text CHECK ((VALUE = ANY (ARRAY['EVENT'::text, 'SCHEDULE'::text, 'MANUAL'::text, 'WEBHOOK'::text, 'WORKFLOW'::text])))
+usd numeric CHECK (((VALUE >= (0)::numeric) AND (VALUE < 'Infinity'::numeric)))
+
+-- columns
+awaited_types.workspace_id text collate C not null
+awaited_types.pattern text collate C not null
+awaited_types.definition_id text collate C not null
+awaited_types.version integer not null
+bus_events.workspace_id text collate C not null
+bus_events.source text collate C not null
+bus_events.event_id text collate C not null
+bus_events.digest bytea not null
+bus_events.type text collate C not null
+bus_events.subject text not null
+bus_events.bus_subject text not null
+bus_events.about text collate C not null
+bus_events.body jsonb
+bus_events.received_at timestamp with time zone not null default clock_timestamp()
+bus_events.routed_at timestamp with time zone
+bus_events.kept boolean not null default false
+changes.stream_id text collate C not null
+changes.sequence integer not null
+changes.shard smallint not null
+changes.aggregate aggregate_type collate C not null
+changes.operation text collate C not null
+changes.step_id text collate C not null default ''::text
+changes.workspace_id text collate C not null
+changes.actor text not null
+changes.cause text not null
+changes.recorded_at timestamp with time zone not null
+changes.data jsonb not null
+changes.published_at timestamp with time zone
+dead_letters.id bigint not null
+dead_letters.workspace_id text collate C not null default ''::text
+dead_letters.bus_subject text not null
+dead_letters.raw bytea not null
+dead_letters.headers jsonb not null
+dead_letters.reason text not null
+dead_letters.received_at timestamp with time zone not null default now()
+relay_shards.shard smallint not null
+relay_shards.holder text collate C not null default ''::text
+relay_shards.lease_until timestamp with time zone not null default '-infinity'::timestamp with time zone
+replicas.holder text collate C not null
+replicas.alive_until timestamp with time zone not null
+rpc_answers.workspace_id text collate C not null
+rpc_answers.caller text not null
+rpc_answers.key text not null
+rpc_answers.method text not null
+rpc_answers.digest bytea not null
+rpc_answers.response bytea not null
+rpc_answers.created_at timestamp with time zone not null default now()
+run_audit.run_id text collate C not null
+run_audit.id bigint not null
+run_audit.step_id text collate C not null
+run_audit.command text not null
+run_audit.reason text not null
+run_audit.message text not null
+run_audit.actor text not null
+run_audit.cause text not null
+run_audit.workspace_id text collate C not null
+run_audit.at timestamp with time zone not null default now()
+run_causes.run_id text collate C not null
+run_causes.cause text collate C not null
+run_causes.digest bytea not null
+run_causes.sequence integer not null
+run_causes.workspace_id text collate C not null
+run_causes.at timestamp with time zone not null default now()
+run_effects.run_id text collate C not null
+run_effects.effect_id text collate C not null
+run_effects.step_id text collate C not null
+run_effects.attempt integer not null
+run_effects.kind text collate C not null
+run_effects.request bytea not null
+run_effects.workspace_id text collate C not null
+run_effects.due_at timestamp with time zone not null default now()
+run_effects.tries integer not null default 0
+run_effects.lease_token bigint not null
+run_effects.lease_until timestamp with time zone
+run_effects.last_error text not null default ''::text
+run_events.run_id text collate C
+run_events.sequence integer
+run_events.aggregate aggregate_type collate C
+run_events.operation text collate C
+run_events.step_id text collate C
+run_events.workspace_id text collate C
+run_events.actor text
+run_events.cause text
+run_events.recorded_at timestamp with time zone
+run_events.data jsonb
+run_events.published_at timestamp with time zone
+run_waits.run_id text collate C not null
+run_waits.step_id text collate C not null
+run_waits.address text collate C not null
+run_waits.workspace_id text collate C not null
+run_waits.looked boolean not null default false
+run_waits.opened_at timestamp with time zone not null default now()
+schema_migrations.version integer not null
+schema_migrations.name text not null
+schema_migrations.sha256 text not null
+schema_migrations.applied_at timestamp with time zone not null default now()
+start_keys.workspace_id text collate C not null
+start_keys.scope text collate C not null
+start_keys.key text collate C not null
+start_keys.digest bytea not null
+start_keys.run_id text collate C not null
+start_keys.sequence integer not null
+start_keys.created_at timestamp with time zone not null default now()
+step_runs.run_id text collate C not null
+step_runs.step_id text collate C not null
+step_runs.position integer not null
+step_runs.workspace_id text collate C not null
+step_runs.state step_state collate C not null
+step_runs.attempt integer not null
+step_runs.retry_count integer not null
+step_runs.started_at timestamp with time zone
+step_runs.completed_at timestamp with time zone
+step_runs.deadline_at timestamp with time zone
+step_runs.retry_at timestamp with time zone
+step_runs.cost_usd usd not null
+step_runs.settled_cost_usd usd not null
+step_runs.step_type step_type collate C not null
+step_runs.step_name text not null
+step_runs.objective_id text not null
+step_runs.agent_id text not null
+step_runs.delegation_id text not null
+step_runs.approval_request_id text not null
+step_runs.governance_decision text not null
+step_runs.event_id text not null
+step_runs.notification_id text not null
+step_runs.error_reason text not null
+step_runs.error_message text not null
+step_runs.input_payload jsonb not null
+step_runs.output_payload jsonb not null
+step_runs.evidence jsonb not null
+workflow_definitions.id text collate C not null
+workflow_definitions.workspace_id text collate C not null
+workflow_definitions.name text not null
+workflow_definitions.description text not null
+workflow_definitions.latest_version integer not null default 0
+workflow_definitions.tags text[] not null
+workflow_definitions.sequence integer not null default 0
+workflow_definitions.created_at timestamp with time zone not null default now()
+workflow_definitions.updated_at timestamp with time zone not null default now()
+workflow_runs.id text collate C not null
+workflow_runs.version bigint not null default 0
+workflow_runs.sequence integer not null
+workflow_runs.state run_state collate C not null
+workflow_runs.wake_at timestamp with time zone
+workflow_runs.started_at timestamp with time zone
+workflow_runs.completed_at timestamp with time zone
+workflow_runs.deadline_at timestamp with time zone
+workflow_runs.updated_at timestamp with time zone not null default now()
+workflow_runs.total_cost_usd usd not null default 0
+workflow_runs.failure_reason text not null default ''::text
+workflow_runs.failure_message text not null default ''::text
+workflow_runs.workspace_id text collate C not null
+workflow_runs.definition_id text collate C not null
+workflow_runs.definition_version integer not null
+workflow_runs.trigger_type trigger_type collate C not null
+workflow_runs.trigger_event_id text not null default ''::text
+workflow_runs.initiator_agent_id text collate C not null default ''::text
+workflow_runs.initiator_user_id text not null default ''::text
+workflow_runs.parent_run_id text collate C not null default ''::text
+workflow_runs.entity_id text collate C not null default ''::text
+workflow_runs.entity_type text not null default ''::text
+workflow_runs.input_payload jsonb not null default '{}'::jsonb
+workflow_runs.output_payload jsonb not null default '{}'::jsonb
+workflow_versions.id text collate C not null
+workflow_versions.definition_id text collate C not null
+workflow_versions.workspace_id text collate C not null
+workflow_versions.version integer not null
+workflow_versions.steps jsonb not null
+workflow_versions.edges jsonb not null
+workflow_versions.trigger jsonb
+workflow_versions.default_retry_policy jsonb
+workflow_versions.timeout_seconds integer not null
+workflow_versions.author text not null
+workflow_versions.created_at timestamp with time zone not null default now()
+
+-- constraints
+awaited_types awaited_types_definition_id_fkey FOREIGN KEY (definition_id) REFERENCES workflow_definitions(id) ON DELETE CASCADE
+awaited_types awaited_types_pkey PRIMARY KEY (workspace_id, pattern, definition_id, version)
+bus_events bus_events_pkey PRIMARY KEY (workspace_id, source, event_id)
+changes changes_pkey PRIMARY KEY (stream_id, sequence)
+dead_letters dead_letters_pkey PRIMARY KEY (id)
+relay_shards relay_shards_pkey PRIMARY KEY (shard)
+relay_shards relay_shards_shard_check CHECK (((shard >= 0) AND (shard <= 31)))
+replicas replicas_pkey PRIMARY KEY (holder)
+rpc_answers rpc_answers_pkey PRIMARY KEY (workspace_id, caller, key)
+run_audit run_audit_pkey PRIMARY KEY (run_id, id)
+run_causes run_causes_pkey PRIMARY KEY (run_id, cause)
+run_effects run_effects_pkey PRIMARY KEY (run_id, effect_id)
+run_waits run_waits_pkey PRIMARY KEY (run_id, step_id, address)
+schema_migrations schema_migrations_pkey PRIMARY KEY (version)
+start_keys start_keys_pkey PRIMARY KEY (workspace_id, scope, key)
+step_runs step_runs_pkey PRIMARY KEY (run_id, step_id)
+step_runs step_runs_terminal CHECK ((((state)::text = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'WAITING'::text])) = (completed_at IS NULL)))
+workflow_definitions workflow_definitions_latest_version_check CHECK ((latest_version >= 0))
+workflow_definitions workflow_definitions_pkey PRIMARY KEY (id)
+workflow_definitions workflow_definitions_sequence_check CHECK ((sequence >= 0))
+workflow_definitions workflow_definitions_workspace_id_name_key UNIQUE (workspace_id, name)
+workflow_runs workflow_runs_pkey PRIMARY KEY (id)
+workflow_runs workflow_runs_terminal CHECK ((((state)::text = ANY (ARRAY['COMPLETED'::text, 'FAILED'::text, 'CANCELLED'::text])) = (completed_at IS NOT NULL)))
+workflow_versions workflow_versions_definition_id_fkey FOREIGN KEY (definition_id) REFERENCES workflow_definitions(id) ON DELETE CASCADE
+workflow_versions workflow_versions_definition_id_version_key UNIQUE (definition_id, version)
+workflow_versions workflow_versions_pkey PRIMARY KEY (id)
+workflow_versions workflow_versions_timeout_seconds_check CHECK ((timeout_seconds >= 0))
+workflow_versions workflow_versions_version_check CHECK ((version > 0))
+
+-- indexes
+CREATE INDEX awaited_types_definition ON public.awaited_types USING btree (definition_id)
+CREATE INDEX bus_events_about ON public.bus_events USING btree (workspace_id, about) WHERE ((about <> ''::text) AND (body IS NOT NULL))
+CREATE INDEX bus_events_age ON public.bus_events USING btree (received_at)
+CREATE INDEX bus_events_body_age ON public.bus_events USING btree (received_at) WHERE (body IS NOT NULL)
+CREATE INDEX bus_events_type ON public.bus_events USING btree (workspace_id, type) WHERE (body IS NOT NULL)
+CREATE INDEX bus_events_unrouted ON public.bus_events USING btree (received_at) WHERE (routed_at IS NULL)
+CREATE INDEX changes_unpublished ON public.changes USING btree (shard, stream_id, sequence) WHERE (published_at IS NULL)
+CREATE INDEX dead_letters_age ON public.dead_letters USING btree (received_at)
+CREATE INDEX rpc_answers_age ON public.rpc_answers USING btree (created_at)
+CREATE INDEX run_effects_claimable ON public.run_effects USING btree (GREATEST(due_at, lease_until))
+CREATE INDEX run_waits_address ON public.run_waits USING btree (workspace_id, address)
+CREATE INDEX run_waits_unlooked ON public.run_waits USING btree (opened_at) WHERE (NOT looked)
+CREATE INDEX start_keys_calls ON public.start_keys USING btree (created_at) WHERE (scope ~~ 'rpc:%'::text)
+CREATE INDEX workflow_definitions_newest ON public.workflow_definitions USING btree (workspace_id, id DESC)
+CREATE INDEX workflow_definitions_tags ON public.workflow_definitions USING gin (tags)
+CREATE INDEX workflow_runs_definition ON public.workflow_runs USING btree (workspace_id, definition_id, id DESC)
+CREATE INDEX workflow_runs_due ON public.workflow_runs USING btree (wake_at) WHERE (wake_at IS NOT NULL)
+CREATE INDEX workflow_runs_entity ON public.workflow_runs USING btree (workspace_id, entity_id, id DESC) WHERE (entity_id <> ''::text)
+CREATE INDEX workflow_runs_initiator ON public.workflow_runs USING btree (workspace_id, initiator_agent_id, id DESC) WHERE (initiator_agent_id <> ''::text)
+CREATE INDEX workflow_runs_newest ON public.workflow_runs USING btree (workspace_id, id DESC)
+CREATE INDEX workflow_runs_parent ON public.workflow_runs USING btree (parent_run_id) WHERE (parent_run_id <> ''::text)
+CREATE INDEX workflow_runs_unfinished ON public.workflow_runs USING btree (workspace_id, id DESC) WHERE (completed_at IS NULL)
+CREATE UNIQUE INDEX awaited_types_pkey ON public.awaited_types USING btree (workspace_id, pattern, definition_id, version)
+CREATE UNIQUE INDEX bus_events_pkey ON public.bus_events USING btree (workspace_id, source, event_id)
+CREATE UNIQUE INDEX changes_pkey ON public.changes USING btree (stream_id, sequence)
+CREATE UNIQUE INDEX dead_letters_pkey ON public.dead_letters USING btree (id)
+CREATE UNIQUE INDEX relay_shards_pkey ON public.relay_shards USING btree (shard)
+CREATE UNIQUE INDEX replicas_pkey ON public.replicas USING btree (holder)
+CREATE UNIQUE INDEX rpc_answers_pkey ON public.rpc_answers USING btree (workspace_id, caller, key)
+CREATE UNIQUE INDEX run_audit_pkey ON public.run_audit USING btree (run_id, id)
+CREATE UNIQUE INDEX run_causes_pkey ON public.run_causes USING btree (run_id, cause)
+CREATE UNIQUE INDEX run_effects_pkey ON public.run_effects USING btree (run_id, effect_id)
+CREATE UNIQUE INDEX run_waits_pkey ON public.run_waits USING btree (run_id, step_id, address)
+CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (version)
+CREATE UNIQUE INDEX start_keys_pkey ON public.start_keys USING btree (workspace_id, scope, key)
+CREATE UNIQUE INDEX step_runs_pkey ON public.step_runs USING btree (run_id, step_id)
+CREATE UNIQUE INDEX workflow_definitions_pkey ON public.workflow_definitions USING btree (id)
+CREATE UNIQUE INDEX workflow_definitions_workspace_id_name_key ON public.workflow_definitions USING btree (workspace_id, name)
+CREATE UNIQUE INDEX workflow_runs_pkey ON public.workflow_runs USING btree (id)
+CREATE UNIQUE INDEX workflow_versions_definition_id_version_key ON public.workflow_versions USING btree (definition_id, version)
+CREATE UNIQUE INDEX workflow_versions_pkey ON public.workflow_versions USING btree (id)
+
+-- settings
+awaited_types  row security forced
+bus_events autovacuum_vacuum_scale_factor=0.05 row security forced
+changes autovacuum_vacuum_insert_scale_factor=0.1 autovacuum_vacuum_scale_factor=0.1 row security forced
+dead_letters  row security forced
+relay_shards fillfactor=50
+replicas fillfactor=50
+rpc_answers  row security forced
+run_audit  row security forced
+run_causes  row security forced
+run_effects fillfactor=70 autovacuum_vacuum_scale_factor=0.02 row security forced
+run_events security_invoker=true
+run_waits autovacuum_vacuum_scale_factor=0.02 row security forced
+schema_migrations
+start_keys  row security forced
+step_runs fillfactor=70 autovacuum_vacuum_scale_factor=0.02 autovacuum_analyze_scale_factor=0.05 row security forced
+workflow_definitions  row security forced
+workflow_runs fillfactor=70 autovacuum_vacuum_scale_factor=0.02 autovacuum_analyze_scale_factor=0.05 row security forced
+workflow_versions  row security forced
+
+-- policies
+awaited_types engine_works ALL to workflows_engine using true check true
+awaited_types owner_works ALL to owner using true check true
+awaited_types reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+bus_events engine_works ALL to workflows_engine using true check true
+bus_events owner_works ALL to owner using true check true
+bus_events reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+changes engine_works ALL to workflows_engine using true check true
+changes owner_works ALL to owner using true check true
+changes reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+dead_letters engine_works ALL to workflows_engine using true check true
+dead_letters owner_works ALL to owner using true check true
+dead_letters reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+rpc_answers engine_works ALL to workflows_engine using true check true
+rpc_answers owner_works ALL to owner using true check true
+rpc_answers reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+run_audit engine_works ALL to workflows_engine using true check true
+run_audit owner_works ALL to owner using true check true
+run_audit reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+run_causes engine_works ALL to workflows_engine using true check true
+run_causes owner_works ALL to owner using true check true
+run_causes reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+run_effects engine_works ALL to workflows_engine using true check true
+run_effects owner_works ALL to owner using true check true
+run_effects reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+run_waits engine_works ALL to workflows_engine using true check true
+run_waits owner_works ALL to owner using true check true
+run_waits reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+start_keys engine_works ALL to workflows_engine using true check true
+start_keys owner_works ALL to owner using true check true
+start_keys reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+step_runs engine_works ALL to workflows_engine using true check true
+step_runs owner_works ALL to owner using true check true
+step_runs reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+workflow_definitions engine_works ALL to workflows_engine using true check true
+workflow_definitions owner_works ALL to owner using true check true
+workflow_definitions reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+workflow_runs engine_works ALL to workflows_engine using true check true
+workflow_runs owner_works ALL to owner using true check true
+workflow_runs reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+workflow_versions engine_works ALL to workflows_engine using true check true
+workflow_versions owner_works ALL to owner using true check true
+workflow_versions reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+
+-- grants
+awaited_types workflows_engine DELETE,INSERT,SELECT,UPDATE
+awaited_types workflows_reader SELECT
+bus_events workflows_engine DELETE,INSERT,SELECT,UPDATE
+bus_events workflows_reader SELECT
+changes workflows_engine DELETE,INSERT,SELECT,UPDATE
+changes workflows_reader SELECT
+dead_letters workflows_engine DELETE,INSERT,SELECT,UPDATE
+dead_letters workflows_reader SELECT
+relay_shards workflows_engine SELECT,UPDATE
+replicas workflows_engine DELETE,INSERT,SELECT,UPDATE
+rpc_answers workflows_engine DELETE,INSERT,SELECT,UPDATE
+rpc_answers workflows_reader SELECT
+run_audit workflows_engine DELETE,INSERT,SELECT,UPDATE
+run_audit workflows_reader SELECT
+run_causes workflows_engine DELETE,INSERT,SELECT,UPDATE
+run_causes workflows_reader SELECT
+run_effects workflows_engine DELETE,INSERT,SELECT,UPDATE
+run_effects workflows_reader SELECT
+run_events workflows_engine SELECT
+run_events workflows_reader SELECT
+run_waits workflows_engine DELETE,INSERT,SELECT,UPDATE
+run_waits workflows_reader SELECT
+start_keys workflows_engine DELETE,INSERT,SELECT,UPDATE
+start_keys workflows_reader SELECT
+step_runs workflows_engine DELETE,INSERT,SELECT,UPDATE
+step_runs workflows_reader SELECT
+workflow_definitions workflows_engine DELETE,INSERT,SELECT,UPDATE
+workflow_definitions workflows_reader SELECT
+workflow_runs workflows_engine DELETE,INSERT,SELECT,UPDATE
+workflow_runs workflows_reader SELECT
+workflow_versions workflows_engine DELETE,INSERT,SELECT,UPDATE
+workflow_versions workflows_reader SELECT
+
+-- triggers
+CREATE TRIGGER touch BEFORE UPDATE ON public.workflow_definitions FOR EACH ROW EXECUTE FUNCTION touch_updated_at()
+
+-- functions
+CREATE OR REPLACE FUNCTION public.pattern_prefix(pattern text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    select substring(pattern from '^[^*>]*') collate "C"
+$function$
+CREATE OR REPLACE FUNCTION public.pattern_regex(pattern text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+AS $function$
+    select '^' || replace(replace(regexp_replace(pattern, '([][\\^$.|?+(){}])', '\\\1', 'g'),
+                                  '*', '[^.]*'), '>', '.*') || '$'
+$function$
+CREATE OR REPLACE PROCEDURE public.protect(IN target regclass)
+ LANGUAGE plpgsql
+AS $procedure$
+begin
+    execute format('alter table %s enable row level security', target);
+    execute format('alter table %s force row level security', target);
+    execute format('create policy owner_works on %s to %I using (true) with check (true)', target, current_user);
+    execute format('create policy engine_works on %s to workflows_engine using (true) with check (true)', target);
+    execute format(
+        'create policy reader_sees_workspace on %s for select to workflows_reader using '
+        '(workspace_id = current_setting(''workflows.workspace'', true) '
+        'or current_setting(''workflows.workspace'', true) = ''*'')', target);
+    execute format('grant select on %s to workflows_reader', target);
+    execute format('grant select, insert, update, delete on %s to workflows_engine', target);
+end
+$procedure$
+CREATE OR REPLACE FUNCTION public.touch_updated_at()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+    new.updated_at := now();
+    return new;
+end
+$function$
+
+-- views
+run_events as SELECT stream_id AS run_id,
+    sequence,
+    aggregate,
+    operation,
+    step_id,
+    workspace_id,
+    actor,
+    cause,
+    recorded_at,
+    data,
+    published_at
+   FROM changes
+  WHERE ((aggregate)::text = ANY (ARRAY['run'::text, 'step'::text]));
+
+-- comments
+column about of table bus_events: objective:<id> or approval:<id> when it reports on one, or empty.
+column actor of table changes: Who did it.
+column actor of table run_audit: Who reported it.
+column address of table run_waits: objective:<id>, approval:<id> or event:<type pattern>.
+column agent_id of table step_runs: The agent that does the work, or empty.
+column aggregate of table changes: What changed: a run, a step of it, a definition or a version.
+column alive_until of table replicas: Counts as alive until then.
+column applied_at of table schema_migrations: When.
+column approval_request_id of table step_runs: The approval it waits for, or empty.
+column at of table run_audit: When.
+column at of table run_causes: When.
+column attempt of table run_effects: The step's attempt that asked for it.
+column attempt of table step_runs: 0 before the first start, then counts up.
+column author of table workflow_versions: Who published it.
+column body of table bus_events: The rest of the event; null when nobody can want it any more.
+column bus_subject of table bus_events: Where it was published.
+column bus_subject of table dead_letters: Where it was published.
+column caller of table rpc_answers: Whose key it is.
+column cause of table changes: The request, event, effect or timer that led to it.
+column cause of table run_audit: The request, event or effect it came with.
+column cause of table run_causes: The event or the caller's key.
+column command of table run_audit: What was reported.
+column completed_at of table step_runs: When it ended; set in terminal states and only there.
+column completed_at of table workflow_runs: When it ended; set in terminal states and only there.
+column cost_usd of table step_runs: Sum over attempts, exact.
+column created_at of table rpc_answers: When; keys live for a day.
+column created_at of table start_keys: When; keys of calls live for a day.
+column created_at of table workflow_definitions: When it was created.
+column created_at of table workflow_versions: When it was published.
+column data of table changes: The rows as they were just after it; folding them in order gives the state.
+column deadline_at of table step_runs: When the present attempt times out.
+column deadline_at of table workflow_runs: When the run itself times out.
+column default_retry_policy of table workflow_versions: For steps without a policy of their own.
+column definition_id of table awaited_types: The definition with the waiting step.
+column definition_id of table workflow_runs: What it runs.
+column definition_id of table workflow_versions: The definition it belongs to.
+column definition_version of table workflow_runs: Which version of it.
+column delegation_id of table step_runs: The delegation that led there, or empty.
+column description of table workflow_definitions: For people.
+column digest of table bus_events: Hash of the event: the same id with another body is poison.
+column digest of table rpc_answers: Hash of the request: the same key with another request is a conflict.
+column digest of table run_causes: Hash of what it carried: the same cause with another body is a conflict.
+column digest of table start_keys: Hash of the body: the same key with another body is a conflict.
+column due_at of table run_effects: Not before.
+column edges of table workflow_versions: The edges in declaration order.
+column effect_id of table run_effects: Unique within the run and never used again; with run_id the idempotency key.
+column entity_id of table workflow_runs: The record it is about, or empty.
+column entity_type of table workflow_runs: What kind of record that is.
+column error_message of table step_runs: The same for people.
+column error_reason of table step_runs: Stable word for what went wrong, or empty.
+column event_id of table bus_events: The CloudEvent's id, unique within its source.
+column event_id of table step_runs: The event that ended its wait, or empty.
+column evidence of table step_runs: What a decision of governance or an approver rested on; never on the wire.
+column failure_message of table workflow_runs: The same for people.
+column failure_reason of table workflow_runs: Stable word; set as soon as a step has failed for good.
+column governance_decision of table step_runs: What governance said, or empty.
+column headers of table dead_letters: The headers as they came.
+column holder of table relay_shards: The replica that holds it, or empty.
+column holder of table replicas: A name that is unique to the process.
+column id of table dead_letters: Order of arrival.
+column id of table run_audit: Order of arrival.
+column id of table workflow_definitions: wf_ and a UUIDv7.
+column id of table workflow_runs: wfr_ and a UUIDv7.
+column id of table workflow_versions: wfv_ and a UUIDv7.
+column initiator_agent_id of table workflow_runs: The agent that started it, or empty.
+column initiator_user_id of table workflow_runs: The person who started it, or empty.
+column input_payload of table step_runs: What upstream handed down.
+column input_payload of table workflow_runs: What it was started with.
+column kept of table bus_events: Nobody waited when it was routed, but somebody may yet.
+column key of table rpc_answers: The idempotency key.
+column key of table start_keys: Unique within the scope.
+column kind of table run_effects: Which call it is.
+column last_error of table run_effects: What the last try in vain met.
+column latest_version of table workflow_definitions: Number of the newest version; 0 before the first is published.
+column lease_token of table run_effects: Fencing token: grows with every claim, an answer counts only under the present one.
+column lease_until of table relay_shards: Until when it holds it.
+column lease_until of table run_effects: Held by somebody until then.
+column looked of table run_waits: Whether the events that came before it have been looked through.
+column message of table run_audit: The same for people.
+column method of table rpc_answers: The method that was called.
+column name of table schema_migrations: Its name.
+column name of table workflow_definitions: Unique in its workspace.
+column notification_id of table step_runs: The notification it sent, or empty.
+column objective_id of table step_runs: The objective that does the work, or empty.
+column opened_at of table run_waits: When it was registered.
+column operation of table changes: What happened, as in the event's type.
+column output_payload of table step_runs: What it hands down or found out.
+column output_payload of table workflow_runs: What it has yielded.
+column parent_run_id of table workflow_runs: The run whose step started it, or empty.
+column pattern of table awaited_types: The type pattern as the step gives it; > when it gives only a subject.
+column position of table step_runs: Topological order, ties in declaration order; compensation steps follow.
+column published_at of table changes: When the bus acknowledged it; null until then.
+column raw of table dead_letters: The bytes as they came.
+column reason of table dead_letters: Stable word for what is wrong with it.
+column reason of table run_audit: Stable word for why it changed nothing.
+column received_at of table bus_events: When it was first heard.
+column received_at of table dead_letters: When it was heard.
+column recorded_at of table changes: The moment of the decision, on the database's clock.
+column request of table run_effects: The bytes to send, the same at every try.
+column response of table rpc_answers: What was answered, as JSON.
+column retry_at of table step_runs: When the next attempt may start.
+column retry_count of table step_runs: Retries so far.
+column routed_at of table bus_events: When it was handed to those who waited; null until then.
+column run_id of table run_audit: The run.
+column run_id of table run_causes: The run.
+column run_id of table run_effects: The run that owes it.
+column run_id of table run_waits: The run.
+column run_id of table start_keys: The run that was started with it.
+column run_id of table step_runs: The run.
+column scope of table start_keys: rpc:<caller>, event:<definition>, tick:<definition>, tap:<definition> or child.
+column sequence of table changes: 1, 2, 3 within its stream, no gaps.
+column sequence of table run_causes: The run's last change after it, to answer a repetition as the first time.
+column sequence of table start_keys: That run's last change after the start.
+column sequence of table workflow_definitions: Number of the last change of this definition or its versions.
+column sequence of table workflow_runs: Number of the last change of this run.
+column settled_cost_usd of table step_runs: The part of it that earlier attempts used.
+column sha256 of table schema_migrations: Hash of its file when it was applied.
+column shard of table changes: Which relay publishes it: a hash of stream_id.
+column shard of table relay_shards: See changes.shard.
+column source of table bus_events: The CloudEvent's source.
+column started_at of table step_runs: When the present attempt started.
+column started_at of table workflow_runs: When it started.
+column state of table step_runs: A state of the step table in the domain.
+column state of table workflow_runs: A state of the run table in the domain.
+column step_id of table changes: The step it is about, or empty.
+column step_id of table run_audit: The step it was about, or empty.
+column step_id of table run_effects: The step that asked for it.
+column step_id of table run_waits: The step that can be reached.
+column step_id of table step_runs: The step's id in the definition.
+column step_name of table step_runs: Its name in the definition.
+column step_type of table step_runs: What kind of step it is.
+column steps of table workflow_versions: The step definitions in declaration order.
+column stream_id of table changes: The run or the definition.
+column subject of table bus_events: The CloudEvent's own subject.
+column tags of table workflow_definitions: Labels to filter lists by.
+column timeout_seconds of table workflow_versions: Bounds a run, and a step without a timeout; 0 is no bound.
+column total_cost_usd of table workflow_runs: Sum over its steps, exact.
+column tries of table run_effects: How often it was tried in vain.
+column trigger of table workflow_versions: What starts a run; null when the publisher named nothing.
+column trigger_event_id of table workflow_runs: Id of the CloudEvent that started it, or empty.
+column trigger_type of table workflow_runs: What kind of thing started it.
+column type of table bus_events: The CloudEvent's type.
+column updated_at of table workflow_definitions: When it last changed or got a version.
+column updated_at of table workflow_runs: When it was last written; set by the statement.
+column version of table awaited_types: Its version with the waiting step.
+column version of table schema_migrations: Number of the migration.
+column version of table workflow_runs: Fencing token: every write names the version it read and adds one.
+column version of table workflow_versions: 1, 2, 3 within its definition, no gaps.
+column wake_at of table workflow_runs: When the clock alone can next change the run.
+column workspace_id of table awaited_types: The tenant.
+column workspace_id of table bus_events: The tenant.
+column workspace_id of table changes: The tenant.
+column workspace_id of table dead_letters: The tenant where it is known, else empty.
+column workspace_id of table rpc_answers: The tenant.
+column workspace_id of table run_audit: The tenant.
+column workspace_id of table run_causes: The tenant.
+column workspace_id of table run_effects: The tenant.
+column workspace_id of table run_waits: The tenant.
+column workspace_id of table start_keys: The tenant.
+column workspace_id of table step_runs: The tenant.
+column workspace_id of table workflow_definitions: The tenant.
+column workspace_id of table workflow_runs: The tenant.
+column workspace_id of table workflow_versions: The tenant.
+function pattern_prefix(text): What every type that matches the pattern begins with.
+function pattern_regex(text): The same pattern as a regular expression.
+function protect(regclass): Row-level security and grants for one table that has a workspace_id.
+function touch_updated_at(): Trigger of the cold tables: every update moves updated_at.
+table awaited_types: Event types that a published version waits for: such events are kept though nobody waits yet.
+table bus_events: Every event heard, remembered by its id; the body as long as somebody may want it.
+table changes: History, audit trail and outbox in one: what happened to a run or a definition, in order.
+table dead_letters: Messages that could not be understood or trusted.
+table relay_shards: Which replica publishes the changes of which shard.
+table replicas: The replicas that share the publishing: their number gives each its fair share.
+table rpc_answers: Answers to calls about definitions that carried an idempotency key.
+table run_audit: Reports that changed nothing, and why; never published.
+table run_causes: Events and calls that a run has taken into account: a repetition changes nothing.
+table run_effects: Calls that a run owes the world; the row is deleted by the apply that records the answer.
+table run_waits: Under which addresses the steps of all runs can be reached: an index for the router.
+table schema_migrations: Which migrations this database has seen.
+table start_keys: Who may start a run: inserting the key is the fence of a start.
+table step_runs: One step of one run.
+table workflow_definitions: A named workflow of a workspace; what it does is in its versions.
+table workflow_runs: One run of one version: the truth, together with its steps.
+table workflow_versions: An immutable snapshot of a graph of steps; a run follows exactly one.
+type aggregate_type: What can change.
+type run_state: A state of the run table in the domain.
+type step_state: A state of the step table in the domain.
+type step_type: The kinds of steps.
+type trigger_type: What can start a run.
+type usd: Money, exact.
+view run_events: The history of runs.

@@ -1,0 +1,84 @@
+"""The golden schema, and what must hold for all of it."""
+
+import re
+from enum import StrEnum
+from typing import Any
+
+import psycopg
+import pytest
+
+from service.domain.definition import StepType, TriggerType
+from service.domain.state import Run, RunState, StepRun, StepState
+from service.store.codec import MOVING_COLUMNS, RUN_COLUMNS
+from service.store.queries import sql_folder
+from service.store.schema import dump
+
+Owner = psycopg.AsyncConnection[tuple[Any, ...]]
+
+
+async def rows(owner: Owner, statement: str) -> list[tuple[Any, ...]]:
+    return await (await owner.execute(statement.encode())).fetchall()
+
+
+async def test_the_golden_file_is_what_the_migrations_make(database: str) -> None:
+    """When it differs on purpose, write what `dump` gives into sql/schema.sql."""
+    assert await dump(database) == (sql_folder() / "schema.sql").read_text()
+
+
+@pytest.mark.parametrize(
+    ("domain", "enum"),
+    [("run_state", RunState), ("step_state", StepState), ("step_type", StepType), ("trigger_type", TriggerType)],
+)
+async def test_lists_of_words_equal_the_enums(owner: Owner, domain: str, enum: type[StrEnum]) -> None:
+    [(check,)] = await rows(
+        owner, f"select pg_get_constraintdef(oid) from pg_constraint where contypid = '{domain}'::regtype"
+    )
+    assert re.findall(r"'(\w+)'", check) == [member.value for member in enum]
+
+
+@pytest.mark.parametrize(("table", "enum"), [("workflow_runs", RunState), ("step_runs", StepState)])
+async def test_an_end_has_a_time_and_nothing_else_has(owner: Owner, table: str, enum: type[Any]) -> None:
+    [(check,)] = await rows(
+        owner, f"select pg_get_constraintdef(oid) from pg_constraint where conname = '{table}_terminal'"
+    )
+    expression = check.removeprefix("CHECK ").replace("state", "s.state::text").replace("completed_at", "s.at")
+    for state in enum:
+        for at in ("now()", "null::timestamptz"):
+            [(allowed,)] = await rows(
+                owner, f"select {expression} from (select '{state.value}' as state, {at} as at) s"
+            )
+            assert allowed == (state.terminal == (at == "now()"))
+
+
+async def test_fields_are_columns(owner: Owner) -> None:
+    async def columns(table: str) -> set[str]:
+        statement = f"select column_name from information_schema.columns where table_name = '{table}'"
+        return {name for (name,) in await rows(owner, statement)}
+
+    assert set(RUN_COLUMNS) == set(Run.__dataclass_fields__) - {"steps"}
+    assert await columns("workflow_runs") == set(RUN_COLUMNS) | {"wake_at", "updated_at"}
+    assert await columns("step_runs") == set(StepRun.__dataclass_fields__) | {"run_id", "position", "workspace_id"}
+    assert set(MOVING_COLUMNS) < set(RUN_COLUMNS)
+
+
+async def test_everything_has_a_comment(owner: Owner) -> None:
+    bare = await rows(
+        owner,
+        "select c.relname, a.attname from pg_class c"
+        "  join pg_attribute a on a.attrelid = c.oid and a.attnum >= 0 and not a.attisdropped"
+        " where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace"
+        "   and (col_description(c.oid, a.attnum) is null or obj_description(c.oid, 'pg_class') is null)",
+    )
+    assert bare == []
+
+
+async def test_updates_of_a_run_touch_no_index_but_the_clocks(owner: Owner) -> None:
+    """What moves at every step must not be indexed, so that updates stay on their page."""
+    indexed = await rows(
+        owner,
+        "select distinct a.attname from pg_index i"
+        "  join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)"
+        " where i.indrelid in ('workflow_runs'::regclass, 'step_runs'::regclass)",
+    )
+    moving = (set(MOVING_COLUMNS) | {"version", "sequence", "updated_at"}) - {"completed_at"}
+    assert {name for (name,) in indexed} & moving == set()

@@ -1,0 +1,60 @@
+"""What a broken connection means: reads are repeated, writes never."""
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from service.engine.ports import StoreUnavailable
+from service.store.pool import ENGINE, READER, Pool
+
+Owner = psycopg.AsyncConnection[tuple[Any, ...]]
+KILL = (
+    "select pg_terminate_backend(pid) from pg_stat_activity"
+    " where pid <> pg_backend_pid() and datname = current_database()"
+)
+
+
+async def test_a_read_survives_a_cut_connection(engine_pool: Pool, owner: Owner) -> None:
+    await engine_pool.read(b"select 1")
+    await owner.execute(KILL)
+    assert await engine_pool.read(b"select 2") == [(2,)]
+
+
+async def test_a_read_as_survives_a_cut_connection(reader_pool: Pool, owner: Owner) -> None:
+    await reader_pool.read_as("ws_1", b"select 1")
+    await owner.execute(KILL)
+    seen = await reader_pool.read_as("ws_1", b"select current_setting('workflows.workspace')")
+    assert seen == [("ws_1",)]
+
+
+async def test_a_write_is_not_sent_again(engine_pool: Pool, owner: Owner) -> None:
+    await engine_pool.read(b"select 1")
+    await owner.execute(KILL)
+    with pytest.raises(StoreUnavailable) as silent:
+        await engine_pool.write(
+            b"insert into dead_letters (bus_subject, raw, headers, reason) values ('', '', '{}', '')"
+        )
+    assert "127.0.0.1" not in str(silent.value)
+
+
+async def test_a_violation_is_not_silence(engine_pool: Pool) -> None:
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        await engine_pool.write(b"insert into replicas (holder) values ('x')")
+
+
+@pytest.mark.parametrize("role", [ENGINE, READER])
+async def test_every_timeout_is_set(database: str, role: str) -> None:
+    pool = Pool(database, role, 1)
+    await pool.open()
+    names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "timezone", "role")
+    rows = [(await pool.read(f"show {name}".encode()))[0][0] for name in names]
+    await pool.close()
+    assert rows == ["15s", "5s", "15s", "UTC", role]
+
+
+async def test_an_unreachable_database_is_told_in_time() -> None:
+    pool = Pool("host=127.0.0.1 port=1 dbname=none", ENGINE, 1)
+    with pytest.raises(StoreUnavailable):
+        await pool.open(timeout_seconds=0.2)
+    await pool.close()

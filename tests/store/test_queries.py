@@ -1,0 +1,159 @@
+"""Every statement can be prepared as it stands, and the hot ones go by their index."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from service.store import queries
+from service.store.pool import ENGINE, READER
+
+Owner = psycopg.AsyncConnection[tuple[Any, ...]]
+
+LOOKS = [("events_fresh_waits", "events_found", "events_owed"), ("events_stale_waits", "events_found", "events_owed")]
+ROUTE = ("events_given", "events_routed", "events_owed")
+ARMS = sorted(name for name in queries.named() if name.startswith("apply_"))
+HELD = (
+    "apply_held",
+    "apply_fence",
+    *(a for a in ARMS if a not in ("apply_free", "apply_held", "apply_fence", "apply_done")),
+)
+START = ("start_key", "start_fence", *(a for a in HELD[2:] if a not in ("apply_settled", "apply_postponed")))
+JOINED = {
+    "apply_everything": (HELD, "apply_done"),
+    "apply_least": (("apply_free", "apply_fence"), "apply_done"),
+    "start": (START, "apply_done"),
+    "route": (ROUTE, "events_done"),
+    "look": (LOOKS[0], "events_done"),
+    "sweep": (LOOKS[1], "events_done"),
+}
+ARM_NAMES = {name for arms, end in JOINED.values() for name in (*arms, end)} | {"apply_free"}
+WHOLE = sorted(set(queries.named()) - ARM_NAMES)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+async def test_every_query_prepares(owner: Owner, name: str) -> None:
+    await owner.execute(b"prepare statement as " + queries.query(name))
+
+
+@pytest.mark.parametrize("name", JOINED)
+async def test_every_joined_statement_prepares(owner: Owner, name: str) -> None:
+    await owner.execute(b"prepare statement as " + queries.joined(*JOINED[name]))
+
+
+def test_every_name_is_used() -> None:
+    code = "\n".join(path.read_text() for path in Path(queries.__file__).parent.glob("*.py"))
+    unused = [name for name in queries.named() if f'"{name}"' not in code and not name.startswith("apply_")]
+    assert unused == []
+
+
+def test_a_name_is_given_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "queries").mkdir()
+    (tmp_path / "queries" / "twice.sql").write_text("-- name: one\nselect 1\n-- name: one\nselect 2\n")
+    monkeypatch.setattr(queries, "sql_folder", lambda: tmp_path)
+    with pytest.raises(ValueError, match="one a second time"):
+        queries.named.__wrapped__()
+
+
+# --- plans -------------------------------------------------------------------------------------------------------
+
+PLANS: dict[str, tuple[bytes, str, set[str]]] = {
+    "run_load": (
+        queries.query("run_load"),
+        "'r', '{c}', '{e}', '{1}'",
+        {"workflow_runs_pkey", "step_runs_pkey", "run_causes_pkey", "run_effects_pkey"},
+    ),
+    "apply": (
+        queries.joined(*JOINED["apply_everything"]),
+        "'r', 1, '{}'",
+        {"workflow_runs_pkey", "step_runs_pkey", "run_effects_pkey", "run_waits_pkey"},
+    ),
+    "effects_claim": (queries.query("effects_claim"), "10, 30", {"run_effects_claimable", "run_effects_pkey"}),
+    "runs_claim_due": (queries.query("runs_claim_due"), "10, 30", {"workflow_runs_due", "workflow_runs_pkey"}),
+    "changes_unpublished": (queries.query("changes_unpublished"), "'{1,2}', 10", {"changes_unpublished"}),
+    "changes_published": (queries.query("changes_published"), "'{r}', '{1}'", {"changes_pkey"}),
+    "run_history": (queries.query("run_history"), "'r', 5", {"changes_pkey"}),
+    "route": (
+        queries.joined(*JOINED["route"]),
+        "30, '[]'",
+        {"run_waits_address", "awaited_types_pkey", "bus_events_pkey"},
+    ),
+    "look": (
+        queries.joined(*JOINED["look"]),
+        "30, 'r', '{s}', '{event:a.b}'",
+        {"run_waits_pkey", "bus_events_about", "bus_events_type"},
+    ),
+    "sweep": (queries.joined(*JOINED["sweep"]), "30, 10, 10", {"run_waits_unlooked"}),
+    "events_unrouted": (queries.query("events_unrouted"), "10, 10", {"bus_events_unrouted"}),
+    "events_keep": (queries.query("events_keep"), "'[]'", {"bus_events_pkey"}),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+async def test_hot_statements_go_by_index(owner: Owner, name: str) -> None:
+    statement, params, indexes = PLANS[name]
+    await many_events(owner)
+    plan = await explain(owner, ENGINE, "force_generic_plan", statement, params)
+    assert used(plan) >= indexes
+    assert scanned(plan) == set()
+
+
+LISTS = {
+    "of a workspace": ("'ws', '', '', '', '', 50, 0", "workflow_runs_"),
+    "of a definition": ("'ws', 'wf', '', '', '', 50, 0", "workflow_runs_definition"),
+    "unfinished": ("'ws', '', 'RUNNING', '', '', 50, 0", "workflow_runs_unfinished"),
+    "of an entity": ("'ws', '', '', 'lead', '', 50, 0", "workflow_runs_entity"),
+    "of an initiator": ("'ws', '', '', '', 'sdr', 50, 0", "workflow_runs_initiator"),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_lists_go_by_the_index_of_their_filter(owner: Owner, name: str) -> None:
+    params, index = LISTS[name]
+    await many_runs(owner)
+    plan = await explain(owner, READER, "force_custom_plan", queries.query("runs_list"), params)
+    assert any(name.startswith(index) for name in used(plan) - {"workflow_runs_pkey"})
+    assert scanned(plan) == set()
+
+
+async def many_events(owner: Owner) -> None:
+    await owner.execute(
+        "insert into bus_events (workspace_id, source, event_id, digest, type, subject, bus_subject, about, body,"
+        "                        routed_at)"
+        " select 'ws_' || n % 3, 's', 'e' || n, '', 'type.' || n % 500, '', '',"
+        "        case when n % 3 = 0 then 'objective:' || n else '' end, '{}', now()"
+        "   from generate_series(1, 3000) n"
+    )
+    await owner.execute("analyze bus_events")
+
+
+async def many_runs(owner: Owner) -> None:
+    await owner.execute(
+        "insert into workflow_runs (id, workspace_id, definition_id, definition_version, state, completed_at,"
+        "                           trigger_type, sequence, entity_id, initiator_agent_id)"
+        " select 'wfr_' || n, 'ws_' || n % 10, 'wf_' || n % 100, 1,"
+        "        case when n % 50 = 0 then 'RUNNING' else 'COMPLETED' end, case when n % 50 > 0 then now() end,"
+        "        'MANUAL', 1, 'e' || n % 500, 'a' || n % 500"
+        "   from generate_series(1, 3000) n"
+    )
+    await owner.execute("analyze workflow_runs")
+
+
+async def explain(owner: Owner, role: str, mode: str, statement: bytes, params: str) -> str:
+    for setting in (f"set role {role}", f"set plan_cache_mode = {mode}", "set enable_seqscan = off", "set jit = off"):
+        await owner.execute(setting.encode())
+    await owner.execute(b"select set_config('workflows.workspace', '*', false)")
+    await owner.execute(b"prepare statement as " + statement)
+    cursor = await owner.execute(f"explain (costs off) execute statement({params})".encode())
+    return "\n".join(str(line) for (line,) in await cursor.fetchall())
+
+
+def used(plan: str) -> set[str]:
+    return set(re.findall(r"(?:using|Scan on) (\w+_\w+)", plan))
+
+
+def scanned(plan: str) -> set[str]:
+    """Tables read from end to end, the one that has 32 rows and the ones made by functions aside."""
+    return set(re.findall(r"Seq Scan on (\w+)", plan)) - {"relay_shards", "replicas"}

@@ -1,0 +1,87 @@
+"""Tenants are kept apart by the database itself, from the first migration."""
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from service.store.pool import READER, Pool
+from service.store.reads import Reads
+from service.store.runs import Runs
+from tests.store.decisions import run, store
+
+Owner = psycopg.AsyncConnection[tuple[Any, ...]]
+
+
+async def values(connection: Owner, statement: str) -> list[Any]:
+    return [row[0] for row in await (await connection.execute(statement.encode())).fetchall()]
+
+
+async def test_every_table_with_a_workspace_is_protected(owner: Owner) -> None:
+    unprotected = await values(
+        owner,
+        "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'workspace_id'"
+        " where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace"
+        "   and not (c.relrowsecurity and c.relforcerowsecurity"
+        "            and (select count(*) = 3 from pg_policies p where p.tablename = c.relname))",
+    )
+    assert unprotected == []
+
+
+async def test_every_table_has_a_workspace(owner: Owner) -> None:
+    without = await values(
+        owner,
+        "select relname from pg_class c where relkind = 'r' and relnamespace = 'public'::regnamespace"
+        "   and not exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'workspace_id')"
+        " order by 1",
+    )
+    assert without == ["relay_shards", "replicas", "schema_migrations"]
+
+
+@pytest.mark.parametrize(("workspace", "seen"), [("ws_1", ["ws_1"]), ("ws_2", ["ws_2"]), ("ws_3", []), ("", [])])
+@pytest.mark.parametrize("table", ["workflow_runs", "step_runs", "changes", "run_events", "start_keys"])
+async def test_the_reader_sees_one_workspace(
+    runs: Runs, owner: Owner, table: str, workspace: str, seen: list[str]
+) -> None:
+    for tenant in ("ws_1", "ws_2"):
+        await store(runs, run(workspace_id=tenant))
+    await owner.execute(f"set role {READER}".encode())
+    await owner.execute(f"set workflows.workspace = '{workspace}'".encode())
+    assert await values(owner, f"select distinct workspace_id from {table}") == seen
+
+
+async def test_the_reader_sees_nothing_without_a_workspace(runs: Runs, owner: Owner) -> None:
+    await store(runs)
+    await owner.execute(f"set role {READER}".encode())
+    assert await values(owner, "select id from workflow_runs") == []
+
+
+async def test_the_reader_cannot_write(runs: Runs, owner: Owner) -> None:
+    await store(runs)
+    await owner.execute(f"set role {READER}; set workflows.workspace = '*'".encode())
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        await owner.execute("update workflow_runs set state = 'RUNNING'")
+
+
+async def test_a_read_does_not_leave_its_workspace_behind(runs: Runs, reads: Reads, reader_pool: Pool) -> None:
+    begun = await store(runs)
+    assert await reads.run(begun.id, None) is not None
+    assert await reader_pool.read(b"select id from workflow_runs") == []
+
+
+async def test_a_foreign_run_does_not_exist(runs: Runs, reads: Reads) -> None:
+    begun = await store(runs)
+    assert await reads.run(begun.id, "ws_2") is None
+    assert await reads.run(begun.id, "ws_1") == begun
+
+
+async def test_the_owner_is_not_shut_out(database: str, runs: Runs, owner: Owner) -> None:
+    """A data migration under forced row-level security touches every row, also when the owner is no superuser."""
+    await store(runs)
+    await owner.execute("drop role if exists plain_owner; create role plain_owner")
+    await owner.execute("alter table workflow_runs owner to plain_owner")
+    await owner.execute("alter policy owner_works on workflow_runs to plain_owner")
+    await owner.execute("set role plain_owner")
+    assert await values(owner, "select count(*) from workflow_runs") == [1]
+    await owner.execute("reset role; alter table workflow_runs owner to postgres; drop owned by plain_owner;")
+    await owner.execute("drop role plain_owner")

@@ -1,0 +1,66 @@
+"""Owed effects and due clocks: claimed once, by lease, and again when the holder died."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+
+from service.domain.decision import Postponed
+from service.engine.ports import Work
+from service.store.runs import Runs
+from service.store.work import WorkQueue
+from tests.store.decisions import LEASE, effect, moved, owed, run, store, untold
+
+Owner = psycopg.AsyncConnection[tuple[Any, ...]]
+
+
+async def test_what_is_leased_is_not_claimed(runs: Runs, work: WorkQueue) -> None:
+    await store(runs, owed=(effect(),))
+    assert await work.claim_effects(10, LEASE) == []
+
+
+async def test_an_expired_lease_is_claimed_under_the_next_token(runs: Runs, work: WorkQueue, owner: Owner) -> None:
+    begun = await store(runs, owed=(effect(),))
+    await owner.execute("update run_effects set lease_until = now()")
+    assert await work.claim_effects(10, LEASE) == [Work(begun.id, "ws_1", owed(token=2), b"bytes")]
+    assert await work.claim_effects(10, LEASE) == []
+
+
+async def test_a_postponed_effect_is_claimed_when_it_is_due(runs: Runs, work: WorkQueue, owner: Owner) -> None:
+    begun = await store(runs, owed=(effect(),))
+    await runs.apply(untold(begun, postponed=(Postponed(owed(), 3600.0, "refused"),)), {}, LEASE)
+    assert await work.claim_effects(10, LEASE) == []
+    await owner.execute("update run_effects set due_at = now()")
+    assert await work.claim_effects(10, LEASE) == [Work(begun.id, "ws_1", replace(owed(token=2), tries=1), b"bytes")]
+
+
+async def test_claimers_share_and_never_repeat(runs: Runs, work: WorkQueue, owner: Owner) -> None:
+    await store(runs, owed=tuple(effect(f"a/1/{number}") for number in range(40)))
+    await owner.execute("update run_effects set lease_until = now()")
+    claims = await asyncio.gather(*(work.claim_effects(10, LEASE) for _ in range(4)))
+    claimed = [item.effect.id for claim in claims for item in claim]
+    assert len(claimed) == len(set(claimed))
+    left = await work.claim_effects(100, LEASE)
+    assert len(claimed) + len(left) == 40
+    assert all(len(claim) <= 10 for claim in claims)
+
+
+async def test_a_due_clock_is_claimed_once_per_lease(runs: Runs, work: WorkQueue, owner: Owner) -> None:
+    due = await store(runs)
+    await store(runs, replace(run(), deadline_at=None))
+    [(now,)] = await (await owner.execute("select now()")).fetchall()
+    await store(runs, replace(run(), deadline_at=now + timedelta(hours=1)))
+    assert await work.claim_due_runs(10, LEASE) == [due.id]
+    assert await work.claim_due_runs(10, LEASE) == []
+    await owner.execute("update workflow_runs set wake_at = now() where id = %s", (due.id,))
+    assert await work.claim_due_runs(10, LEASE) == [due.id]
+
+
+async def test_a_claimed_clock_does_not_break_the_fence(runs: Runs, work: WorkQueue, owner: Owner) -> None:
+    begun = await store(runs)
+    await work.claim_due_runs(10, LEASE)
+    await runs.apply(moved(begun), {}, LEASE)
+    cursor = await owner.execute("select version, wake_at from workflow_runs")
+    assert await cursor.fetchall() == [(2, begun.deadline_at)]
