@@ -1,0 +1,255 @@
+"""The command `workflows`: what people and platforms run.
+
+Each command is a few lines over the part that does the work, which it imports itself, so that `--help` is instant.
+Invariant: whatever an operator can get wrong ends in one line on stderr and exit code 1, never in a traceback.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from service.dev.siblings import Script
+    from service.dev.stack import Stack
+    from service.store.migrate import Migrator
+
+T = TypeVar("T")
+
+FAILED = 1
+NOT_CURRENT = 3
+
+app = typer.Typer(
+    help="Runs business processes as versioned graphs of steps.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they print local variables, passwords among them
+)
+migrate = typer.Typer(
+    help="Move the schema of the database DATABASE_URL (or MIGRATE_DATABASE_URL, where its owner is another user).",
+    no_args_is_help=True,
+)
+app.add_typer(migrate, name="migrate")
+
+
+def main() -> None:
+    app()
+
+
+# --- what runs ----------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def serve() -> None:
+    """Serve until SIGTERM, configured by the environment (see `workflows config`)."""
+    from service.config import Config
+    from service.logs import log_json
+    from service.wiring import StartError, running
+
+    with _one_line(ValueError):
+        config = Config.read()
+        log_json(config.log_level)
+    with _one_line(StartError):
+        asyncio.run(_until_told(running(config), lambda service: None))
+
+
+@app.command()
+def dev(
+    data: Annotated[Path | None, typer.Option(help="Keep the data in this folder; otherwise it is temporary.")] = None,
+    script: Annotated[Path | None, typer.Option(help="What the simulated siblings do, as JSON.")] = None,
+    grpc: Annotated[str, typer.Option(help="Where gRPC listens; port 0 is any free one.")] = "127.0.0.1:0",
+    http: Annotated[str, typer.Option(help="Where /healthz, /readyz and /metrics listen.")] = "127.0.0.1:0",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the addresses as one line of JSON.")] = False,
+) -> None:
+    """Run the service with PostgreSQL, NATS and simulated siblings until Ctrl-C."""
+    from service.dev.process import LauncherError
+    from service.dev.stack import stack
+    from service.logs import log_plain
+    from service.wiring import StartError
+
+    log_plain("INFO")
+    with _one_line(LauncherError, StartError):
+        up = stack(_script(script), data, grpc=grpc, http=http)
+        asyncio.run(_until_told(up, _print_json if as_json else _print_addresses))
+
+
+@app.command()
+def demo() -> None:
+    """Show the outbound sales pipeline, from publishing it to two completed runs."""
+    from rich.console import Console
+
+    from service.dev.demo import DemoError, tell
+    from service.dev.process import LauncherError
+    from service.logs import log_plain
+    from service.wiring import StartError
+
+    log_plain("ERROR")
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    with _one_line(DemoError, LauncherError, StartError):
+        asyncio.run(tell(console))
+
+
+@app.command()
+def config(markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False) -> None:
+    """List every setting that `workflows serve` reads from the environment."""
+    from service.config import table
+
+    if markdown:
+        rows = (f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |" for name, default, meaning in table())
+        typer.echo("\n".join(["| setting | default | meaning |", "|---|---|---|", *rows]))
+        return
+    for name, default, meaning in table():
+        typer.echo(f"{name}\n    {meaning}\n    default: {default or 'empty'}")
+
+
+# --- migrate ------------------------------------------------------------------------------------------------------
+
+
+@migrate.command()
+def up(target: Annotated[int | None, typer.Argument(help="The last migration to apply.")] = None) -> None:
+    """Apply what is pending."""
+    with _migrator() as migrator:
+        applied = asyncio.run(migrator.up(target))
+    _tell_moves("applied", [f"{one.version:04} {one.name}" for one in applied])
+
+
+@migrate.command()
+def down(target: Annotated[int, typer.Argument(help="The migration to go back to; 0 takes back everything.")]) -> None:
+    """Take migrations back, newest first, with all data in their tables."""
+    with _migrator() as migrator:
+        taken = asyncio.run(migrator.down(target))
+    _tell_moves("took back", [f"{one.version:04} {one.name}" for one in taken])
+
+
+@migrate.command()
+def status() -> None:
+    """Say which migrations the database has seen. Exit code 3 unless it has seen exactly ours."""
+    with _migrator() as migrator:
+        found = asyncio.run(migrator.status())
+    for one in found:
+        applied = "pending" if one.applied_at is None else f"applied {one.applied_at:%Y-%m-%d %H:%M:%S}"
+        typer.echo(f"{one.version:04} {one.name:<20} {applied}{', edited since' if one.edited else ''}")
+    verify()
+
+
+@migrate.command("list")
+def list_known() -> None:
+    """List the migrations of this release."""
+    from service.store.migrate import migrations
+
+    for one in migrations():
+        typer.echo(f"{one.version:04} {one.name:<20} sha256 {one.sha256}")
+
+
+@migrate.command()
+def script() -> None:
+    """Print all migrations as SQL that can be run by hand, any number of times."""
+    from service.store.migrate import Migrator
+
+    typer.echo(Migrator("").script(), nl=False)
+
+
+@migrate.command()
+def verify() -> None:
+    """Check that the schema is the one of this release. Exit code 3 when it is not."""
+    from service.store.migrate import SchemaMismatch
+
+    with _migrator() as migrator:
+        try:
+            asyncio.run(migrator.check_current())
+        except SchemaMismatch as mismatch:
+            _fail(mismatch, NOT_CURRENT)
+
+
+# --- what they share ----------------------------------------------------------------------------------------------
+
+
+async def _until_told(context: AbstractAsyncContextManager[T], ready: Callable[[T], None]) -> None:
+    """Stay inside the context until SIGINT or SIGTERM, which counts while it is entered, too; a second one kills."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    told = asyncio.Event()
+
+    def leave() -> None:
+        told.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, leave)
+    try:
+        async with context as entered:
+            ready(entered)
+            await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        if not told.is_set():
+            raise
+
+
+@contextmanager
+def _one_line(*expected: type[Exception]) -> Iterator[None]:
+    """What an operator can get wrong, told in one line."""
+    try:
+        yield
+    except expected as error:
+        _fail(error, FAILED)
+
+
+def _fail(error: Exception, code: int) -> NoReturn:
+    typer.echo(f"workflows: {' '.join(str(error).split())}", err=True)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def _migrator() -> "Iterator[Migrator]":
+    from service.engine.ports import StoreUnavailable
+    from service.store.migrate import Migrator, SchemaMismatch
+
+    url = os.environ.get("MIGRATE_DATABASE_URL") or os.environ.get("DATABASE_URL")
+    with _one_line(SchemaMismatch, StoreUnavailable):
+        if not url:
+            raise StoreUnavailable("DATABASE_URL is not set")
+        yield Migrator(url)
+
+
+def _tell_moves(verb: str, moved: list[str]) -> None:
+    for one in moved:
+        typer.echo(f"{verb} {one}")
+    if not moved:
+        typer.echo("nothing to do")
+
+
+def _script(path: Path | None) -> "Script":
+    from service.dev.siblings import Script, read_script
+
+    if path is None:
+        return Script()
+    with _one_line(OSError, ValueError):
+        return read_script(path)
+
+
+def _print_json(up: "Stack") -> None:
+    import json
+
+    typer.echo(json.dumps({"grpc": up.grpc, "http": up.http, "postgres": up.dsn, "nats": up.nats_url}))
+
+
+def _print_addresses(up: "Stack") -> None:
+    typer.echo(
+        f"The service is up, with simulated siblings around it. Ctrl-C ends it.\n"
+        f"  gRPC        {up.grpc}\n"
+        f"  HTTP        http://{up.http}/readyz\n"
+        f"  PostgreSQL  {up.dsn}\n"
+        f"  NATS        {up.nats_url}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""The command line: what an operator gets wrong is one line and an exit code."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service.config import table
+from service.dev.process import free_port
+from service.store.migrate import migrations
+
+NOWHERE = "postgresql://nobody:secret@127.0.0.1:1/nothing"
+NO_BUS = "nats://127.0.0.1:1"
+
+
+def workflows(*args: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "service.cli", *args]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+
+
+def last_line(ended: "subprocess.CompletedProcess[str]") -> str:
+    """Of stderr; everything before it is log, and nothing is a traceback."""
+    *log, last = ended.stderr.splitlines()
+    assert all(line.startswith("{") for line in log), ended.stderr
+    assert last.startswith("workflows: ")
+    assert "secret" not in ended.stderr
+    return last
+
+
+def refused(*args: str, **environment: str) -> str:
+    ended = workflows(*args, **environment)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    return last_line(ended)
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "DATABASE_URL is not set"),
+        ({"DATABASE_URL": NOWHERE}, "NATS_URL is not set"),
+        ({"DATABASE_URL": NOWHERE, "NATS_URL": NO_BUS}, "database does not answer"),
+        ({"DATABASE_URL": NOWHERE, "NATS_URL": NO_BUS, "DATABASE_POOL": "many"}, "DATABASE_POOL must be"),
+        ({"DATABASE_URL": NOWHERE, "NATS_URL": NO_BUS, "LOG_LEVEL": "LOUD"}, "LOUD"),
+    ],
+)
+def test_serve_refuses_to_start_in_one_line(environment: dict[str, str], said: str) -> None:
+    assert said in refused("serve", **environment)
+
+
+def test_serve_refuses_a_schema_that_was_never_migrated(blank_database: str) -> None:
+    assert "workflows migrate up" in refused("serve", DATABASE_URL=blank_database, NATS_URL=NO_BUS)
+
+
+def test_migrations_go_up_and_down_and_say_where_they_stand(blank_database: str) -> None:
+    names = [f"{one.version:04} {one.name}" for one in migrations()]
+    assert workflows("migrate", "status", DATABASE_URL=blank_database).returncode == 3
+    assert workflows("migrate", "verify", DATABASE_URL=blank_database).returncode == 3
+    first = workflows("migrate", "up", "1", DATABASE_URL=blank_database)
+    assert first.stdout.splitlines() == [f"applied {names[0]}"]
+    # The owner may be another user than the one who serves.
+    rest = workflows("migrate", "up", DATABASE_URL=NOWHERE, MIGRATE_DATABASE_URL=blank_database)
+    assert rest.stdout.splitlines() == [f"applied {name}" for name in names[1:]]
+    assert workflows("migrate", "up", DATABASE_URL=blank_database).stdout == "nothing to do\n"
+    assert workflows("migrate", "status", DATABASE_URL=blank_database).returncode == 0
+    assert workflows("migrate", "verify", DATABASE_URL=blank_database).returncode == 0
+    taken = workflows("migrate", "down", "0", DATABASE_URL=blank_database)
+    assert taken.stdout.splitlines() == [f"took back {name}" for name in reversed(names)]
+
+
+def test_migrations_can_be_listed_and_printed_without_a_database() -> None:
+    listed = workflows("migrate", "list").stdout.splitlines()
+    assert [line.split()[:2] for line in listed] == [[f"{one.version:04}", one.name] for one in migrations()]
+    printed = workflows("migrate", "script").stdout
+    assert all(one.sha256 in printed for one in migrations())
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [({}, "DATABASE_URL is not set"), ({"DATABASE_URL": NOWHERE}, "database does not answer")],
+)
+def test_migrate_needs_a_database(environment: dict[str, str], said: str) -> None:
+    assert said in refused("migrate", "up", **environment)
+
+
+def test_the_settings_are_listed() -> None:
+    rows = workflows("config", "--markdown").stdout.splitlines()
+    assert [row.split("`")[1] for row in rows[2:]] == [name for name, _, _ in table()]
+
+
+@pytest.mark.parametrize("told", ["{", '{"wrok": {}}', None])
+def test_dev_refuses_what_is_no_script(tmp_path: Path, told: str | None) -> None:
+    script = tmp_path / "script.json"
+    if told is not None:
+        script.write_text(told)
+    assert refused("dev", "--script", str(script))
+
+
+def test_dev_says_when_an_address_is_taken() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    ended = workflows("dev", "--json", "--grpc", address, "--http", address)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert address in ended.stderr.splitlines()[-1]
