@@ -9,8 +9,8 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -94,15 +94,27 @@ async def running(config: Config) -> AsyncIterator[Running]:
         house = _build(config, outside, stack)
         service = await _open(config, house, stack)
         _say_what_is_open(outside, service)
-        async with asyncio.TaskGroup() as loops:
-            watching = loops.create_task(house.health.watch())
-            loops.create_task(house.engine.run())
-            loops.create_task(house.listener.run())
-            try:
-                yield service
-            finally:
-                watching.cancel()
-                await _finish(house)
+        with _ungrouped():
+            async with asyncio.TaskGroup() as loops:
+                watching = loops.create_task(house.health.watch())
+                loops.create_task(house.engine.run())
+                loops.create_task(house.listener.run())
+                try:
+                    yield service
+                finally:
+                    watching.cancel()
+                    await _finish(house)
+
+
+@contextmanager
+def _ungrouped() -> Iterator[None]:
+    """A single error leaves as itself: what the user of `running` raises must not come back to them in a group."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) > 1:
+            raise
+        raise group.exceptions[0] from None
 
 
 # --- connecting ------------------------------------------------------------------------------------------------------
@@ -118,7 +130,7 @@ async def _connect(config: Config, stack: AsyncExitStack) -> Outside:
             await pool.open()
     except (StoreUnavailable, SchemaMismatch) as error:
         raise StartError(str(error)) from error
-    siblings = SiblingClients(config.siblings)
+    siblings = SiblingClients(config.siblings, config.service_agent)
     stack.push_async_callback(siblings.close)
     return Outside(writing, reading, await _connect_bus(config, stack), siblings)
 
