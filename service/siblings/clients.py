@@ -9,12 +9,13 @@ what a sibling does.
 import string
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from google.protobuf.json_format import ParseError
 
-from service.domain.effects import Answer, Fault, SiblingCall
+from service.domain.effects import Answer, Delegate, Fault, SiblingCall
 from service.siblings.breaker import Breaker
 from service.siblings.faults import most_telling, not_configured
 from service.siblings.method import Method
@@ -26,9 +27,12 @@ _METADATA_SAFE = string.punctuation.replace("%", "") + " "
 
 class SiblingClients:
     """`addresses` maps a sibling's name to `host:port`; names that are not ours are ignored, empty ones
-    count as unset."""
+    count as unset. `service_agent` delegates where the run has no initiating agent."""
 
-    def __init__(self, addresses: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, addresses: Mapping[str, str], service_agent: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._service_agent = service_agent
         self._siblings = {
             name: Sibling(name, addresses[name], Breaker(clock=clock)) for name in SIBLINGS if addresses.get(name)
         }
@@ -41,6 +45,8 @@ class SiblingClients:
     def encode(self, call: SiblingCall, workspace_id: str, run_id: str) -> bytes:
         """The request's bytes. Raises ValueError when the call holds values that the sibling's message
         cannot."""
+        if isinstance(call, Delegate) and not call.from_agent_id:
+            call = replace(call, from_agent_id=self._service_agent)
         try:
             return request_of(call, workspace_id, run_id).SerializeToString(deterministic=True)
         except (ParseError, TypeError, ValueError) as error:

@@ -3,8 +3,16 @@
 from types import MappingProxyType
 
 import pytest
+from agents.v1.agents_pb2 import DelegateRequest
 
-from service.domain.effects import CreateObjective, EvaluateAction, RequestApproval, SendNotification, SiblingCall
+from service.domain.effects import (
+    CreateObjective,
+    Delegate,
+    EvaluateAction,
+    RequestApproval,
+    SendNotification,
+    SiblingCall,
+)
 from service.siblings import SIBLINGS, SiblingClients
 from service.siblings.table import METHODS
 from tests.siblings.asking import RUN, WORKSPACE
@@ -40,3 +48,10 @@ def test_what_the_message_cannot_hold_is_a_value_error(call: SiblingCall) -> Non
 def test_every_method_belongs_to_a_sibling() -> None:
     assert {method.sibling for method in METHODS.values()} <= set(SIBLINGS)
     assert {method.path.split(".")[0].strip("/") for method in METHODS.values()} <= set(SIBLINGS)
+
+
+@pytest.mark.parametrize(("asked", "sent"), [("agent_a", "agent_a"), ("", "workflows")])
+def test_the_service_delegates_where_the_run_has_no_agent(asked: str, sent: str) -> None:
+    call = Delegate(asked, "agent_b", "research", "obj_1", "research", {})
+    request = SiblingClients({}, "workflows").encode(call, WORKSPACE, RUN)
+    assert DelegateRequest.FromString(request).from_agent_id == sent
