@@ -44,6 +44,21 @@ async def database(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[s
     await administer(postgres.dsn, "drop database {} with (force)", name)
 
 
+@pytest.fixture(scope="session")
+async def pristine(postgres: EmbeddedPostgres, template: str) -> str:
+    """The DSN of a migrated database that no test leaves anything in."""
+    await administer(postgres.dsn, "create database {} template {}", "pristine", template)
+    return make_conninfo(postgres.dsn, dbname="pristine")
+
+
+@pytest.fixture
+async def looker(pristine: str) -> AsyncIterator[psycopg.AsyncConnection[tuple[object, ...]]]:
+    """A connection of the owner whose transaction is rolled back."""
+    async with await psycopg.AsyncConnection.connect(pristine) as connection:
+        yield connection
+        await connection.rollback()
+
+
 @pytest.fixture
 async def blank_database(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
     """The DSN of a database that was never migrated."""

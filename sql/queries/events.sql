@@ -73,11 +73,12 @@ waits as (
 
 -- name: events_found
 found as (
+    -- The difference of the times is compared, so that no index over times is preferred to the ones over names.
     select w.run_id, w.workspace_id, e.source, e.event_id
       from waits w
       join workflow_runs r on r.id = w.run_id
       join bus_events e on e.workspace_id = w.workspace_id and e.about = w.address
-     where e.about <> '' and e.body is not null and e.received_at >= r.started_at
+     where e.about <> '' and e.body is not null and e.received_at - r.started_at >= '0'
     union
     select w.run_id, w.workspace_id, e.source, e.event_id
       from (select *, substr(address, 7) as pattern from waits where address like 'event:%') w
@@ -85,7 +86,7 @@ found as (
       join bus_events e on e.workspace_id = w.workspace_id
                        and e.type >= pattern_prefix(w.pattern) and e.type < pattern_prefix(w.pattern) || chr(1114111)
                        and e.type ~ pattern_regex(w.pattern)
-     where e.body is not null and e.received_at >= r.started_at
+     where e.body is not null and e.received_at - r.started_at >= '0'
 )
 
 -- name: events_owed

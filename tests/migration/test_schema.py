@@ -16,44 +16,44 @@ from service.store.schema import dump
 Owner = psycopg.AsyncConnection[tuple[Any, ...]]
 
 
-async def rows(owner: Owner, statement: str) -> list[tuple[Any, ...]]:
-    return await (await owner.execute(statement.encode())).fetchall()
+async def rows(looker: Owner, statement: str) -> list[tuple[Any, ...]]:
+    return await (await looker.execute(statement.encode())).fetchall()
 
 
-async def test_the_golden_file_is_what_the_migrations_make(database: str) -> None:
+async def test_the_golden_file_is_what_the_migrations_make(pristine: str) -> None:
     """When it differs on purpose, write what `dump` gives into sql/schema.sql."""
-    assert await dump(database) == (sql_folder() / "schema.sql").read_text()
+    assert await dump(pristine) == (sql_folder() / "schema.sql").read_text()
 
 
 @pytest.mark.parametrize(
     ("domain", "enum"),
     [("run_state", RunState), ("step_state", StepState), ("step_type", StepType), ("trigger_type", TriggerType)],
 )
-async def test_lists_of_words_equal_the_enums(owner: Owner, domain: str, enum: type[StrEnum]) -> None:
+async def test_lists_of_words_equal_the_enums(looker: Owner, domain: str, enum: type[StrEnum]) -> None:
     [(check,)] = await rows(
-        owner, f"select pg_get_constraintdef(oid) from pg_constraint where contypid = '{domain}'::regtype"
+        looker, f"select pg_get_constraintdef(oid) from pg_constraint where contypid = '{domain}'::regtype"
     )
     assert re.findall(r"'(\w+)'", check) == [member.value for member in enum]
 
 
 @pytest.mark.parametrize(("table", "enum"), [("workflow_runs", RunState), ("step_runs", StepState)])
-async def test_an_end_has_a_time_and_nothing_else_has(owner: Owner, table: str, enum: type[Any]) -> None:
+async def test_an_end_has_a_time_and_nothing_else_has(looker: Owner, table: str, enum: type[Any]) -> None:
     [(check,)] = await rows(
-        owner, f"select pg_get_constraintdef(oid) from pg_constraint where conname = '{table}_terminal'"
+        looker, f"select pg_get_constraintdef(oid) from pg_constraint where conname = '{table}_terminal'"
     )
     expression = check.removeprefix("CHECK ").replace("state", "s.state::text").replace("completed_at", "s.at")
     for state in enum:
         for at in ("now()", "null::timestamptz"):
             [(allowed,)] = await rows(
-                owner, f"select {expression} from (select '{state.value}' as state, {at} as at) s"
+                looker, f"select {expression} from (select '{state.value}' as state, {at} as at) s"
             )
             assert allowed == (state.terminal == (at == "now()"))
 
 
-async def test_fields_are_columns(owner: Owner) -> None:
+async def test_fields_are_columns(looker: Owner) -> None:
     async def columns(table: str) -> set[str]:
         statement = f"select column_name from information_schema.columns where table_name = '{table}'"
-        return {name for (name,) in await rows(owner, statement)}
+        return {name for (name,) in await rows(looker, statement)}
 
     assert set(RUN_COLUMNS) == set(Run.__dataclass_fields__) - {"steps"}
     assert await columns("workflow_runs") == set(RUN_COLUMNS) | {"wake_at", "updated_at"}
@@ -61,9 +61,9 @@ async def test_fields_are_columns(owner: Owner) -> None:
     assert set(MOVING_COLUMNS) < set(RUN_COLUMNS)
 
 
-async def test_everything_has_a_comment(owner: Owner) -> None:
+async def test_everything_has_a_comment(looker: Owner) -> None:
     bare = await rows(
-        owner,
+        looker,
         "select c.relname, a.attname from pg_class c"
         "  join pg_attribute a on a.attrelid = c.oid and a.attnum >= 0 and not a.attisdropped"
         " where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace"
@@ -72,10 +72,10 @@ async def test_everything_has_a_comment(owner: Owner) -> None:
     assert bare == []
 
 
-async def test_updates_of_a_run_touch_no_index_but_the_clocks(owner: Owner) -> None:
+async def test_updates_of_a_run_touch_no_index_but_the_clocks(looker: Owner) -> None:
     """What moves at every step must not be indexed, so that updates stay on their page."""
     indexed = await rows(
-        owner,
+        looker,
         "select distinct a.attname from pg_index i"
         "  join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)"
         " where i.indrelid in ('workflow_runs'::regclass, 'step_runs'::regclass)",

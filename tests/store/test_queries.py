@@ -34,13 +34,13 @@ WHOLE = sorted(set(queries.named()) - ARM_NAMES)
 
 
 @pytest.mark.parametrize("name", WHOLE)
-async def test_every_query_prepares(owner: Owner, name: str) -> None:
-    await owner.execute(b"prepare statement as " + queries.query(name))
+async def test_every_query_prepares(looker: Owner, name: str) -> None:
+    await looker.execute(b"prepare statement as " + queries.query(name))
 
 
 @pytest.mark.parametrize("name", JOINED)
-async def test_every_joined_statement_prepares(owner: Owner, name: str) -> None:
-    await owner.execute(b"prepare statement as " + queries.joined(*JOINED[name]))
+async def test_every_joined_statement_prepares(looker: Owner, name: str) -> None:
+    await looker.execute(b"prepare statement as " + queries.joined(*JOINED[name]))
 
 
 def test_every_name_is_used() -> None:
@@ -92,11 +92,11 @@ PLANS: dict[str, tuple[bytes, str, set[str]]] = {
 
 
 @pytest.mark.parametrize("name", PLANS)
-async def test_hot_statements_go_by_index(owner: Owner, name: str) -> None:
+async def test_hot_statements_go_by_index(looker: Owner, name: str) -> None:
     statement, params, indexes = PLANS[name]
-    await many_events(owner)
-    plan = await explain(owner, ENGINE, "force_generic_plan", statement, params)
-    assert used(plan) >= indexes
+    await many_events(looker)
+    plan = await explain(looker, ENGINE, "force_generic_plan", statement, params)
+    assert used(plan) >= indexes, plan
     assert scanned(plan) == set()
 
 
@@ -110,27 +110,27 @@ LISTS = {
 
 
 @pytest.mark.parametrize("name", LISTS)
-async def test_lists_go_by_the_index_of_their_filter(owner: Owner, name: str) -> None:
+async def test_lists_go_by_the_index_of_their_filter(looker: Owner, name: str) -> None:
     params, index = LISTS[name]
-    await many_runs(owner)
-    plan = await explain(owner, READER, "force_custom_plan", queries.query("runs_list"), params)
+    await many_runs(looker)
+    plan = await explain(looker, READER, "force_custom_plan", queries.query("runs_list"), params)
     assert any(name.startswith(index) for name in used(plan) - {"workflow_runs_pkey"})
     assert scanned(plan) == set()
 
 
-async def many_events(owner: Owner) -> None:
-    await owner.execute(
+async def many_events(looker: Owner) -> None:
+    await looker.execute(
         "insert into bus_events (workspace_id, source, event_id, digest, type, subject, bus_subject, about, body,"
         "                        routed_at)"
         " select 'ws_' || n % 3, 's', 'e' || n, '', 'type.' || n % 500, '', '',"
         "        case when n % 3 = 0 then 'objective:' || n else '' end, '{}', now()"
         "   from generate_series(1, 3000) n"
     )
-    await owner.execute("analyze bus_events")
+    await looker.execute("analyze bus_events")
 
 
-async def many_runs(owner: Owner) -> None:
-    await owner.execute(
+async def many_runs(looker: Owner) -> None:
+    await looker.execute(
         "insert into workflow_runs (id, workspace_id, definition_id, definition_version, state, completed_at,"
         "                           trigger_type, sequence, entity_id, initiator_agent_id)"
         " select 'wfr_' || n, 'ws_' || n % 10, 'wf_' || n % 100, 1,"
@@ -138,15 +138,15 @@ async def many_runs(owner: Owner) -> None:
         "        'MANUAL', 1, 'e' || n % 500, 'a' || n % 500"
         "   from generate_series(1, 3000) n"
     )
-    await owner.execute("analyze workflow_runs")
+    await looker.execute("analyze workflow_runs")
 
 
-async def explain(owner: Owner, role: str, mode: str, statement: bytes, params: str) -> str:
+async def explain(looker: Owner, role: str, mode: str, statement: bytes, params: str) -> str:
     for setting in (f"set role {role}", f"set plan_cache_mode = {mode}", "set enable_seqscan = off", "set jit = off"):
-        await owner.execute(setting.encode())
-    await owner.execute(b"select set_config('workflows.workspace', '*', false)")
-    await owner.execute(b"prepare statement as " + statement)
-    cursor = await owner.execute(f"explain (costs off) execute statement({params})".encode())
+        await looker.execute(setting.encode())
+    await looker.execute(b"select set_config('workflows.workspace', '*', false)")
+    await looker.execute(b"prepare statement as " + statement)
+    cursor = await looker.execute(f"explain (costs off) execute statement({params})".encode())
     return "\n".join(str(line) for (line,) in await cursor.fetchall())
 
 
