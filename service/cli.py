@@ -39,6 +39,8 @@ app.add_typer(migrate, name="migrate")
 
 
 def main() -> None:
+    # gRPC's core writes lines of its own to stderr, where ours are JSON; its errors reach us as exceptions anyway.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     app()
 
 

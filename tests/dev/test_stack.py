@@ -77,6 +77,8 @@ async def test_a_service_process_is_killed_and_comes_back_at_its_address() -> No
         await service.start()
         assert service.pid != before
         assert await name_of(service.grpc, definition_id) == "killed"
+        await service.stop()
+        assert "Traceback" not in service.log.read_text()
 
 
 async def test_a_service_process_that_cannot_start_says_why() -> None:

@@ -105,7 +105,7 @@ class Story:
 
 def _heading(console: Console, title: str, why: str) -> None:
     console.print(f"\n[bold]{title}[/bold]")
-    console.print(Padding(why, (0, 0, 0, 2)), style="dim")
+    console.print(Padding(why, (0, 0, 0, 2), expand=False), style="dim")
 
 
 def _definition(fixture: pb.WorkflowDefinition) -> pb.CreateDefinitionRequest:
