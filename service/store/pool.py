@@ -109,7 +109,8 @@ class Pool:
     async def _once(self, query: bytes, params: Sequence[object]) -> list[Row]:
         async with self._pool.connection() as connection:
             cursor = await connection.execute(query, params)
-            return await cursor.fetchall() if cursor.description else []
+            told = cursor.pgresult is not None and cursor.pgresult.nfields > 0
+            return await cursor.fetchall() if told else []
 
     async def _once_as(self, workspace: str, query: bytes, params: Sequence[object]) -> list[Row]:
         async with self._pool.connection() as connection:
