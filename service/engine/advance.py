@@ -71,7 +71,10 @@ class Advance:
         decision = begin(plan, envelope, self.clock.now())
         leased_at = self.clock.monotonic()
         requests = self._requests(decision)
-        started = await self.store.start(key, decision, requests, self.lease.seconds)
+        try:
+            started = await self.store.start(key, decision, requests, self.lease.seconds)
+        except StaleRun as error:
+            raise Refusal(Kind.ABORTED, "start_contended", "the start key is just changing hands") from error
         self.clock.sync(started.now)
         if not started.fresh:
             return await self._started_before(key, started)

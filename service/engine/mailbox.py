@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from service.domain.commands import Envelope
 from service.domain.decision import Verdict
 from service.domain.state import Run
+from service.engine.ports import StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True)
