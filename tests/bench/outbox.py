@@ -1,0 +1,77 @@
+"""A backlog on its way to the bus: 10,000 changes of 1,000 runs, and whether each run's arrive in order.
+
+The backlog is made by the engine itself while no relay runs: a run of four branches has told ten changes when it is
+over. Then the relay works it off alone, and the stream is read back.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from service.bus.connection import Connection
+from service.bus.outgoing import Publisher
+from service.bus.streams import ensure_changes_stream
+from service.domain.definition import Version
+from tests.bench import graphs
+from tests.bench.crowd import Times, crowd
+from tests.bench.frame import Figure, Measurement, Reading, Round
+from tests.bench.inside import Inside, inside
+from tests.bench.servers import Servers
+from tests.bench.streams import Stream, in_order, stream
+
+BRANCHES = 4
+RUNS = 1000
+CHANGES = RUNS * (2 + 2 * BRANCHES)
+IN_FLIGHT = 32
+
+FIGURES = (
+    Figure("seconds", "seconds", "10,000 changes of 1,000 runs published", at_most=15),
+    Figure("rate", "per second", "changes published"),
+    Figure("ordered", "1 is yes", "every run's changes in order, none missing, none twice", at_least=1),
+)
+
+
+@asynccontextmanager
+async def prepare(servers: Servers) -> AsyncIterator[Round]:
+    dsn = await servers.database("outbox")
+    version = await graphs.publish(dsn, graphs.only_branches(BRANCHES))
+    async with (
+        _bus(servers.nats.url) as bus,
+        stream(servers.nats.url) as changes,
+        inside(dsn, Publisher(bus)) as within,
+    ):
+        yield partial(_round, within, changes, version)
+
+
+@asynccontextmanager
+async def _bus(url: str) -> AsyncIterator[Connection]:
+    bus = Connection(url)
+    await bus.open()
+    try:
+        await ensure_changes_stream(bus)
+        yield bus
+    finally:
+        await bus.close()
+
+
+async def _round(within: Inside, changes: Stream, version: Version) -> Reading:
+    await changes.clear()
+    await crowd(IN_FLIGHT, (partial(within.start, version, graphs.payload(number)) for number in range(RUNS)))
+    seconds = await _publish(within, changes)
+    ids = await changes.ids()
+    return {"seconds": seconds, "rate": CHANGES / seconds, "ordered": len(ids) == CHANGES and in_order(ids)}
+
+
+async def _publish(within: Inside, changes: Stream) -> float:
+    """Seconds until the last change is on the bus."""
+    times, loop = Times(), within.engine.relay.loop
+    async with times.all():
+        relaying = asyncio.create_task(loop.run())
+        await changes.until_it_holds(CHANGES)
+    relaying.cancel()
+    await asyncio.wait([relaying])
+    return times.total
+
+
+MEASUREMENT = Measurement("outbox", FIGURES, prepare)
