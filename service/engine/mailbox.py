@@ -63,11 +63,21 @@ class Mailbox:
     async def _work_off(self, run_id: str) -> None:
         while letters := self._waiting[run_id]:
             self._waiting[run_id] = []
-            try:
-                await self._fold(run_id, letters)
-            except Exception as error:
-                fail_all(letters, error)
+            await self._fold_safely(run_id, letters)
         del self._waiting[run_id]
+
+    async def _fold_safely(self, run_id: str, letters: list[Letter]) -> None:
+        """A fold that breaks is taken apart, so that only the letter that breaks it gets the error."""
+        try:
+            await self._fold(run_id, letters)
+        except StoreUnavailable as error:
+            fail_all(letters, error)  # what became of the write is unknown: nothing is sent again
+        except Exception as error:
+            if len(letters) == 1:
+                return fail_all(letters, error)
+            for letter in letters:
+                await self._fold_safely(run_id, [letter])
+        return None
 
 
 def fail_all(letters: list[Letter], error: Exception) -> None:
