@@ -30,6 +30,11 @@ venv: .venv/.installed ## Build .venv from the locked requirements (other target
 proto: venv ## Generate the stubs in generated/ from proto/
 	$(PY) proto/generate.py
 
+.PHONY: schema
+schema: venv ## Write what the migrations make to sql/schema.sql
+	$(PY) -m service.dev.schema > .schema.sql
+	mv .schema.sql sql/schema.sql
+
 .PHONY: verify
 verify: venv ## Lint, format, types, import floors, stubs up to date, proto lint
 	$(PY) -m ruff check .

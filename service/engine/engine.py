@@ -70,6 +70,7 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             for loop in self.loops:
                 group.create_task(loop.run())
+        await self.relay.let_go()
 
     def stop(self) -> None:
         for loop in self.loops:

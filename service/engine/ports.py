@@ -154,6 +154,10 @@ class WorkStore(Protocol):
 
     async def claim_due_runs(self, limit: int, lease_seconds: float) -> list[str]: ...
 
+    async def expire_keys(self, keep_seconds: float, limit: int) -> int:
+        """Forgets callers' idempotency keys; what events started is remembered for ever."""
+        ...
+
 
 class Siblings(Protocol):
     """The outgoing calls. `encode` is pure and deterministic: its bytes are stored and sent unchanged, every time."""

@@ -9,9 +9,10 @@ import asyncio
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from service.engine.loop import Loop
-from service.engine.ports import BusUnavailable, Outbox, Publisher, Unpublished
+from service.engine.ports import BusUnavailable, Outbox, Publisher, StoreUnavailable, Unpublished
 
 BATCH = 1000
 
@@ -55,6 +56,11 @@ class Relay:
         if self._monotonic() >= self._renew_at:
             self._renew_at = self._monotonic() + self._shard_seconds / 3
             self._shards = await self._outbox.hold_shards(self._holder, self._shard_seconds)
+
+    async def let_go(self) -> None:
+        """Leaves the shards to others at once; without it they wait for the lease to run out."""
+        with suppress(StoreUnavailable):
+            await self._outbox.hold_shards(self._holder, 0.0)
 
     async def _publish(self, changes: Sequence[Unpublished]) -> Sequence[Unpublished]:
         """Publishes one stream's changes one after the other; gives those that were acked."""

@@ -17,6 +17,7 @@ from service.engine.router import Router
 CLAIM = 100
 BUFFERED_SECONDS = 24 * 3600.0
 REMEMBERED_SECONDS = 168 * 3600.0
+KEYS_SECONDS = 24 * 3600.0
 EXPIRE = 1000
 
 log = logging.getLogger(__name__)
@@ -55,5 +56,6 @@ class Ticker:
 
     async def _sweep(self) -> bool:
         more = await self._router.sweep()
-        expired = await self._events.expire(BUFFERED_SECONDS, REMEMBERED_SECONDS, EXPIRE)
-        return more or expired == EXPIRE
+        events = await self._events.expire(BUFFERED_SECONDS, REMEMBERED_SECONDS, EXPIRE)
+        keys = await self._work.expire_keys(KEYS_SECONDS, EXPIRE)
+        return more or max(events, keys) >= EXPIRE

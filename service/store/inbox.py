@@ -18,6 +18,7 @@ from service.domain.commands import ApprovalReport, BusEvent, ObjectiveReport
 from service.domain.decision import Wait
 from service.domain.effects import Deliver
 from service.domain.patterns import generalizations
+from service.domain.waits import topic
 from service.engine.ports import Fate, Kept, StoredEvent, Work
 from service.store.codec import dumps, optional, text
 from service.store.pool import Pool, Row
@@ -48,7 +49,7 @@ class Inbox:
 
     async def route(self, events: Sequence[BusEvent], lease_seconds: float) -> list[Work]:
         given = [
-            {**_key_columns(event), "about": _about(event), "patterns": generalizations(event.type)} for event in events
+            {**_key_columns(event), "about": topic(event), "patterns": generalizations(event.type)} for event in events
         ]
         return await self._deliveries(_ROUTE, lease_seconds, text(given))
 
@@ -124,23 +125,13 @@ def _row(event: BusEvent) -> dict[str, Any]:
         "type": event.type,
         "subject": event.subject,
         "bus_subject": event.bus_subject,
-        "about": _about(event),
+        "about": topic(event),
         "body": _body(event),
     }
 
 
-def _about(event: BusEvent) -> str:
-    match event.about:
-        case ObjectiveReport(objective_id=id_):
-            return f"objective:{id_}"
-        case ApprovalReport(approval_request_id=id_):
-            return f"approval:{id_}"
-        case None:
-            return ""
-
-
 def _body(event: BusEvent) -> dict[str, Any]:
-    kind = _about(event).partition(":")[0]
+    kind = topic(event).partition(":")[0]
     return {"time": event.time, "payload": event.payload, "about": {kind: event.about} if kind else None}
 
 

@@ -1,4 +1,4 @@
-"""Owed effects and due clocks, claimed in batches: the engine's WorkStore.
+"""Owed effects and due clocks, claimed in batches, and keys that have had their time: the engine's WorkStore.
 
 A claim is one committed statement: the rows it gives are leased to the caller under a token that grew with the claim,
 and every claimer passes over rows that another is claiming. Leases run on the database's clock.
@@ -23,6 +23,12 @@ class WorkQueue:
         """Runs whose clock is due; each is due again after the lease unless it was moved meanwhile."""
         rows = await self._pool.write(query("runs_claim_due"), (limit, lease_seconds))
         return [run_id for (run_id,) in rows]
+
+    async def expire_keys(self, keep_seconds: float, limit: int) -> int:
+        """Forgets callers' idempotency keys that are older, at most `limit` of each kind; gives how many."""
+        rows = await self._pool.write(query("keys_expire"), (keep_seconds, limit))
+        count: int = rows[0][0]
+        return count
 
 
 def work_of(row: Row) -> Work:

@@ -62,6 +62,7 @@ create table run_causes (
     at            timestamptz not null default now(),
     primary key (run_id, cause)
 );
+create index run_causes_calls on run_causes (at) where cause like 'rpc:%';
 call protect('run_causes');
 
 comment on table run_causes is 'Events and calls that a run has taken into account: a repetition changes nothing.';

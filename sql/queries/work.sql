@@ -29,3 +29,27 @@ update workflow_runs r
   from due
  where r.id = due.id
 returning r.id
+
+-- name: keys_expire
+with old_causes as (
+    select run_id, cause from run_causes
+     where cause like 'rpc:%' and at < now() - $1::float8 * interval '1 second'
+     limit $2 for update skip locked
+), causes as (
+    delete from run_causes c using old_causes o where c.run_id = o.run_id and c.cause = o.cause returning 1
+), old_starts as (
+    select workspace_id, scope, key from start_keys
+     where scope like 'rpc:%' and created_at < now() - $1::float8 * interval '1 second'
+     limit $2 for update skip locked
+), starts as (
+    delete from start_keys k using old_starts o
+     where k.workspace_id = o.workspace_id and k.scope = o.scope and k.key = o.key returning 1
+), old_answers as (
+    select workspace_id, caller, key from rpc_answers
+     where created_at < now() - $1::float8 * interval '1 second'
+     limit $2 for update skip locked
+), answers as (
+    delete from rpc_answers a using old_answers o
+     where a.workspace_id = o.workspace_id and a.caller = o.caller and a.key = o.key returning 1
+)
+select (select count(*) from causes) + (select count(*) from starts) + (select count(*) from answers)

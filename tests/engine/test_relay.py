@@ -18,10 +18,10 @@ def change(stream: str, sequence: int) -> Unpublished:
 class FakeOutbox:
     def __init__(self, *changes: Unpublished) -> None:
         self.left = list(changes)
-        self.holds = 0
+        self.leases: list[float] = []
 
     async def hold_shards(self, holder: str, lease_seconds: float) -> list[int]:
-        self.holds += 1
+        self.leases.append(lease_seconds)
         return [0]
 
     async def unpublished(self, shards: Sequence[int], limit: int) -> list[Unpublished]:
@@ -90,4 +90,10 @@ async def test_the_shards_lease_is_renewed_in_good_time() -> None:
     for now in (0.0, 1.0, 4.9, 5.0, 9.9, 10.0):
         clock[0] = now
         await rounds(subject, 1)
-    assert outbox.holds == 3
+    assert outbox.leases == [15.0] * 3
+
+
+async def test_a_relay_that_stops_leaves_its_shards_to_others() -> None:
+    outbox = FakeOutbox()
+    await relay(outbox, FakeBus(), [0.0]).let_go()
+    assert outbox.leases == [0.0]

@@ -64,3 +64,19 @@ async def test_a_claimed_clock_does_not_break_the_fence(runs: Runs, work: WorkQu
     await runs.apply(moved(begun), {}, LEASE)
     cursor = await owner.execute("select version, wake_at from workflow_runs")
     assert await cursor.fetchall() == [(2, begun.deadline_at)]
+
+
+async def test_callers_keys_are_forgotten_in_time_and_events_never(work: WorkQueue, owner: Owner) -> None:
+    await owner.execute(
+        "insert into start_keys (workspace_id, scope, key, digest, run_id, sequence, created_at)"
+        " select 'ws_1', scope, 'k', '', 'wfr_1', 1, now() - age * interval '1 hour'"
+        " from (values ('rpc:ann', 25), ('rpc:bob', 23), ('event:wf_1', 9000)) v(scope, age)"
+    )
+    await owner.execute(
+        "insert into run_causes (run_id, cause, digest, sequence, workspace_id, at)"
+        " select 'wfr_1', cause, '', 1, 'ws_1', now() - interval '25 hours' from (values ('rpc:ann:k'), ('event:e')) v(cause)"
+    )
+    assert await work.expire_keys(24 * 3600, 10) == 2
+    left = await (await owner.execute("select scope from start_keys order by 1")).fetchall()
+    assert left == [("event:wf_1",), ("rpc:bob",)]
+    assert await (await owner.execute("select cause from run_causes")).fetchall() == [("event:e",)]
