@@ -5,6 +5,7 @@ prints it). Endpoints come from here only, never from a payload.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
@@ -12,21 +13,27 @@ from typing import Any
 SIBLINGS = ("objectives", "agents", "registry", "approvals", "governance", "notifications")
 
 
+ADDRESS = r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}"  # host:port
+STREAMS = r"\s*([\w-]+=[\w.*>-]+\s*(,\s*|$))*"  # stream=subject filter, by commas
+
+
 class ConfigError(ValueError):
     """A setting is missing or cannot be read; the message names it."""
 
 
-def setting(name: str, default: str | None, meaning: str) -> Any:
-    """A field read from the environment variable `name`; without a default it is required."""
-    return field(metadata={"name": name, "default": default, "meaning": meaning})
+def setting(name: str, default: str | None, meaning: str, shape: str = ".*") -> Any:
+    """A field read from the environment variable `name`; without a default it is required. `shape` is a pattern."""
+    return field(metadata={"name": name, "default": default, "meaning": meaning, "shape": re.compile(shape)})
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     database_url: str = setting("DATABASE_URL", None, "PostgreSQL 15 or newer; its user must be a member of both roles")
     nats_url: str = setting("NATS_URL", None, "NATS with JetStream")
-    grpc_address: str = setting("GRPC_ADDRESS", "127.0.0.1:50051", "where the gRPC server listens")
-    http_address: str = setting("HTTP_ADDRESS", "127.0.0.1:8080", "where /healthz, /readyz and /metrics are served")
+    grpc_address: str = setting("GRPC_ADDRESS", "127.0.0.1:50051", "where the gRPC server listens", ADDRESS)
+    http_address: str = setting(
+        "HTTP_ADDRESS", "127.0.0.1:8080", "where /healthz, /readyz and /metrics are served", ADDRESS
+    )
     replica: str = setting("REPLICA_NAME", "", "this replica's name in leases and logs; empty: host and process id")
     stream: str = setting("NATS_STREAM", "workflows_changes", "the stream our changes are published to")
     listen: str = setting(
@@ -34,18 +41,19 @@ class Config:
         "objectives_changes=objectives.changes.>,approvals_events=approvals.events.>,"
         "approvals_changes=approvals.changes.>,SIPHON=siphon.tap.>",
         "streams we listen to, as stream=subject filter, by commas",
+        STREAMS,
     )
     pool_size: int = setting("DATABASE_POOL", "8", "database connections of the engine; the reader has a quarter of it")
     max_calls: int = setting("GRPC_MAX_CALLS", "1000", "calls in progress before RESOURCE_EXHAUSTED")
     lease_seconds: int = setting("LEASE_SECONDS", "30", "how long work is left to a replica that may have died")
     log_level: str = setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR")
     service_agent: str = setting("SERVICE_AGENT_ID", "workflows", "who delegates when a run has no initiating agent")
-    objectives: str = setting("OBJECTIVES_ADDRESS", "", "objectives service, host:port")
-    agents: str = setting("AGENTS_ADDRESS", "", "agents service, host:port")
-    registry: str = setting("REGISTRY_ADDRESS", "", "registry service, host:port")
-    approvals: str = setting("APPROVALS_ADDRESS", "", "approvals service, host:port")
-    governance: str = setting("GOVERNANCE_ADDRESS", "", "governance service, host:port")
-    notifications: str = setting("NOTIFICATIONS_ADDRESS", "", "notifications service, host:port")
+    objectives: str = setting("OBJECTIVES_ADDRESS", "", "objectives service, host:port", f"({ADDRESS})?")
+    agents: str = setting("AGENTS_ADDRESS", "", "agents service, host:port", f"({ADDRESS})?")
+    registry: str = setting("REGISTRY_ADDRESS", "", "registry service, host:port", f"({ADDRESS})?")
+    approvals: str = setting("APPROVALS_ADDRESS", "", "approvals service, host:port", f"({ADDRESS})?")
+    governance: str = setting("GOVERNANCE_ADDRESS", "", "governance service, host:port", f"({ADDRESS})?")
+    notifications: str = setting("NOTIFICATIONS_ADDRESS", "", "notifications service, host:port", f"({ADDRESS})?")
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Config":
@@ -79,6 +87,8 @@ def _value(item: Field[Any], source: Mapping[str, str]) -> str | int:
     text = source.get(name) or default
     if text is None:
         raise ConfigError(f"{name} is not set: {item.metadata['meaning']}")
+    if not item.metadata["shape"].fullmatch(text):
+        raise ConfigError(f"{name} cannot be read: {item.metadata['meaning']}")
     if item.type is not int:
         return str(text)
     if not text.isdecimal() or int(text) == 0:

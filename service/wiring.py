@@ -129,7 +129,7 @@ async def _connect(config: Config, stack: AsyncExitStack) -> Outside:
             stack.push_async_callback(pool.close)
             await pool.open()
     except (StoreUnavailable, SchemaMismatch) as error:
-        raise StartError(str(error)) from error
+        raise StartError(f"DATABASE_URL: {error}") from error
     siblings = SiblingClients(config.siblings, config.service_agent)
     stack.push_async_callback(siblings.close)
     return Outside(writing, reading, await _connect_bus(config, stack), siblings)
@@ -143,7 +143,7 @@ async def _connect_bus(config: Config, stack: AsyncExitStack) -> Connection:
             await bus.open()
         await ensure_changes_stream(bus, config.stream)
     except (TimeoutError, BusUnavailable) as error:
-        raise StartError(f"no NATS with JetStream within {BUS_SECONDS:.0f} s, see NATS_URL") from error
+        raise StartError(f"NATS_URL: no NATS with JetStream within {BUS_SECONDS:.0f} s") from error
     return bus
 
 
@@ -184,15 +184,23 @@ async def _open(config: Config, house: House, stack: AsyncExitStack) -> Running:
     host, port = _split(config.http_address)
     try:
         await house.engine.open()
-        http_port = await house.http.start(host, port)
-        stack.push_async_callback(house.http.stop)
-        grpc_port = await house.edge.start(config.grpc_address)
     except StoreUnavailable as error:
-        raise StartError(str(error)) from error
-    except (OSError, RuntimeError) as error:
-        raise StartError(f"cannot listen on {config.grpc_address} and {config.http_address}") from error
+        raise StartError(f"DATABASE_URL: {error}") from error
+    with _listening("HTTP_ADDRESS", config.http_address):
+        http_port = await house.http.start(host, port)
+    stack.push_async_callback(house.http.stop)
+    with _listening("GRPC_ADDRESS", config.grpc_address):
+        grpc_port = await house.edge.start(config.grpc_address)
     await house.health.look()
     return Running(f"{_split(config.grpc_address)[0]}:{grpc_port}", f"{host}:{http_port}", house.engine)
+
+
+@contextmanager
+def _listening(setting: str, address: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        raise StartError(f"{setting}: cannot listen on {address}, it is taken or not ours") from error
 
 
 async def _finish(house: House) -> None:

@@ -1,4 +1,4 @@
-"""Prints the golden schema: what the migrations make of an empty database. `make schema` writes it to sql/schema.sql."""
+"""Prints the golden schema: what the migrations make of an empty database. `make schema` keeps it in sql/schema.sql."""
 
 import asyncio
 import sys

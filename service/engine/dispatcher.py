@@ -18,6 +18,7 @@ from service.domain.errors import Refusal
 from service.engine.advance import Advance
 from service.engine.loop import Loop
 from service.engine.ports import EventStore, Siblings, StoreUnavailable, Work, WorkStore
+from service.engine.tasks import Tasks
 
 IN_FLIGHT = 256
 CLAIM = 100
@@ -36,7 +37,7 @@ class Dispatcher:
         self._siblings = siblings
         self._monotonic = advance.clock.monotonic
         self.lease = advance.lease
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
         self._room = asyncio.Semaphore(IN_FLIGHT)
         self.counters: Counter[str] = Counter()
         self.loop = Loop("dispatcher", self._claim, idle_seconds)
@@ -44,16 +45,10 @@ class Dispatcher:
     def perform(self, work: Sequence[Work], leased_at: float) -> None:
         """Takes on leased work without waiting for it."""
         for item in work:
-            task = asyncio.create_task(self._perform(item, leased_at + self.lease.usable_seconds))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def drain(self) -> None:
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self.tasks.spawn(self._perform(item, leased_at + self.lease.usable_seconds))
 
     async def _claim(self) -> bool:
-        room = min(CLAIM, IN_FLIGHT - len(self._tasks))
+        room = min(CLAIM, IN_FLIGHT - len(self.tasks))
         if room <= 0:
             return False
         leased_at = self._monotonic()

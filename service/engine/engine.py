@@ -77,9 +77,11 @@ class Engine:
             loop.stop()
 
     async def drain(self) -> None:
-        await self.router.drain()
-        await self.dispatcher.drain()
-        await self.advance.mailbox.drain()
+        """Returns when nothing is under way: what one part finishes may begin something in another."""
+        parts = (self.router.tasks, self.dispatcher.tasks, self.advance.mailbox.tasks)
+        while any(parts):
+            for tasks in parts:
+                await tasks.drain()
 
     # --- after a commit --------------------------------------------------------------------------------------------
 

@@ -44,14 +44,19 @@ class Loop:
         try:
             more = await self._work()
         except (StoreUnavailable, BusUnavailable) as error:
-            self._failures += 1
-            if self._failures == 1:
-                log.warning("%s waits: %s", self.name, error)
-            return False
+            return self._failed(error)
+        except Exception as error:  # one bad row must not end the service
+            return self._failed(error, trace=error)
         if self._failures:
             log.info("%s goes on", self.name)
             self._failures = 0
         return more
+
+    def _failed(self, error: Exception, trace: Exception | None = None) -> bool:
+        self._failures += 1
+        if self._failures == 1:
+            log.warning("%s waits: %s", self.name, error, exc_info=trace)
+        return False
 
     async def _wait(self) -> None:
         backoff = min(self._idle_seconds * 2**self._failures, LONGEST_BACKOFF_SECONDS)

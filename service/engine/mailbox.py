@@ -2,7 +2,7 @@
 
 Only an optimisation: safety comes from the fence, and two replicas may work on one run. While one fold is under way the
 letters that arrive gather for the next. A fold is a task of its own, so a caller that goes away (a client's deadline)
-never cuts a commit in half; `drain` waits for the folds under way.
+never cuts a commit in half.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from service.domain.commands import Envelope
 from service.domain.decision import Verdict
 from service.domain.state import Run
 from service.engine.ports import StoreUnavailable
+from service.engine.tasks import Tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Mailbox:
     def __init__(self, fold: Fold) -> None:
         self._fold = fold
         self._waiting: dict[str, list[Letter]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
 
     async def post(self, run_id: str, envelope: Envelope, visible: str | None = None) -> Outcome:
         """Raises Refusal, StoreUnavailable."""
@@ -48,17 +49,8 @@ class Mailbox:
             self._waiting[run_id].append(letter)
         else:
             self._waiting[run_id] = [letter]
-            self._spawn(run_id)
+            self.tasks.spawn(self._work_off(run_id))
         return await asyncio.shield(letter.reply)
-
-    async def drain(self) -> None:
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _spawn(self, run_id: str) -> None:
-        task = asyncio.create_task(self._work_off(run_id))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _work_off(self, run_id: str) -> None:
         while letters := self._waiting[run_id]:

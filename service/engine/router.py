@@ -6,7 +6,6 @@ inbox in the same way. Both may find each other, which the run's guard absorbs; 
 ticker's sweep. Only then is the message acked.
 """
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from service.domain.decision import Wait
 from service.engine.clock import DatabaseClock
 from service.engine.dispatcher import Dispatcher
 from service.engine.ports import EventStore, Fate, StoreUnavailable
+from service.engine.tasks import Tasks
 
 SWEEP = 200
 
@@ -27,7 +27,7 @@ class Router:
         self._events = events
         self._dispatcher = dispatcher
         self._clock = clock
-        self._looks: set[asyncio.Task[None]] = set()
+        self.tasks = Tasks()
         self.counters: Counter[str] = Counter()
 
     async def accept(self, events: Sequence[BusEvent]) -> Sequence[BusEvent]:
@@ -49,9 +49,7 @@ class Router:
 
     def opened(self, run_id: str, workspace_id: str, waits: Sequence[Wait]) -> None:
         """Looks in the background whether what is now awaited came before."""
-        task = asyncio.create_task(self._look(run_id, workspace_id, waits))
-        self._looks.add(task)
-        task.add_done_callback(self._looks.discard)
+        self.tasks.spawn(self._look(run_id, workspace_id, waits))
 
     async def sweep(self) -> bool:
         leased_at = self._clock.monotonic()
@@ -59,10 +57,6 @@ class Router:
         self.counters["swept"] += len(work)
         self._dispatcher.perform(work, leased_at)
         return len(work) == SWEEP
-
-    async def drain(self) -> None:
-        while self._looks:
-            await asyncio.gather(*self._looks, return_exceptions=True)
 
     async def _look(self, run_id: str, workspace_id: str, waits: Sequence[Wait]) -> None:
         leased_at = self._clock.monotonic()

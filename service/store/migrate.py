@@ -10,8 +10,8 @@ checks that the schema is the one it was written for.
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -56,7 +56,7 @@ $script$;
 
 
 class SchemaMismatch(Exception):
-    """The schema is not the one that the code needs; the message says what to do."""
+    """The schema is not the one that the code needs, or cannot be made so; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class Migrator:
 
     @asynccontextmanager
     async def _connect(self) -> AsyncIterator[Connection]:
-        with unavailable():
+        with unavailable(), _refused():
             async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True) as connection:
                 await connection.execute(_SETTINGS)
                 yield connection
@@ -183,6 +183,16 @@ class Migrator:
             await _take_turn(connection)
             await connection.execute(_LEDGER)
             yield connection
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """What the database refuses is the operator's to mend: an address that is none, a right that is missing."""
+    try:
+        yield
+    except psycopg.ProgrammingError as error:
+        said = error.diag.message_primary or "the database's address cannot be read"
+        raise SchemaMismatch(said) from error
 
 
 async def _take_turn(connection: Connection) -> None:

@@ -131,5 +131,8 @@ def unavailable() -> Iterator[None]:
     try:
         yield
     except _SILENCE as error:
-        code = error.sqlstate or type(error).__name__
-        raise StoreUnavailable(f"the database does not answer ({code})") from error
+        raise StoreUnavailable(f"the database does not answer{_code(error)}") from error
+
+
+def _code(error: psycopg.Error) -> str:
+    return f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.config import table
+from service.config import Config, ConfigError, table
 from service.dev.process import free_port
 from service.store.migrate import migrations
 
@@ -101,3 +101,12 @@ def test_dev_says_when_an_address_is_taken() -> None:
     ended = workflows("dev", "--json", "--grpc", address, "--http", address)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert address in ended.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("GRPC_ADDRESS", "everywhere"), ("OBJECTIVES_ADDRESS", ":::"), ("NATS_LISTEN", "x"), ("DATABASE_POOL", "few")],
+)
+def test_a_setting_that_cannot_be_read_is_named(setting: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=setting):
+        Config.read({"DATABASE_URL": "x", "NATS_URL": "y", setting: value})

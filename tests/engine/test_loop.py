@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from service.engine.loop import Loop
 from service.engine.ports import StoreUnavailable
 
@@ -46,14 +48,15 @@ async def test_a_hint_during_a_round_is_not_lost() -> None:
     assert rounds == 2
 
 
-async def test_a_loop_outlives_a_database_that_is_away() -> None:
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), ValueError("a bad row")])
+async def test_a_loop_outlives_a_database_that_is_away_and_a_row_it_cannot_read(error: Exception) -> None:
     tries = 0
 
     async def work() -> bool:
         nonlocal tries
         tries += 1
         if tries < 3:
-            raise StoreUnavailable("away")
+            raise error
         loop.stop()
         return False
 

@@ -68,7 +68,7 @@ async def test_a_caller_who_goes_away_does_not_cut_the_fold() -> None:
         await gone
     desk.go.set()
     assert (await other).verdict == Accepted(1)
-    await mailbox.drain()
+    await mailbox.tasks.drain()
     assert desk.folds == [1, 1]
 
 
