@@ -25,7 +25,7 @@ from workflows.v1.workflows_pb2_grpc import WorkflowServiceStub
 from service.config import Config
 from service.dev.siblings.script import Script
 from service.dev.siblings.simulation import SimulatedSiblings
-from service.wiring import Running, running
+from service.wiring import running
 
 TESTDATA = Path(__file__).parent.parent / "proto/workflows/v1/testdata"
 PATIENCE_SECONDS = 20.0
@@ -58,7 +58,6 @@ class Change:
 class World:
     siblings: SimulatedSiblings
     bus: Client
-    service: Running
     channel: grpc.aio.Channel
     stub: WorkflowServiceStub
     changes: list[Change] = field(default_factory=list)
@@ -154,8 +153,10 @@ def step_state(run: pb.WorkflowRun, step_id: str) -> str:
 
 
 @asynccontextmanager
-async def world(dsn: str, nats_url: str, script: Script) -> AsyncIterator[World]:
-    """The database must be migrated; the NATS must be this world's own."""
+async def world(
+    dsn: str, nats_url: str, script: Script, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[World]:
+    """The database must be migrated; the NATS must be this world's own. `settings` replace the service's."""
     async with SimulatedSiblings(script, nats_url) as siblings:
         environment = {
             "DATABASE_URL": dsn,
@@ -163,11 +164,18 @@ async def world(dsn: str, nats_url: str, script: Script) -> AsyncIterator[World]
             "GRPC_ADDRESS": "127.0.0.1:0",
             "HTTP_ADDRESS": "127.0.0.1:0",
             **{f"{name.upper()}_ADDRESS": address for name, address in siblings.addresses.items()},
+            **(settings or {}),
         }
-        bus = await nats.connect(nats_url)
-        async with running(Config.read(environment)) as service, grpc.aio.insecure_channel(service.grpc) as channel:
-            found = World(siblings, bus, service, channel, WorkflowServiceStub(channel))
-            await bus.subscribe("workflows.changes.>", cb=found.hear)
-            await bus.flush()
+        async with running(Config.read(environment)) as service, around(siblings, nats_url, service.grpc) as found:
             yield found
-        await bus.close()
+
+
+@asynccontextmanager
+async def around(siblings: SimulatedSiblings, nats_url: str, address: str) -> AsyncIterator[World]:
+    """The world around a service that listens there, now or later."""
+    bus_client = nats.connect(nats_url, reconnect_time_wait=0.1, max_reconnect_attempts=-1)
+    async with await bus_client as bus, grpc.aio.insecure_channel(address) as channel:
+        found = World(siblings, bus, channel, WorkflowServiceStub(channel))
+        await bus.subscribe("workflows.changes.>", cb=found.hear)
+        await bus.flush()
+        yield found
