@@ -12,7 +12,7 @@ from typing import Protocol
 from service.domain.commands import Envelope, StartRun
 from service.domain.decision import Repeated
 from service.domain.definition import Definition, TriggerType
-from service.domain.errors import conflict, not_found
+from service.domain.errors import Kind, Refusal, not_found
 from service.domain.exchange import Idem, Page, Replayable, RunFilter, StartRequest
 from service.domain.state import Run
 from service.edge.app import Definitions
@@ -47,7 +47,7 @@ class EngineRuns:
         await self._check_parent(request, definition)
         number = request.definition_version or definition.latest_version
         if number == 0:
-            raise conflict("not_published", "the definition has no published version yet")
+            raise Refusal(Kind.NOT_FOUND, "not_published", "the definition has no published version yet")
         plan = await self._plans.get(definition.id, number)
         command = _command(request, f"wfr_{self._new_id()}")
         key = _start_key(request, definition, command, idem)
