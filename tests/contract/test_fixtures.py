@@ -135,9 +135,7 @@ def test_trigger_starts_the_run(
             assert getattr(later, field) == getattr(request_, field)
 
 
-def test_trigger_matches_the_version(
-    request_: pb.HandleTriggerRequest, published: pb.PublishVersionResponse
-) -> None:
+def test_trigger_matches_the_version(request_: pb.HandleTriggerRequest, published: pb.PublishVersionResponse) -> None:
     trigger = published.version.trigger
     for field in ("trigger_type", "tap_provider", "tap_entity_type", "tap_action"):
         assert getattr(trigger, field) == getattr(request_, field)

@@ -89,9 +89,7 @@ def method_line(method: MethodDescriptorProto) -> str:
 
 
 def enum_lines(enum: EnumDescriptorProto) -> list[str]:
-    reserved = [
-        f"{number} reserved" for span in enum.reserved_range for number in range(span.start, span.end + 1)
-    ]
+    reserved = [f"{number} reserved" for span in enum.reserved_range for number in range(span.start, span.end + 1)]
     return [f"{value.number} {value.name}" for value in enum.value] + reserved
 
 

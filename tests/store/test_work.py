@@ -74,7 +74,8 @@ async def test_callers_keys_are_forgotten_in_time_and_events_never(work: WorkQue
     )
     await owner.execute(
         "insert into run_causes (run_id, cause, digest, sequence, workspace_id, at)"
-        " select 'wfr_1', cause, '', 1, 'ws_1', now() - interval '25 hours' from (values ('rpc:ann:k'), ('event:e')) v(cause)"
+        " select 'wfr_1', cause, '', 1, 'ws_1', now() - interval '25 hours'"
+        " from (values ('rpc:ann:k'), ('event:e')) v(cause)"
     )
     assert await work.expire_keys(24 * 3600, 10) == 2
     left = await (await owner.execute("select scope from start_keys order by 1")).fetchall()
