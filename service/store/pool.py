@@ -5,7 +5,7 @@ timeout set. Reads are repeated once on a fresh connection; a write is never sen
 first is unknown. Whatever keeps the database from answering becomes `StoreUnavailable`, without its address.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import orjson
 import psycopg
 from psycopg.types.json import set_json_loads
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from service.engine.ports import StoreUnavailable
 
@@ -23,6 +23,12 @@ Connection: TypeAlias = psycopg.AsyncConnection[Row]
 ENGINE = "workflows_engine"
 READER = "workflows_reader"
 EVERY_WORKSPACE = "*"
+
+WAIT_SECONDS = 3.0
+"""How long a statement waits for a connection before its caller hears that the database is not there."""
+RECONNECT_SECONDS = 1.0
+"""How long the pool tries for one lost connection, at growing intervals, before it begins anew for whoever waits next;
+with more, a long outage would go on for its own length after the database is back."""
 
 _SETTINGS = """
 set role {role};
@@ -51,13 +57,14 @@ ROLES = {ENGINE: Role(ENGINE, "force_generic_plan"), READER: Role(READER, "auto"
 class Pool:
     """Connections of one role. Open it before use and close it after."""
 
-    def __init__(self, dsn: str, role: str, size: int = 8, wait_seconds: float = 10.0) -> None:
+    def __init__(self, dsn: str, role: str, size: int = 8, wait_seconds: float = WAIT_SECONDS) -> None:
         self._role = ROLES[role]
         self._pool = AsyncConnectionPool(
             dsn,
             min_size=min(2, size),
             max_size=size,
             timeout=wait_seconds,
+            reconnect_timeout=RECONNECT_SECONDS,
             open=False,
             configure=self._configure,
             kwargs={
@@ -78,21 +85,11 @@ class Pool:
 
     async def read(self, query: bytes, params: Sequence[object] = ()) -> list[Row]:
         """One statement that changes nothing."""
-        with unavailable():
-            try:
-                return await self._once(query, params)
-            except _SILENCE:
-                await self._pool.check()
-                return await self._once(query, params)
+        return await self._repeated_if_cut(lambda: self._once(query, params))
 
     async def read_as(self, workspace: str, query: bytes, params: Sequence[object] = ()) -> list[Row]:
         """One statement that sees the rows of one workspace; two messages, one trip, one transaction."""
-        with unavailable():
-            try:
-                return await self._once_as(workspace, query, params)
-            except _SILENCE:
-                await self._pool.check()
-                return await self._once_as(workspace, query, params)
+        return await self._repeated_if_cut(lambda: self._once_as(workspace, query, params))
 
     async def write(self, query: bytes, params: Sequence[object] = ()) -> list[Row]:
         """One statement, one transaction. Constraint violations come as psycopg raises them."""
@@ -105,6 +102,16 @@ class Pool:
         with unavailable():
             async with self._pool.connection() as connection, connection.transaction():
                 yield connection
+
+    async def _repeated_if_cut(self, read: Callable[[], Awaitable[list[Row]]]) -> list[Row]:
+        with unavailable():
+            try:
+                return await read()
+            except PoolTimeout:
+                raise  # there was no connection to be cut, and nobody gains by waiting as long again
+            except _SILENCE:
+                await self._pool.check()
+                return await read()
 
     async def _once(self, query: bytes, params: Sequence[object]) -> list[Row]:
         async with self._pool.connection() as connection:

@@ -1,31 +1,48 @@
-"""What a stream of the bus holds, read from its first message to its last."""
+"""What the bus keeps of our changes, read from the stream's first message on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import orjson
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 from nats.js.api import DeliverPolicy
 
 from service.bus.streams import CHANGES_STREAM
-from tests.world import Change
+from tests.world import PATIENCE_SECONDS, Change
 
 
 async def stored_changes(bus: Client, stream_id: str) -> list[Change]:
-    """The changes of one run or definition as the bus keeps them, in order of arrival."""
-    found = [Change(msg.subject, msg.headers or {}, orjson.loads(msg.data)) async for msg in _messages(bus)]
-    return [change for change in found if change.stream == stream_id]
+    """All changes of one run or definition that are there now, in order of arrival."""
+    last = (await bus.jetstream().stream_info(CHANGES_STREAM)).state.last_seq
+    found: list[Change] = []
+    async with aclosing(_changes(bus)) as changes:
+        async for number, change in changes:
+            if change.stream == stream_id:
+                found.append(change)
+            if number == last:
+                break
+    return found
 
 
-async def _messages(bus: Client) -> AsyncIterator[Msg]:
-    stream = bus.jetstream()
-    last = (await stream.stream_info(CHANGES_STREAM)).state.last_seq
-    if not last:
-        return
-    reading = await stream.subscribe("", stream=CHANGES_STREAM, ordered_consumer=True, deliver_policy=DeliverPolicy.ALL)
-    while True:
-        message = await reading.next_msg(timeout=5)
-        yield message
-        if message.metadata.sequence.stream == last:
-            break
-    await reading.unsubscribe()
+async def until_stored(bus: Client, stream_id: str, last: str) -> None:
+    """Waits until the bus keeps a change of that type, `run.completed` say."""
+    async with aclosing(_changes(bus)) as changes:
+        async for _, change in changes:
+            if change.stream == stream_id and change.type == f"workflows.changes.{last}":
+                return
+
+
+async def _changes(bus: Client) -> AsyncGenerator[tuple[int, Change], None]:
+    """Each change with its number in the stream; waits for the next one at the end."""
+    reading = await bus.jetstream().subscribe(
+        "", stream=CHANGES_STREAM, ordered_consumer=True, deliver_policy=DeliverPolicy.ALL
+    )
+    try:
+        while True:
+            message = await reading.next_msg(timeout=PATIENCE_SECONDS)
+            yield (
+                message.metadata.sequence.stream,
+                Change(message.subject, message.headers or {}, orjson.loads(message.data)),
+            )
+    finally:
+        await reading.unsubscribe()
