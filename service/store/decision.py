@@ -1,16 +1,17 @@
-"""A decision as the one JSON document that its apply sends, and which arms of the statement it needs.
+"""A decision as the one JSON document that its apply sends, and the statement that writes some documents together.
 
-Keys are the names that `sql/queries/runs.sql` reads. An arm without rows is not sent.
+Keys are the names that `sql/queries/runs.sql` reads. An arm for which no document has rows is not sent.
 """
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from service.domain.decision import Decision, Event, Postponed
 from service.domain.effects import Effect, Owed
 from service.domain.state import Run, StepRun
 from service.store.codec import MOVING_COLUMNS, TOLD_COLUMNS, StepCodec, dumps
+from service.store.queries import joined
 
 SHARDS = 32
 
@@ -21,12 +22,26 @@ def shard_of(stream_id: str) -> int:
 
 
 class Document:
-    """What one apply or start writes, every step encoded at most once."""
+    """What one apply or start writes, every step encoded at most once.
 
-    def __init__(self, decision: Decision, requests: Mapping[str, bytes], lease_seconds: float) -> None:
+    `key` is the row that a start has to win. `order` is the same in every process, for those who write several.
+    """
+
+    def __init__(
+        self,
+        decision: Decision,
+        requests: Mapping[str, bytes],
+        lease_seconds: float,
+        key: Mapping[str, Any] | None = None,
+    ) -> None:
         self._decision = decision
         self._steps = StepCodec()
+        self.starts = key is not None
+        self.order = f"{key['workspace_id']}/{key['scope']}/{key['key']}" if key else decision.run.id
         self._always = {
+            "id": decision.run.id,
+            "version": decision.before.version if decision.before else 0,
+            "key": key,
             "run": _moving_row(decision.run) if decision.before else _new_row(decision.run),
             "known": len(decision.before.steps) if decision.before else 0,
             "shard": shard_of(decision.run.id),
@@ -55,9 +70,9 @@ class Document:
         """Whether effects are answered, so that their tokens have to hold."""
         return bool(self._held)
 
-    def text(self) -> str:
+    def data(self) -> bytes:
         rows = {name: rows for name, rows in self._rows.items() if rows}
-        return dumps({**self._always, **rows, "held": self._held}).decode()
+        return dumps({**self._always, **rows, "held": self._held})
 
     def _step_rows(self) -> dict[str, Any]:
         known = self._decision.before.steps if self._decision.before else {}
@@ -97,6 +112,19 @@ class Document:
             "workflow_total_cost_usd": run.total_cost_usd,
             "run": _columns(run, moved),
         }
+
+
+def statement(documents: Sequence[Document]) -> bytes:
+    """With the arms that any of them needs. Starts and applies do not mix."""
+    held = "apply_held" if any(document.holds for document in documents) else "apply_free"
+    first = ("start_key", "start_fence") if documents[0].starts else (held, "apply_fence")
+    arms = sorted({arm for document in documents for arm in document.arms})
+    return joined(("apply_docs", *first, *arms), "apply_done")
+
+
+def array(documents: Sequence[Document]) -> str:
+    """What that statement takes; its rows are numbered by the places in here, from 1."""
+    return f"[{','.join(document.data().decode() for document in documents)}]"
 
 
 def _columns(run: Run, names: Iterable[str]) -> dict[str, Any]:

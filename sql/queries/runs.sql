@@ -1,8 +1,8 @@
--- Loading, and the arms of the one statement that moves a run.
+-- Loading, and the arms of the one statement that moves runs, as many as there are documents in $1.
 --
--- $1 run id, $2 version that was read, $3 the decision as one JSON document. `store/runs.py` joins the arms that a
--- decision needs: `with <held>, <fence>, <arm>, ... <done>`. Every arm reads from `fence`, so when the fence does not
--- hold nothing is written. Arms have no order among themselves: no key is written by two of them.
+-- `store/runs.py` joins the arms that the documents need: `with <docs>, <held>, <fence>, <arm>, ... <done>`. Every arm
+-- reads from `fence`, which has the documents whose fence held, so of the others nothing is written. Arms have no order
+-- among themselves: no key is written by two of them.
 
 -- name: run_load
 select clock_timestamp() as now,
@@ -25,17 +25,29 @@ select clock_timestamp() as now,
   from workflow_runs r
  where r.id = $1
 
+-- name: apply_docs
+docs as materialized (
+    select number, doc ->> 'id' as id, (doc -> 'version')::bigint as version, doc
+      from jsonb_array_elements($1::jsonb) with ordinality as sent(doc, number)
+)
+
 -- name: apply_free
-held as (select)
+held as (
+    select * from docs
+)
 
 -- name: apply_held
 locked as (
-    select from jsonb_to_recordset($3::jsonb -> 'held') as asked(effect_id text, lease_token bigint)
-      join run_effects e using (effect_id, lease_token)
-     where e.run_id = $1
+    select docs.number
+      from docs
+     cross join lateral jsonb_to_recordset(docs.doc -> 'held') as asked(effect_id text, lease_token bigint)
+      join run_effects e
+        on e.run_id = docs.id and e.effect_id = asked.effect_id and e.lease_token = asked.lease_token
        for update of e
 ), held as (
-    select from locked having count(*) = jsonb_array_length($3::jsonb -> 'held')
+    select *
+      from docs
+     where jsonb_array_length(doc -> 'held') = (select count(*) from locked where locked.number = docs.number)
 )
 
 -- name: apply_fence
@@ -45,9 +57,9 @@ fence as (
            started_at = n.started_at, completed_at = n.completed_at, deadline_at = n.deadline_at, updated_at = now(),
            total_cost_usd = n.total_cost_usd, failure_reason = n.failure_reason, failure_message = n.failure_message,
            output_payload = n.output_payload
-      from held, jsonb_populate_record(null::workflow_runs, $3::jsonb -> 'run') n
-     where r.id = $1 and r.version = $2
- returning r.id, r.workspace_id, r.version, r.sequence
+      from held, jsonb_populate_record(null::workflow_runs, held.doc -> 'run') n
+     where r.id = held.id and r.version = held.version
+ returning r.id, r.workspace_id, r.version, r.sequence, held.number, held.doc
 )
 
 -- name: apply_steps
@@ -60,8 +72,8 @@ steps as (
            governance_decision = n.governance_decision, event_id = n.event_id, notification_id = n.notification_id,
            error_reason = n.error_reason, error_message = n.error_message, input_payload = n.input_payload,
            output_payload = n.output_payload, evidence = n.evidence
-      from fence, jsonb_populate_recordset(null::step_runs, $3::jsonb -> 'steps') n
-     where s.run_id = $1 and s.step_id = n.step_id
+      from fence, jsonb_populate_recordset(null::step_runs, fence.doc -> 'steps') n
+     where s.run_id = fence.id and s.step_id = n.step_id
 )
 
 -- name: apply_added
@@ -71,21 +83,21 @@ added as (
          retry_at, cost_usd, settled_cost_usd, step_type, step_name, objective_id, agent_id, delegation_id,
          approval_request_id, governance_decision, event_id, notification_id, error_reason, error_message,
          input_payload, output_payload, evidence)
-    select fence.id, n.step_id, ($3::jsonb -> 'known')::integer + n.ordinality - 1, fence.workspace_id, n.state,
+    select fence.id, n.step_id, (fence.doc -> 'known')::integer + n.ordinality - 1, fence.workspace_id, n.state,
            n.attempt, n.retry_count, n.started_at, n.completed_at, n.deadline_at, n.retry_at, n.cost_usd,
            n.settled_cost_usd, n.step_type, n.step_name, n.objective_id, n.agent_id, n.delegation_id,
            n.approval_request_id, n.governance_decision, n.event_id, n.notification_id, n.error_reason,
            n.error_message, n.input_payload, n.output_payload, n.evidence
-      from fence, jsonb_populate_recordset(null::step_runs, $3::jsonb -> 'added') with ordinality n
+      from fence, jsonb_populate_recordset(null::step_runs, fence.doc -> 'added') with ordinality n
 )
 
 -- name: apply_changes
 recorded as (
     insert into changes
         (stream_id, sequence, shard, aggregate, operation, step_id, workspace_id, actor, cause, recorded_at, data)
-    select fence.id, n.sequence, ($3::jsonb -> 'shard')::smallint, n.aggregate, n.operation, n.step_id,
+    select fence.id, n.sequence, (fence.doc -> 'shard')::smallint, n.aggregate, n.operation, n.step_id,
            fence.workspace_id, n.actor, n.cause, n.recorded_at, n.data
-      from fence, jsonb_populate_recordset(null::changes, $3::jsonb -> 'changes') n
+      from fence, jsonb_populate_recordset(null::changes, fence.doc -> 'changes') n
 )
 
 -- name: apply_effects
@@ -93,16 +105,16 @@ owed as (
     insert into run_effects
         (run_id, effect_id, step_id, attempt, kind, request, workspace_id, lease_token, lease_until)
     select fence.id, n.effect_id, n.step_id, n.attempt, n.kind, n.request, fence.workspace_id, 1,
-           now() + ($3::jsonb -> 'lease')::float8 * interval '1 second'
-      from fence, jsonb_populate_recordset(null::run_effects, $3::jsonb -> 'effects') n
+           now() + (fence.doc -> 'lease')::float8 * interval '1 second'
+      from fence, jsonb_populate_recordset(null::run_effects, fence.doc -> 'effects') n
         on conflict do nothing
 )
 
 -- name: apply_settled
 settled as (
     delete from run_effects e
-     using fence, jsonb_array_elements_text($3::jsonb -> 'settled') n(effect_id)
-     where e.run_id = $1 and e.effect_id = n.effect_id
+     using fence, jsonb_array_elements_text(fence.doc -> 'settled') n(effect_id)
+     where e.run_id = fence.id and e.effect_id = n.effect_id
 )
 
 -- name: apply_postponed
@@ -110,63 +122,65 @@ postponed as (
     update run_effects e
        set due_at = now() + n.delay * interval '1 second', tries = e.tries + 1, lease_until = null,
            last_error = n.last_error
-      from fence, jsonb_to_recordset($3::jsonb -> 'postponed') n(effect_id text, delay float8, last_error text)
-     where e.run_id = $1 and e.effect_id = n.effect_id
+      from fence, jsonb_to_recordset(fence.doc -> 'postponed') n(effect_id text, delay float8, last_error text)
+     where e.run_id = fence.id and e.effect_id = n.effect_id
 )
 
 -- name: apply_opened
 opened as (
     insert into run_waits (run_id, step_id, address, workspace_id)
     select fence.id, n.step_id, n.address, fence.workspace_id
-      from fence, jsonb_populate_recordset(null::run_waits, $3::jsonb -> 'opened') n
+      from fence, jsonb_populate_recordset(null::run_waits, fence.doc -> 'opened') n
         on conflict do nothing
 )
 
 -- name: apply_closed
 closed as (
     delete from run_waits w
-     using fence, jsonb_to_recordset($3::jsonb -> 'closed') n(step_id text, address text)
-     where w.run_id = $1 and w.step_id = n.step_id and w.address = n.address
+     using fence, jsonb_to_recordset(fence.doc -> 'closed') n(step_id text, address text)
+     where w.run_id = fence.id and w.step_id = n.step_id and w.address = n.address
 )
 
 -- name: apply_causes
 caused as (
     insert into run_causes (run_id, cause, digest, sequence, workspace_id)
     select fence.id, n.cause, n.digest, fence.sequence, fence.workspace_id
-      from fence, jsonb_populate_recordset(null::run_causes, $3::jsonb -> 'causes') n
+      from fence, jsonb_populate_recordset(null::run_causes, fence.doc -> 'causes') n
 )
 
 -- name: apply_audits
 audited as (
     insert into run_audit (run_id, step_id, command, reason, message, actor, cause, workspace_id)
     select fence.id, n.step_id, n.command, n.reason, n.message, n.actor, n.cause, fence.workspace_id
-      from fence, jsonb_populate_recordset(null::run_audit, $3::jsonb -> 'audits') n
+      from fence, jsonb_populate_recordset(null::run_audit, fence.doc -> 'audits') n
 )
 
 -- name: apply_done
-select clock_timestamp() as now, version from fence
+select number, clock_timestamp() as now, version from fence
 
 -- name: start_key
 key as (
     insert into start_keys (workspace_id, scope, key, digest, run_id, sequence)
-    select n.workspace_id, n.scope, n.key, n.digest, $1, n.sequence
-      from jsonb_populate_record(null::start_keys, $2::jsonb) n
+    select n.workspace_id, n.scope, n.key, n.digest, docs.id, n.sequence
+      from docs, jsonb_populate_record(null::start_keys, docs.doc -> 'key') n
         on conflict do nothing
- returning run_id
+ returning run_id as id
 )
 
 -- name: start_fence
-fence as (
+created as (
     insert into workflow_runs
         (id, version, sequence, state, wake_at, started_at, completed_at, deadline_at, total_cost_usd, failure_reason,
          failure_message, workspace_id, definition_id, definition_version, trigger_type, trigger_event_id,
          initiator_agent_id, initiator_user_id, parent_run_id, entity_id, entity_type, input_payload, output_payload)
-    select key.run_id, 1, n.sequence, n.state, n.wake_at, n.started_at, n.completed_at, n.deadline_at,
+    select docs.id, 1, n.sequence, n.state, n.wake_at, n.started_at, n.completed_at, n.deadline_at,
            n.total_cost_usd, n.failure_reason, n.failure_message, n.workspace_id, n.definition_id,
            n.definition_version, n.trigger_type, n.trigger_event_id, n.initiator_agent_id, n.initiator_user_id,
            n.parent_run_id, n.entity_id, n.entity_type, n.input_payload, n.output_payload
-      from key, jsonb_populate_record(null::workflow_runs, $3::jsonb -> 'run') n
+      from key join docs using (id), jsonb_populate_record(null::workflow_runs, docs.doc -> 'run') n
  returning id, workspace_id, version, sequence
+), fence as (
+    select created.*, docs.number, docs.doc from created join docs using (id)
 )
 
 -- name: start_winner

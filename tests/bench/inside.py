@@ -24,7 +24,7 @@ from service.store.pool import ENGINE
 from service.store.runs import Runs
 from service.store.work import WorkQueue
 from tests.bench import graphs
-from tests.bench.counting import CountingPool
+from tests.counting import CountingPool
 
 POOL = 8
 ACTOR = "user:bench"

@@ -1,6 +1,6 @@
 """What the path costs: at most two database round trips a command, one commit for a chain of branches."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
@@ -15,31 +15,11 @@ from service.engine.mailbox import Outcome
 from service.engine.ports import StartKey, Unpublished
 from service.store.inbox import Inbox
 from service.store.outbox import ChangeOutbox
-from service.store.pool import ENGINE, Pool, Row
+from service.store.pool import ENGINE
 from service.store.runs import Runs
 from service.store.work import WorkQueue
 from tests.builders import chain, edges, step, version
-
-
-class CountingPool(Pool):
-    """Counts what crosses to the database, and how much of it writes."""
-
-    trips = 0
-    writes = 0
-
-    async def read(self, query: bytes, params: Sequence[object] = ()) -> list[Row]:
-        self.trips += 1
-        return await super().read(query, params)
-
-    async def write(self, query: bytes, params: Sequence[object] = ()) -> list[Row]:
-        self.trips += 1
-        self.writes += 1
-        return await super().write(query, params)
-
-    def count(self) -> tuple[int, int]:
-        counted = self.trips, self.writes
-        self.trips = self.writes = 0
-        return counted
+from tests.counting import CountingPool
 
 
 class Nobody:

@@ -15,15 +15,17 @@ Owner = psycopg.AsyncConnection[tuple[Any, ...]]
 LOOKS = [("events_fresh_waits", "events_found", "events_owed"), ("events_stale_waits", "events_found", "events_owed")]
 ROUTE = ("events_given", "events_routed", "events_owed")
 ARMS = sorted(name for name in queries.named() if name.startswith("apply_"))
-HELD = (
-    "apply_held",
-    "apply_fence",
-    *(a for a in ARMS if a not in ("apply_free", "apply_held", "apply_fence", "apply_done")),
+FENCES = ("apply_docs", "apply_free", "apply_held", "apply_fence", "apply_done")
+HELD = ("apply_docs", "apply_held", "apply_fence", *(arm for arm in ARMS if arm not in FENCES))
+START = (
+    "apply_docs",
+    "start_key",
+    "start_fence",
+    *(arm for arm in HELD[3:] if arm not in ("apply_settled", "apply_postponed")),
 )
-START = ("start_key", "start_fence", *(a for a in HELD[2:] if a not in ("apply_settled", "apply_postponed")))
 JOINED = {
     "apply_everything": (HELD, "apply_done"),
-    "apply_least": (("apply_free", "apply_fence"), "apply_done"),
+    "apply_least": (("apply_docs", "apply_free", "apply_fence"), "apply_done"),
     "start": (START, "apply_done"),
     "route": (ROUTE, "events_done"),
     "look": (LOOKS[0], "events_done"),
@@ -67,7 +69,7 @@ PLANS: dict[str, tuple[bytes, str, set[str]]] = {
     ),
     "apply": (
         queries.joined(*JOINED["apply_everything"]),
-        "'r', 1, '{}'",
+        "'[]'",
         {"workflow_runs_pkey", "step_runs_pkey", "run_effects_pkey", "run_waits_pkey"},
     ),
     "effects_claim": (queries.query("effects_claim"), "10, 30", {"run_effects_claimable", "run_effects_pkey"}),
