@@ -25,6 +25,7 @@ ACK_SECONDS = 5.0
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 _PRINTABLE = "".join(char for char in map(chr, range(0x21, 0x7F)) if char not in '"%')
+_PLAIN = re.compile(f"[{re.escape(_PRINTABLE)}]*")
 
 
 class Publisher:
@@ -93,4 +94,4 @@ def _listed(value: Any) -> str:
 
 def _encoded(value: str) -> str:
     """Percent-encoded as CloudEvents wants it in headers: blanks, quotes, percent signs and all but printable ASCII."""
-    return quote(value, safe=_PRINTABLE)
+    return value if _PLAIN.fullmatch(value) else quote(value, safe=_PRINTABLE)

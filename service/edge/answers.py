@@ -48,14 +48,14 @@ class Answers:
 
     def run(self, run: Run) -> Answer:
         """Get, start and control: `run` is field 1."""
-        run, left_out = self._fitted(run, self._max_bytes)
-        return Answer(wire.field(1, self._renderer.run(run)), left_out)
+        data, left_out = self._fitted(run, self._max_bytes)
+        return Answer(wire.field(1, data), left_out)
 
     def step(self, run: Run, step_id: str) -> Answer:
         """TransitionStep: `step` is field 1, `run` field 2."""
         step = self._renderer.step(run.steps[step_id])
-        run, left_out = self._fitted(run, self._max_bytes - len(step))
-        return Answer(wire.field(1, step) + wire.field(2, self._renderer.run(run)), left_out)
+        data, left_out = self._fitted(run, self._max_bytes - len(step))
+        return Answer(wire.field(1, step) + wire.field(2, data), left_out)
 
     async def runs(self, page: Page[Run]) -> Answer:
         """Runs without their steps' payloads; other calls are let in between two runs."""
@@ -80,12 +80,14 @@ class Answers:
                 break
         return rows.answer(wanted, total)
 
-    def _fitted(self, run: Run, max_bytes: int) -> tuple[Run, tuple[str, ...]]:
-        excess = len(self._renderer.run(run)) - max_bytes
+    def _fitted(self, run: Run, max_bytes: int) -> tuple[bytes, tuple[str, ...]]:
+        """The run's bytes, and the paths of what they are without."""
+        data = self._renderer.run(run)
+        excess = len(data) - max_bytes
         if excess <= 0:
-            return run, ()
+            return data, ()
         dropped = tuple(_enough(_payloads(run), excess))
-        return _without(run, dropped), tuple(each.path for each in dropped)
+        return self._renderer.run(_without(run, dropped)), tuple(each.path for each in dropped)
 
 
 def definition(value: Definition) -> Answer:

@@ -15,6 +15,9 @@ from service.engine.loop import Loop
 from service.engine.ports import BusUnavailable, Outbox, Publisher, StoreUnavailable, Unpublished
 
 BATCH = 1000
+GATHER_SECONDS = 0.01
+"""How long a round waits for what happens at the same moment: the answer to a caller goes first, and one read and one
+mark serve many changes."""
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ class Relay:
         self.loop = Loop("relay", self._round, idle_seconds)
 
     async def _round(self) -> bool:
+        await asyncio.sleep(GATHER_SECONDS)
         await self._hold()
         changes = await self._outbox.unpublished(self._shards, BATCH) if self._shards else []
         if not changes:
