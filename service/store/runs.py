@@ -25,7 +25,7 @@ from service.store.history import Change, fold
 from service.store.pool import Pool, Row
 from service.store.queries import query
 
-LANES = 3
+LANES = 2
 MOST = 16  # runs in one statement; measured, more gain nothing
 
 Written: TypeAlias = tuple[datetime, int]

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import grpc
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from workflows.v1 import workflows_pb2 as pb
 from workflows.v1.workflows_pb2_grpc import WorkflowServiceStub
@@ -40,9 +40,7 @@ class Outside:
 
 def struct(number: int) -> Struct:
     """`graphs.payload` as the wire has it."""
-    found = Struct()
-    found.update(graphs.payload(number))
-    return found
+    return Struct(fields={key: Value(string_value=value) for key, value in graphs.payload(number).items()})
 
 
 @asynccontextmanager
