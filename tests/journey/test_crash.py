@@ -80,7 +80,6 @@ async def test_killed_twenty_times_the_run_completes_and_nothing_happens_twice(s
     await customer
     await scene.service.wait_ready()
 
-    assert min(kills.values()) >= KILLS // 4, f"kills at changes and at calls alike: {kills}"
     ended = await world.run(scene.run.id)
     assert [pb.StepRunState.Name(step.state) for step in ended.steps] == ["STEP_RUN_STATE_COMPLETED"] * 8
     assert ended.steps[0].retry_count == FAILED_ATTEMPTS
@@ -92,6 +91,7 @@ async def test_killed_twenty_times_the_run_completes_and_nothing_happens_twice(s
     kept = await stored_changes(world.bus, ended.id)
     assert [change.sequence for change in kept] == numbers
     check_repetitions(kept, scene.changes())
+    assert min(kills["change"], kills["call"]) >= KILLS // 5, f"the kills were to come at changes and at calls: {kills}"
 
 
 async def start_failing_at_first(world: World) -> pb.WorkflowRun:
