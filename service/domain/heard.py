@@ -10,6 +10,7 @@ from service.domain.effects import (
     Answer,
     CancelObjective,
     CreateObjective,
+    Delegated,
     Deliver,
     Fault,
     FaultKind,
@@ -36,7 +37,9 @@ def effect_succeeded(turn: Turn, effect: Owed, answer: Answer) -> None:
     step = turn.step(effect.step_id)
     if wanted(step, effect):
         TABLE[step.step_type].answered(turn, effect.step_id, answer)
-    elif isinstance(answer, ObjectiveCreated) and not _is_its_own(step, effect, answer):
+    elif link := _late_link(step, effect, answer):
+        turn.link(step.step_id, **link)
+    elif isinstance(answer, ObjectiveCreated) and answer.objective_id != step.objective_id:
         turn.owe(step, CancelObjective(answer.objective_id, "the attempt was given up"), answer.objective_id)
     else:
         raise Unwanted("attempt_over", f"attempt {effect.attempt} of the step is over")
@@ -92,7 +95,14 @@ def _cleans_up(effect: Owed) -> bool:
     return leaves_traces and effect.tries < GIVES_UP_AFTER_TRIES
 
 
-def _is_its_own(step: StepRun, effect: Owed, answer: ObjectiveCreated) -> bool:
-    """The step completed by report before the creation's own answer came: nothing to take back."""
-    done = step.state is StepState.COMPLETED and step.attempt == effect.attempt
-    return done and step.objective_id in ("", answer.objective_id)
+def _late_link(step: StepRun, effect: Owed, answer: Answer) -> dict[str, str]:
+    """What a step that completed by report before this answer came has still to note."""
+    if step.state is not StepState.COMPLETED or step.attempt != effect.attempt:
+        return {}
+    match answer:
+        case ObjectiveCreated(objective_id) if not step.objective_id:
+            return {"objective_id": objective_id}
+        case Delegated(delegation_id):
+            return {"delegation_id": delegation_id}
+        case _:
+            return {}

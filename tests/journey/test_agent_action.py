@@ -111,3 +111,15 @@ async def test_a_result_reported_by_the_agent_itself_counts(shared: World) -> No
     answer = await report(shared, run.id, "reported", "COMPLETED", **said)
     assert answer.run.state == pb.WORKFLOW_STATE_COMPLETED
     assert (plain(answer.step.output_payload), answer.step.cost_usd) == ({"by": "rpc"}, 0.75)
+
+
+async def test_what_was_asked_for_a_step_that_completed_meanwhile_is_still_noted(shared: World) -> None:
+    """The agent reports before the creation's answer comes through: the objective belongs to the step all the same."""
+    shared.siblings.script.work["quick"] = Work(held=True)
+    shared.siblings.add_fault(Fault("objectives.Create", "UNAVAILABLE", after_effect=True))
+    run = await begin(shared, chain(agent("quick"), task("after")))
+    await until_siblings(shared, lambda: bool(asked(shared, run.id)))
+    await report(shared, run.id, "quick", "COMPLETED", output={"n": 1})
+    linked = await shared.until(run.id, lambda run: bool(found(run, "quick").objective_id))
+    assert found(linked, "quick").objective_id in shared.siblings.objectives
+    assert states(linked) == {"quick": "COMPLETED", "after": "WAITING"}
