@@ -5,8 +5,8 @@ over. Then the relay works it off alone, and the stream is read back.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
 from service.bus.connection import Connection
@@ -23,6 +23,7 @@ from tests.bench.streams import Stream, in_order, stream
 BRANCHES = 4
 RUNS = 1000
 CHANGES = RUNS * (2 + 2 * BRANCHES)
+OF_THE_DEFINITION = 2  # created, and published
 IN_FLIGHT = 32
 
 FIGURES = (
@@ -36,12 +37,11 @@ FIGURES = (
 async def prepare(servers: Servers) -> AsyncIterator[Round]:
     dsn = await servers.database("outbox")
     version = await graphs.publish(dsn, graphs.only_branches(BRANCHES))
-    async with (
-        _bus(servers.nats.url) as bus,
-        stream(servers.nats.url) as changes,
-        inside(dsn, Publisher(bus)) as within,
-    ):
-        yield partial(_round, within, changes, version)
+    async with _bus(servers.nats.url) as bus, stream(servers.nats.url) as changes:
+        opened = partial(inside, dsn, Publisher(bus))
+        async with opened() as within:
+            await _publish(within, changes, OF_THE_DEFINITION)
+        yield partial(_round, opened, changes, version)
 
 
 @asynccontextmanager
@@ -55,22 +55,26 @@ async def _bus(url: str) -> AsyncIterator[Connection]:
         await bus.close()
 
 
-async def _round(within: Inside, changes: Stream, version: Version) -> Reading:
-    await changes.clear()
-    await crowd(IN_FLIGHT, (partial(within.start, version, graphs.payload(number)) for number in range(RUNS)))
-    seconds = await _publish(within, changes)
+async def _round(
+    opened: Callable[[], AbstractAsyncContextManager[Inside]], changes: Stream, version: Version
+) -> Reading:
+    """With an engine of its own: a relay that has stopped does not start again."""
+    async with opened() as within:
+        await crowd(IN_FLIGHT, (partial(within.start, version, graphs.payload(number)) for number in range(RUNS)))
+        seconds = await _publish(within, changes, CHANGES)
     ids = await changes.ids()
     return {"seconds": seconds, "rate": CHANGES / seconds, "ordered": len(ids) == CHANGES and in_order(ids)}
 
 
-async def _publish(within: Inside, changes: Stream) -> float:
-    """Seconds until the last change is on the bus."""
+async def _publish(within: Inside, changes: Stream, count: int) -> float:
+    """Seconds until that many changes are on the bus."""
+    await changes.clear()
     times, loop = Times(), within.engine.relay.loop
     async with times.all():
         relaying = asyncio.create_task(loop.run())
-        await changes.until_it_holds(CHANGES)
-    relaying.cancel()
-    await asyncio.wait([relaying])
+        await changes.until_it_holds(count)
+    loop.stop()
+    await relaying
     return times.total
 
 
