@@ -38,3 +38,5 @@ def _log(formatter: logging.Formatter, level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # The pool tells of every failed attempt in several lines; our own loops and health say it once.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

@@ -47,12 +47,12 @@ def effect_succeeded(turn: Turn, effect: Owed, answer: Answer) -> None:
 
 def effect_failed(turn: Turn, effect: Owed, fault: Fault) -> None:
     """A fault of the transport is tried again with growing delay and uses up no retries."""
-    step = turn.step(effect.step_id)
+    step = turn.run.steps.get(effect.step_id)  # a delivery belongs to the run, to no step
     if fault.kind is FaultKind.TRANSPORT and (wanted(step, effect) or _cleans_up(effect)):
         turn.postponed.append(Postponed(effect, delay_after(effect.tries), f"{fault.reason}: {fault.message}"))
         return
     turn.settled.append(effect)
-    if not wanted(step, effect) or effect.kind in NEVER_FAILS_A_STEP:
+    if step is None or not wanted(step, effect) or effect.kind in NEVER_FAILS_A_STEP:
         turn.audit(effect.step_id, effect.kind, fault.reason, fault.message)
     else:
         TABLE[step.step_type].faulted(turn, effect.step_id, fault)
@@ -79,9 +79,9 @@ def _refusal(turn: Turn, step: StepRun, event: BusEvent) -> Unwanted | None:
     return None
 
 
-def wanted(step: StepRun, effect: Owed) -> bool:
+def wanted(step: StepRun | None, effect: Owed) -> bool:
     """Does the step still wait for this effect's answer?"""
-    return step.state.open and step.attempt == effect.attempt
+    return step is not None and step.state.open and step.attempt == effect.attempt
 
 
 def delay_after(tries: int) -> float:

@@ -12,7 +12,7 @@ from typing import Protocol
 from service.domain.commands import Envelope, StartRun
 from service.domain.decision import Repeated
 from service.domain.definition import Definition, TriggerType
-from service.domain.errors import Kind, Refusal, not_found
+from service.domain.errors import Kind, Refusal, conflict, not_found
 from service.domain.exchange import Idem, Page, Replayable, RunFilter, StartRequest
 from service.domain.state import Run
 from service.edge.app import Definitions
@@ -20,6 +20,7 @@ from service.engine.advance import Advance
 from service.engine.plans import Plans
 from service.engine.ports import StartKey
 
+MAX_DEPTH = 16
 BY_EVENT = frozenset({TriggerType.EVENT, TriggerType.WEBHOOK})
 
 
@@ -27,6 +28,8 @@ class Reads(Protocol):
     """Reading runs, seeing only what the workspace may see."""
 
     async def run(self, run_id: str, visible: str | None) -> Run | None: ...
+
+    async def depth(self, run_id: str, visible: str | None, most: int) -> int | None: ...
 
     async def runs(self, chosen: RunFilter, limit: int, offset: int) -> Page[Run]: ...
 
@@ -72,8 +75,13 @@ class EngineRuns:
         return definition
 
     async def _check_parent(self, request: StartRequest, definition: Definition) -> None:
-        if request.parent_run_id and await self._reads.run(request.parent_run_id, definition.workspace_id) is None:
+        if not request.parent_run_id:
+            return
+        depth = await self._reads.depth(request.parent_run_id, definition.workspace_id, MAX_DEPTH)
+        if depth is None:
             raise not_found("run", request.parent_run_id)
+        if depth >= MAX_DEPTH:
+            raise conflict("run_too_deep", f"a line of parents and children is at most {MAX_DEPTH} runs long")
 
 
 def _command(request: StartRequest, run_id: str) -> StartRun:

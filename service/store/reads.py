@@ -28,6 +28,12 @@ class Reads:
         rows = await self._read(visible, "run_get", run_id)
         return _run(rows[0][:-1], rows[0][-1]) if rows else None
 
+    async def depth(self, run_id: str, visible: str | None, most: int) -> int | None:
+        """How long the line of parents is, the run itself counted, up to `most`; None when the run is unknown."""
+        rows = await self._read(visible, "run_depth", run_id, most)
+        depth: int | None = rows[0][0]
+        return depth
+
     async def runs(self, chosen: RunFilter, limit: int, offset: int) -> Page[Run]:
         """Newest first; steps come without their payloads."""
         rows = await self._read(

@@ -69,3 +69,14 @@ select v.id, v.definition_id, v.workspace_id, v.version, v.steps, v.edges, v.tri
   left join workflow_versions v on v.definition_id = d.id
  where d.id = $1
  order by v.version desc
+
+-- name: run_depth
+with recursive line as (
+    select id, parent_run_id, 1 as depth from workflow_runs where id = $1
+    union all
+    select r.id, r.parent_run_id, line.depth + 1
+      from line
+      join workflow_runs r on r.id = line.parent_run_id
+     where line.depth < $2
+)
+select max(depth) from line

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from service.domain.commands import ApprovalReport
+from service.domain.commands import ApprovalReport, EffectFailed
 from service.domain.decision import Accepted, Ignored, Repeated
 from service.domain.definition import Edge, RetryPolicy, StepDefinition, StepType
 from service.domain.effects import (
@@ -23,6 +23,7 @@ from service.domain.effects import (
     FindAgent,
     NotificationSent,
     ObjectiveCreated,
+    Owed,
     RequestApproval,
     SendNotification,
 )
@@ -408,3 +409,12 @@ def test_an_event_satisfies_every_wait_that_is_open_and_no_later_one() -> None:
     assert story.states() == {"a": "COMPLETED", "b": "COMPLETED", "later": "WAITING"}
     assert (story["a"].event_id, story["b"].event_id) == ("e1", "e1")
     assert [guard.cause for guard in story.last.guards] == ["event:tests/e1"]
+
+
+def test_a_delivery_whose_event_is_gone_is_settled_and_audited() -> None:
+    story = alone(step("w", StepType.WAIT_FOR_EVENT, event_type_pattern=">"))
+    gone = Fault(FaultKind.FAILED, "event_expired", "no longer kept")
+    story.do(EffectFailed(Owed("deliver/1", "", 0, "Deliver", 1), gone))
+    assert [effect.id for effect in story.last.settled] == ["deliver/1"]
+    assert story.last.audits[0].reason == "event_expired"
+    assert story.states() == {"w": "WAITING"}

@@ -142,6 +142,17 @@ async def test_a_parent_of_another_workspace_is_not_found(
     assert (seen.code, seen.reason) == (StatusCode.NOT_FOUND, "run_not_found")
 
 
+async def test_a_line_of_parents_and_children_is_at_most_sixteen_long(
+    shared: World, stored: Stored, published: pb.WorkflowDefinition
+) -> None:
+    run = await shared.start(published.id)
+    for _ in range(15):
+        run = await shared.start(published.id, parent_run_id=run.id)
+    request = pb.StartRunRequest(definition_id=published.id, parent_run_id=run.id)
+    seen = await stored.refuses(shared.stub.StartRun(request))
+    assert (seen.code, seen.reason) == (StatusCode.FAILED_PRECONDITION, "run_too_deep")
+
+
 async def test_the_same_key_again_answers_like_the_first_time(
     shared: World, stored: Stored, published: pb.WorkflowDefinition
 ) -> None:
