@@ -1,6 +1,7 @@
 """A published change as a raw NATS consumer sees it, as a CloudEvents consumer sees it, and what goes wrong."""
 
 import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -18,7 +19,12 @@ from service.engine.ports import BusUnavailable, Unpublished
 from tests.bus.changes import NOON, change, step
 from tests.bus.helpers import connected
 
-pytestmark = pytest.mark.usefixtures("no_changes_stream")
+
+@pytest.fixture
+async def bus(own_nats: EmbeddedNats) -> AsyncIterator[Connection]:
+    """A server of each test's own: a stream deleted and made again may still hand out what it held before."""
+    async with connected(own_nats) as connection:
+        yield connection
 
 
 async def _published(bus: Connection, *changes: Unpublished) -> list[Msg]:
