@@ -1,5 +1,6 @@
 """What the demo shows and how it judges, on the contract's run that waits for its manager."""
 
+from datetime import UTC, datetime
 from io import StringIO
 
 import pytest
@@ -11,6 +12,8 @@ from service.dev.demo.bus import Heard
 from service.dev.demo.picture import mermaid
 from service.dev.demo.verdict import DemoError, judge, judge_order
 from tests.world import fixture
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ def heard(*sequences: int) -> list[Heard]:
 
 def shown(run: pb.WorkflowRun, *, terminal: bool, times: int = 1) -> str:
     out = StringIO()
-    with board(Console(file=out, force_terminal=terminal, width=100, color_system=None)) as drawn:
+    with board(Console(file=out, force_terminal=terminal, width=100, color_system=None), lambda: NOW) as drawn:
         for _ in range(times):
             drawn.show(run)
     return out.getvalue()

@@ -3,7 +3,7 @@
 Both show the same rows: each step's state, who it waits for, its cost, and the time it has taken.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,43 +50,52 @@ class Row:
         return f"{self.step_id:<20} {self.state:<10} {self.cost:>7} {self.seconds:>7}  {awaited}".rstrip()
 
 
+Now = Callable[[], datetime]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 @contextmanager
-def board(console: Console) -> Iterator[Board]:
+def board(console: Console, now: Now = _utc_now) -> Iterator[Board]:
     if not console.is_terminal:
-        yield Lines(console)
+        yield Lines(console, now)
         return
     with Live(console=console, auto_refresh=False) as live:
-        yield Redrawn(live)
+        yield Redrawn(live, now)
 
 
 class Redrawn:
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Live, now: Now) -> None:
         self._live = live
+        self._now = now
 
     def show(self, run: pb.WorkflowRun) -> None:
-        self._live.update(_table(run), refresh=True)
+        self._live.update(_table(run, self._now()), refresh=True)
 
 
 class Lines:
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, now: Now) -> None:
         self._console = console
+        self._now = now
         self._shown: dict[str, tuple[str, str]] = {}
 
     def show(self, run: pb.WorkflowRun) -> None:
-        for row in _rows(run):
+        for row in _rows(run, self._now()):
             told = (row.state, row.awaited)
             if self._shown.get(row.step_id, ("PENDING", "")) != told:
                 self._shown[row.step_id] = told
                 self._console.print(f"  {row.line()}", markup=False)
 
 
-def _table(run: pb.WorkflowRun) -> Table:
+def _table(run: pb.WorkflowRun, now: datetime) -> Table:
     table = Table("step", title_justify="left", title=_title(run))
     table.add_column("state", min_width=9)
     table.add_column("waits for", min_width=22)
     for name in ("cost", "time"):
         table.add_column(name, justify="right", min_width=7)
-    for row in _rows(run):
+    for row in _rows(run, now):
         table.add_row(row.step_id, row.state, row.awaited, row.cost, row.seconds, style=_STYLES.get(row.state, ""))
     return table
 
@@ -96,10 +105,10 @@ def _title(run: pb.WorkflowRun) -> str:
     return f"{run.id} {state} ${run.total_cost_usd:.3f}"
 
 
-def _rows(run: pb.WorkflowRun) -> Iterator[Row]:
+def _rows(run: pb.WorkflowRun, now: datetime) -> Iterator[Row]:
     for step in run.steps:
         cost = f"${step.cost_usd:.3f}" if step.cost_usd else ""
-        yield Row(step.step_id, state_name(step), _awaited(step), cost, _seconds(step))
+        yield Row(step.step_id, state_name(step), _awaited(step), cost, _seconds(step, now))
 
 
 def _awaited(step: pb.StepRun) -> str:
@@ -110,8 +119,8 @@ def _awaited(step: pb.StepRun) -> str:
     return _AWAITED.get(step.step_type, "")
 
 
-def _seconds(step: pb.StepRun) -> str:
+def _seconds(step: pb.StepRun, now: datetime) -> str:
     if not step.HasField("started_at"):
         return ""
-    end = step.completed_at.ToDatetime(UTC) if step.HasField("completed_at") else datetime.now(UTC)
+    end = step.completed_at.ToDatetime(UTC) if step.HasField("completed_at") else now
     return f"{(end - step.started_at.ToDatetime(UTC)).total_seconds():.2f} s"
