@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from service.domain.definition import Payload, TriggerType
 from service.domain.effects import Answer, Fault, Owed
-from service.domain.state import StepState
+from service.domain.state import RunState, StepState
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,17 @@ class StartRun:
     initiator_agent_id: str = ""
     initiator_user_id: str = ""
     parent_run_id: str = ""
+    parent_step_id: str = ""
+    parent_attempt: int = 0
+    depth: int = 1
+    chain: tuple[str, ...] = ()
     entity_id: str = ""
     entity_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRun:
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,74 @@ class TransitionStep:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimTask:
+    """`version` of every command to a task is the one its sender saw; 0 means any. `user_id` is the person who acts."""
+
+    step_id: str
+    version: int
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseTask:
+    step_id: str
+    version: int
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReassignTask:
+    """Gives an open task to a person, a group, or both; whoever had claimed it has it no longer."""
+
+    step_id: str
+    version: int
+    user_id: str
+    assignee: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommentTask:
+    step_id: str
+    version: int
+    user_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteTask:
+    step_id: str
+    version: int
+    user_id: str
+    output: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class RejectTask:
+    step_id: str
+    version: int
+    user_id: str
+    reason: str
+
+
+TaskCommand: TypeAlias = ClaimTask | ReleaseTask | ReassignTask | CommentTask | CompleteTask | RejectTask
+
+
+@dataclass(frozen=True, slots=True)
+class ChildEnded:
+    """A child run reached `state`, or its cost changed after that."""
+
+    step_id: str
+    attempt: int
+    child_run_id: str
+    state: RunState
+    output: Payload
+    cost_usd: Decimal
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EffectSucceeded:
     effect: Owed
     answer: Answer
@@ -63,13 +140,18 @@ class EffectFailed:
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveReport:
-    """What a change event says of an objective. `state` is the sibling's enum name without its prefix."""
+    """What a change event says of an objective. `state` is the sibling's enum name without its prefix.
+
+    `said` is what the agent wants people to read or answer, if the change carries it: `kind` (question, choice, notice
+    or agent_request), `text`, and `choices` for a choice.
+    """
 
     objective_id: str
     state: str
     output: Payload | None = None
     cost_usd: Decimal | None = None
     message: str = ""
+    said: Payload | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +165,23 @@ class ApprovalReport:
 
 
 @dataclass(frozen=True, slots=True)
+class GovernanceReport:
+    """Governance has evaluated a step's action again; a hint, asked for anew before it counts."""
+
+    run_id: str
+    step_id: str
+    decision: str
+
+
+Report: TypeAlias = ObjectiveReport | ApprovalReport | GovernanceReport
+
+
+@dataclass(frozen=True, slots=True)
 class BusEvent:
     """A CloudEvent as the rules see it, whatever shape it had on the wire. `tenant` is a workspace id.
 
     `bus_subject` is where it was published, `subject` the CloudEvent's own. `about` is set when the payload is a change
-    of an objective or an approval.
+    of an objective, an approval or an evaluation.
     """
 
     id: str
@@ -98,7 +192,7 @@ class BusEvent:
     subject: str = ""
     time: datetime | None = None
     payload: Payload | None = None
-    about: ObjectiveReport | ApprovalReport | None = None
+    about: Report | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +209,17 @@ class TimePassed:
     """The clock reached the run's `wake_at`; what is due is read off the state."""
 
 
-Command: TypeAlias = StartRun | TransitionStep | EffectSucceeded | EffectFailed | EventArrived | TimePassed
+Command: TypeAlias = (
+    StartRun
+    | TransitionStep
+    | TaskCommand
+    | CancelRun
+    | ChildEnded
+    | EffectSucceeded
+    | EffectFailed
+    | EventArrived
+    | TimePassed
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,14 @@ bytes of the wire and no clock of its own.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
+from service.domain.definition import Payload
 from service.domain.effects import Effect, Owed
 from service.domain.errors import Refusal
-from service.domain.state import Run, StepRun
+from service.domain.state import Run, StepRun, Task
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,20 @@ class Wait:
 
     step_id: str
     address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """One entry in a run's conversation: what was asked, told or answered, by whom.
+
+    `kind` is question, choice, notice, agent_request, comment or answer; `body` the details as JSON.
+    """
+
+    step_id: str
+    kind: str
+    author: str
+    text: str
+    body: Payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +127,30 @@ class Decision:
     closed: tuple[Wait, ...] = ()
     guards: tuple[Guard, ...] = ()
     audits: tuple[Audit, ...] = ()
+    interactions: tuple[Interaction, ...] = ()
 
     @property
     def changed_steps(self) -> tuple[StepRun, ...]:
         """The step rows that differ from before; identity suffices, states are immutable."""
-        before: Mapping[str, StepRun] = self.before.steps if self.before else {}
-        return tuple(step for key, step in self.run.steps.items() if before.get(key) is not step)
+        return _changed(self.before.steps if self.before else {}, self.run.steps)
+
+    @property
+    def changed_items(self) -> tuple[StepRun, ...]:
+        return _changed(self.before.items if self.before else {}, self.run.items)
+
+    @property
+    def changed_tasks(self) -> tuple[Task, ...]:
+        return _changed(self.before.tasks if self.before else {}, self.run.tasks)
 
     @property
     def empty(self) -> bool:
         """Nothing to store: every command was refused or repeated."""
         return self.run is self.before and not (
-            self.owed or self.settled or self.postponed or self.guards or self.audits
+            self.owed or self.settled or self.postponed or self.guards or self.audits or self.interactions
         )
+
+
+def _changed(before: Mapping[str, T], after: Mapping[str, T]) -> tuple[T, ...]:
+    if before is after:
+        return ()
+    return tuple(value for key, value in after.items() if before.get(key) is not value)

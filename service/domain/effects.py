@@ -8,7 +8,8 @@ discriminator where one attempt may ask twice), and with the run's id it is the 
 `Call` and `Answer` are closed unions: whoever dispatches on them ends with `assert_never`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -18,10 +19,17 @@ from service.domain.definition import Payload
 
 
 @dataclass(frozen=True, slots=True)
-class FindAgent:
-    """Who can do this? Asks the registry, then the agents service."""
+class PrepareObjective:
+    """What has to be known before an objective is created: who does it, that the skill exists, what the prompt says.
 
+    The agent is the given one or, without one, the least loaded with the capability. `skill_id` and `prompt_name` may
+    be empty; a prompt is resolved with the label that the agent's config binds to its name.
+    """
+
+    agent_id: str
     capability: str
+    skill_id: str
+    prompt_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,20 @@ class CreateObjective:
     title: str
     description: str
     marker: str
+
+
+@dataclass(frozen=True, slots=True)
+class GetObjective:
+    """How far is it? Asked when nothing was heard for long, or a message may have been lost."""
+
+    objective_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueryUsage:
+    """What the meter has for an objective; asked when nobody else said what it cost."""
+
+    objective_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +70,11 @@ class Delegate:
     objective_id: str
     step_id: str
     context: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class GetDelegation:
+    delegation_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,27 +128,78 @@ class Deliver:
     event_id: str
 
 
+# --- calls to other runs -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StartChild:
+    """Starts a run as the work of a step; the effect's id is its start key, so there is one child per attempt.
+
+    Either `definition_id` or `name` says what to run; version 0 is the latest. The rest is handed on from the parent.
+    """
+
+    definition_id: str
+    name: str
+    version: int
+    input_payload: Payload
+    definition_of_parent: str
+    depth: int
+    chain: tuple[str, ...]
+    initiator_agent_id: str
+    initiator_user_id: str
+    entity_id: str
+    entity_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelChild:
+    run_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TellParent:
+    """A child run has ended, or its cost has changed since: `state` is the RunState it is in."""
+
+    run_id: str
+    step_id: str
+    attempt: int
+    state: str
+    output: Payload
+    cost_usd: str
+    reason: str
+    message: str
+
+
 SiblingCall: TypeAlias = (
-    FindAgent
+    PrepareObjective
     | CreateObjective
+    | GetObjective
     | CancelObjective
+    | QueryUsage
     | Delegate
+    | GetDelegation
     | RequestApproval
     | GetApproval
     | EvaluateAction
     | SendNotification
 )
-Call: TypeAlias = SiblingCall | Deliver
+RunCall: TypeAlias = StartChild | CancelChild | TellParent
+Call: TypeAlias = SiblingCall | RunCall | Deliver
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A call that a run owes, due at once. The kind is the call's class name."""
+    """A call that a run owes, due `delay_seconds` from the apply. The kind is the call's class name.
+
+    `step_id` is the step's id, or an item's key (`each[3]`), or empty for what the run itself owes.
+    """
 
     id: str
     step_id: str
     attempt: int
     call: Call
+    delay_seconds: float = 0.0
 
     @property
     def kind(self) -> str:
@@ -139,13 +217,30 @@ class Owed:
     token: int
     tries: int = 0
 
+    @property
+    def repeated(self) -> bool:
+        """Somebody may have made this call before, with an outcome that nobody knows."""
+        return self.token > 1 or self.tries > 0
+
 
 # --- what comes back ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class AgentFound:
+class Prompt:
+    """A prompt as it was resolved: which version of which name, under which label, and its text."""
+
+    name: str
+    label: str
+    version: int
+    content: str
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectivePrepared:
     agent_id: str
+    prompt: Prompt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +250,44 @@ class ObjectiveCreated:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectiveStatus:
+    """An objective as its owner has it; `state` is the sibling's enum name without its prefix."""
+
+    objective_id: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectiveCancelled:
     objective_id: str
 
 
 @dataclass(frozen=True, slots=True)
+class UsageReported:
+    """The sum over the meter's records of an objective, exact, and how many there are."""
+
+    objective_id: str
+    cost_usd: Decimal
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
 class Delegated:
+    """`status` is the sibling's enum name without its prefix."""
+
     delegation_id: str
+    status: str = "ACCEPTED"
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DelegationStatus:
+    """`result` is None when the delegation has none, or none that is a JSON object."""
+
+    delegation_id: str
+    status: str
+    result: Payload | None = None
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +302,11 @@ class ApprovalStatus:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequested:
-    """`auto_approved` is a claim that GetApproval has still to confirm."""
+    """`auto_approved` is a claim that GetApproval has still to confirm; `evidence` is what it rests on."""
 
     approval_request_id: str
     auto_approved: bool = False
+    evidence: Payload = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,15 +324,30 @@ class NotificationSent:
     notification_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class ChildStarted:
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunTold:
+    """Another run has taken what it was told, or is not there (any more) to take it."""
+
+
 Answer: TypeAlias = (
-    AgentFound
+    ObjectivePrepared
     | ObjectiveCreated
+    | ObjectiveStatus
     | ObjectiveCancelled
+    | UsageReported
     | Delegated
+    | DelegationStatus
     | ApprovalRequested
     | ApprovalStatus
     | ActionEvaluated
     | NotificationSent
+    | ChildStarted
+    | RunTold
 )
 
 

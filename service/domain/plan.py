@@ -16,6 +16,13 @@ from service.domain.places import Place, Scopes, of_trigger
 NO_RETRIES = RetryPolicy()
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long nothing may be heard of an objective, an approval or a delegation before its owner is asked."""
+
+    check_seconds: int = 300
+
+
 @dataclass(frozen=True)
 class StepPlan:
     """One step with what it inherits from its version resolved.
@@ -68,9 +75,10 @@ class Plan:
     steps: Mapping[str, StepPlan]
     trigger_filter: Program | None
     _conditions: Mapping[Edge, Program] = field(repr=False)
+    patience: Patience = Patience()
 
     @classmethod
-    def of(cls, version: Version) -> "Plan":
+    def of(cls, version: Version, patience: Patience = Patience()) -> "Plan":
         """Raises ExpressionError for a version that never passed the publish checks."""
         graph = Graph.of(version.steps, version.edges)
         scopes = Scopes(graph, version.steps)
@@ -80,6 +88,7 @@ class Plan:
             steps={step.id: StepPlan.of(step, version, scopes) for step in version.steps},
             trigger_filter=_single(_compiled(of_trigger(version)), "filter_expr"),
             _conditions={edge: place.compile() for edge in version.edges for place in scopes.of_edge(edge)},
+            patience=patience,
         )
 
     def edge_condition(self, edge: Edge) -> Program | None:

@@ -1,8 +1,8 @@
 """What a run is at one moment: a row and its step rows, as immutable values.
 
 `decide` takes a `Run` and gives a new one; the store writes the difference. Timers are not rows of their own: a step
-carries its deadline and the end of its backoff, a run its own deadline, and the run's `wake_at` is the earliest of
-them. What a step waits to hear (`addresses` in `waits`) is derived from its row in the same way. So nothing has to be
+carries its deadline, the end of its backoff and its alarms, a run its own deadline, and the run's `wake_at` is the
+earliest of them. What a step waits to hear (`addresses` in `waits`) is derived from its row in the same way. So nothing has to be
 armed or cancelled beside the state, and nothing can disagree with it.
 
 Times are UTC with microseconds, taken from the database clock. Money is an exact decimal.
@@ -73,11 +73,13 @@ def changed(value: T, **changes: Any) -> T:
 
 @dataclass(frozen=True)
 class StepRun:
-    """One step of one run.
+    """One step of one run, or one item of a step that works through a list.
 
-    `attempt` is 0 before the first start, then counts up; `retry_count` is the wire's number of retries. `cost_usd` is
-    the sum over attempts, `settled_cost_usd` the part of it that earlier attempts used. `evidence` keeps what a
-    governance or approval decision rested on; it stays in the database and is not on the wire.
+    An item is a step run in the small: its `step_id` is the step's with an index (`each[3]`), it lives in `Run.items`,
+    and only the step it belongs to is on the wire. `alarms` are named times at which the step's rules want to look
+    again; they are bookkeeping of the clock and may change without an event. `attempt` is 0 before the first start, then counts up; `retry_count` is the wire's number of retries. `cost_usd` is
+    the sum over attempts, `settled_cost_usd` the part of it that earlier attempts used. `evidence` keeps what decisions
+    rested on and what earlier attempts were; it stays in the database and is not on the wire.
     """
 
     step_id: str
@@ -104,6 +106,36 @@ class StepRun:
     completed_at: datetime | None = None
     deadline_at: datetime | None = None
     retry_at: datetime | None = None
+    alarms: Mapping[str, datetime] = field(default_factory=dict)
+
+
+class TaskStatus(StrEnum):
+    OPEN = "OPEN"
+    CLAIMED = "CLAIMED"
+    COMPLETED = "COMPLETED"
+    REJECTED = "REJECTED"
+    CANCELLED = "CANCELLED"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A person's work on a HUMAN_TASK step. `version` counts its changes, so that two people cannot both win."""
+
+    step_id: str
+    attempt: int
+    status: TaskStatus
+    title: str
+    instructions: str = ""
+    form_schema: Payload = field(default_factory=dict)
+    assignee: str = ""
+    group: str = ""
+    due_at: datetime | None = None
+    remind_at: datetime | None = None
+    claimed_by: str = ""
+    completed_by: str = ""
+    version: int = 1
+    opened_at: datetime | None = None
+    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +143,9 @@ class Run:
     """One run and its steps, in topological order.
 
     `version` is the fencing token of every write; `sequence` the number of the run's last event. `failure_reason` is
-    set from the moment a step has failed for good, while what is in flight still drains.
+    set from the moment a step has failed for good, while what is in flight still drains. A run that is the work of a
+    step names it (`parent_step_id`, `parent_attempt`); `depth` counts its line of parents, itself included; `chain` are
+    the definitions on the way that led to it. `items` and `tasks` are details of steps, by item key and step id.
     """
 
     id: str
@@ -125,6 +159,10 @@ class Run:
     initiator_agent_id: str = ""
     initiator_user_id: str = ""
     parent_run_id: str = ""
+    parent_step_id: str = ""
+    parent_attempt: int = 0
+    depth: int = 1
+    chain: tuple[str, ...] = ()
     entity_id: str = ""
     entity_type: str = ""
     input_payload: Payload = field(default_factory=dict)
@@ -137,6 +175,8 @@ class Run:
     deadline_at: datetime | None = None
     version: int = 0
     sequence: int = 0
+    items: Mapping[str, StepRun] = field(default_factory=dict)
+    tasks: Mapping[str, Task] = field(default_factory=dict)
 
     @property
     def failing(self) -> bool:
@@ -148,7 +188,11 @@ class Run:
         if self.state.terminal:
             return None
         times = [self.deadline_at]
-        for step in self.steps.values():
-            if step.deadline_at or step.retry_at:
-                times += (step.deadline_at, step.retry_at)
+        for step in (*self.steps.values(), *self.items.values()):
+            if step.deadline_at or step.alarms or step.retry_at:
+                times += (step.deadline_at, *step.alarms.values(), self._retry(step))
         return min((at for at in times if at is not None), default=None)
+
+    def _retry(self, step: StepRun) -> datetime | None:
+        """Retries wait while the run does not go on."""
+        return step.retry_at if self.state is RunState.RUNNING else None

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from service.domain.commands import BusEvent
 from service.domain.decision import Decision, Seen, Wait
-from service.domain.definition import Version
+from service.domain.definition import Definition, Version
 from service.domain.effects import Answer, Deliver, Fault, Owed, SiblingCall
 from service.domain.state import Run
 
@@ -77,6 +77,18 @@ class Work:
     workspace_id: str
     effect: Owed
     request: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One call to a sibling: the stored bytes, the key that makes it one, and whether it may have been made before."""
+
+    kind: str
+    request: bytes
+    workspace_id: str
+    run_id: str
+    key: str
+    repeated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +159,14 @@ class RunStore(Protocol):
         ...
 
 
+class Catalogue(Protocol):
+    """Finding what a step wants to run."""
+
+    async def find(self, workspace_id: str, definition_id: str, name: str) -> Definition | None:
+        """The definition of that id, or of that name when the id is empty, within the workspace."""
+        ...
+
+
 class WorkStore(Protocol):
     """Owed effects and due clocks, claimed under leases on the database's clock."""
 
@@ -164,9 +184,9 @@ class Siblings(Protocol):
 
     def encode(self, call: SiblingCall, workspace_id: str, run_id: str) -> bytes: ...
 
-    async def perform(
-        self, kind: str, request: bytes, workspace_id: str, idempotency_key: str, timeout_seconds: float
-    ) -> Answer | Fault: ...
+    async def perform(self, errand: Errand, timeout_seconds: float) -> Answer | Fault:
+        """Makes the call. One that may have been made before is looked for first, where the sibling can be searched."""
+        ...
 
 
 class EventStore(Protocol):
