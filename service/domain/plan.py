@@ -23,6 +23,9 @@ class Patience:
     check_seconds: int = 300
 
 
+PATIENCE = Patience()
+
+
 @dataclass(frozen=True)
 class StepPlan:
     """One step with what it inherits from its version resolved.
@@ -75,10 +78,10 @@ class Plan:
     steps: Mapping[str, StepPlan]
     trigger_filter: Program | None
     _conditions: Mapping[Edge, Program] = field(repr=False)
-    patience: Patience = Patience()
+    patience: Patience = PATIENCE
 
     @classmethod
-    def of(cls, version: Version, patience: Patience = Patience()) -> "Plan":
+    def of(cls, version: Version, patience: Patience = PATIENCE) -> "Plan":
         """Raises ExpressionError for a version that never passed the publish checks."""
         graph = Graph.of(version.steps, version.edges)
         scopes = Scopes(graph, version.steps)

@@ -1,12 +1,17 @@
 """What a step waits to hear, as addresses; derived from its row, so it can never disagree with it.
 
-An address is `objective:<id>`, `approval:<id>` or `event:<type pattern>`. The store keeps the addresses of all runs in
-an index; the router looks an incoming event up under every address it could be awaited at. An objective stays addressed
-after its step ended, because its cost may come late.
+An address is `objective:<id>`, `approval:<id>`, `governance:<run>/<step>`, `event:<type pattern>`, or
+`event:<type pattern>#<correlation>` for a wait that wants only events with a certain value in them. The store keeps the
+addresses of all runs in an index; the router looks an incoming event up under every address it could be awaited at. An
+objective stays addressed after its step ended or was tried again, because its cost may come late.
 """
 
-from service.domain.commands import ApprovalReport, BusEvent, ObjectiveReport
-from service.domain.definition import StepDefinition, StepType
+from hashlib import sha256
+
+import orjson
+
+from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, ObjectiveReport
+from service.domain.definition import Json, StepDefinition, StepType
 from service.domain.patterns import matches
 from service.domain.state import StepRun, StepState
 
@@ -36,8 +41,26 @@ def topic(event: BusEvent) -> str:
             return f"objective:{objective_id}"
         case ApprovalReport(approval_request_id):
             return f"approval:{approval_request_id}"
+        case GovernanceReport(run_id, step_id):
+            return f"governance:{run_id}/{step_id}"
         case None:
             return ""
+
+
+def correlation(expression: str, value: Json) -> str:
+    """What a wait and an event have in common when `expression` over the event yields the wait's value."""
+    return sha256(expression.encode() + b"\n" + orjson.dumps(_whole(value), option=orjson.OPT_SORT_KEYS)).hexdigest()[
+        :32
+    ]
+
+
+def _whole(value: Json) -> Json:
+    """Numbers are doubles on one side and may be whole on the other: 5 and 5.0 are one value."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    return [_whole(item) for item in value] if isinstance(value, list) else value
 
 
 def _reaches(event: BusEvent, address: str) -> bool:
