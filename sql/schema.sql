@@ -1,8 +1,10 @@
 -- domains
 aggregate_type text CHECK ((VALUE = ANY (ARRAY['run'::text, 'step'::text, 'definition'::text, 'version'::text])))
+interaction_kind text CHECK ((VALUE = ANY (ARRAY['question'::text, 'choice'::text, 'notice'::text, 'agent_request'::text, 'comment'::text, 'answer'::text])))
 run_state text CHECK ((VALUE = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'PAUSED'::text, 'COMPENSATING'::text, 'COMPLETED'::text, 'FAILED'::text, 'CANCELLED'::text])))
 step_state text CHECK ((VALUE = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'WAITING'::text, 'COMPLETED'::text, 'FAILED'::text, 'SKIPPED'::text, 'COMPENSATED'::text, 'CANCELLED'::text])))
 step_type text CHECK ((VALUE = ANY (ARRAY['AGENT_ACTION'::text, 'APPROVAL_GATE'::text, 'GOVERNANCE_CHECK'::text, 'WAIT_FOR_EVENT'::text, 'BRANCH'::text, 'PARALLEL'::text, 'NOTIFICATION'::text, 'HUMAN_TASK'::text])))
+task_status text CHECK ((VALUE = ANY (ARRAY['OPEN'::text, 'CLAIMED'::text, 'COMPLETED'::text, 'REJECTED'::text, 'CANCELLED'::text])))
 trigger_type text CHECK ((VALUE = ANY (ARRAY['EVENT'::text, 'SCHEDULE'::text, 'MANUAL'::text, 'WEBHOOK'::text, 'WORKFLOW'::text])))
 usd numeric CHECK (((VALUE >= (0)::numeric) AND (VALUE < 'Infinity'::numeric)))
 
@@ -42,6 +44,35 @@ dead_letters.raw bytea not null
 dead_letters.headers jsonb not null
 dead_letters.reason text not null
 dead_letters.received_at timestamp with time zone not null default now()
+human_tasks.run_id text collate C not null
+human_tasks.step_id text collate C not null
+human_tasks.workspace_id text collate C not null
+human_tasks.definition_id text collate C not null
+human_tasks.attempt integer not null
+human_tasks.status task_status collate C not null
+human_tasks.title text not null
+human_tasks.instructions text not null
+human_tasks.form_schema jsonb not null
+human_tasks.assignee text collate C not null
+human_tasks.group text collate C not null
+human_tasks.due_at timestamp with time zone
+human_tasks.remind_at timestamp with time zone
+human_tasks.claimed_by text collate C not null
+human_tasks.completed_by text collate C not null
+human_tasks.version integer not null
+human_tasks.opened_at timestamp with time zone
+human_tasks.closed_at timestamp with time zone
+human_tasks.created_at timestamp with time zone not null default now()
+human_tasks.updated_at timestamp with time zone not null default now()
+interactions.run_id text collate C not null
+interactions.id bigint not null
+interactions.step_id text collate C not null
+interactions.kind interaction_kind collate C not null
+interactions.author text not null
+interactions.text text not null
+interactions.body jsonb not null
+interactions.workspace_id text collate C not null
+interactions.at timestamp with time zone not null default now()
 relay_shards.shard smallint not null
 relay_shards.holder text collate C not null default ''::text
 relay_shards.lease_until timestamp with time zone not null default '-infinity'::timestamp with time zone
@@ -110,6 +141,36 @@ start_keys.digest bytea not null
 start_keys.run_id text collate C not null
 start_keys.sequence integer not null
 start_keys.created_at timestamp with time zone not null default now()
+step_items.run_id text collate C not null
+step_items.step_id text collate C not null
+step_items.workspace_id text collate C not null
+step_items.state step_state collate C not null
+step_items.attempt integer not null
+step_items.retry_count integer not null
+step_items.started_at timestamp with time zone
+step_items.completed_at timestamp with time zone
+step_items.deadline_at timestamp with time zone
+step_items.retry_at timestamp with time zone
+step_items.cost_usd usd not null
+step_items.settled_cost_usd usd not null
+step_items.step_type step_type collate C not null
+step_items.step_name text not null
+step_items.objective_id text not null
+step_items.agent_id text not null
+step_items.delegation_id text not null
+step_items.approval_request_id text not null
+step_items.governance_decision text not null
+step_items.event_id text not null
+step_items.notification_id text not null
+step_items.error_reason text not null
+step_items.error_message text not null
+step_items.input_payload jsonb not null
+step_items.output_payload jsonb not null
+step_items.evidence jsonb not null
+step_items.alarms jsonb not null
+step_items.parent_step text collate C not null default "substring"(step_id, '^(.*)\[[0-9]+\]$'::text)
+step_items.item_index integer not null default ("substring"(step_id, '\[([0-9]+)\]$'::text))::integer
+step_items.batch integer default ((evidence ->> 'batch'::text))::integer
 step_runs.run_id text collate C not null
 step_runs.step_id text collate C not null
 step_runs.position integer not null
@@ -137,6 +198,7 @@ step_runs.error_message text not null
 step_runs.input_payload jsonb not null
 step_runs.output_payload jsonb not null
 step_runs.evidence jsonb not null
+step_runs.alarms jsonb not null default '{}'::jsonb
 workflow_definitions.id text collate C not null
 workflow_definitions.workspace_id text collate C not null
 workflow_definitions.name text not null
@@ -170,6 +232,10 @@ workflow_runs.entity_id text collate C not null default ''::text
 workflow_runs.entity_type text not null default ''::text
 workflow_runs.input_payload jsonb not null default '{}'::jsonb
 workflow_runs.output_payload jsonb not null default '{}'::jsonb
+workflow_runs.parent_step_id text collate C not null default ''::text
+workflow_runs.parent_attempt integer not null default 0
+workflow_runs.depth integer not null default 1
+workflow_runs.chain text[] not null default '{}'::text[]
 workflow_versions.id text collate C not null
 workflow_versions.definition_id text collate C not null
 workflow_versions.workspace_id text collate C not null
@@ -188,6 +254,10 @@ awaited_types awaited_types_pkey PRIMARY KEY (workspace_id, pattern, definition_
 bus_events bus_events_pkey PRIMARY KEY (workspace_id, source, event_id)
 changes changes_pkey PRIMARY KEY (stream_id, sequence)
 dead_letters dead_letters_pkey PRIMARY KEY (id)
+human_tasks human_tasks_closed CHECK ((((status)::text = ANY (ARRAY['OPEN'::text, 'CLAIMED'::text])) = (closed_at IS NULL)))
+human_tasks human_tasks_pkey PRIMARY KEY (run_id, step_id)
+human_tasks human_tasks_version_check CHECK ((version > 0))
+interactions interactions_pkey PRIMARY KEY (run_id, id)
 relay_shards relay_shards_pkey PRIMARY KEY (shard)
 relay_shards relay_shards_shard_check CHECK (((shard >= 0) AND (shard <= 31)))
 replicas replicas_pkey PRIMARY KEY (holder)
@@ -198,6 +268,8 @@ run_effects run_effects_pkey PRIMARY KEY (run_id, effect_id)
 run_waits run_waits_pkey PRIMARY KEY (run_id, step_id, address)
 schema_migrations schema_migrations_pkey PRIMARY KEY (version)
 start_keys start_keys_pkey PRIMARY KEY (workspace_id, scope, key)
+step_items step_items_pkey PRIMARY KEY (run_id, step_id)
+step_items step_items_terminal CHECK ((((state)::text = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'WAITING'::text])) = (completed_at IS NULL)))
 step_runs step_runs_pkey PRIMARY KEY (run_id, step_id)
 step_runs step_runs_terminal CHECK ((((state)::text = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'WAITING'::text])) = (completed_at IS NULL)))
 workflow_definitions workflow_definitions_latest_version_check CHECK ((latest_version >= 0))
@@ -221,6 +293,12 @@ CREATE INDEX bus_events_type ON public.bus_events USING btree (workspace_id, typ
 CREATE INDEX bus_events_unrouted ON public.bus_events USING btree (received_at) WHERE (routed_at IS NULL)
 CREATE INDEX changes_unpublished ON public.changes USING btree (shard, stream_id, sequence) WHERE (published_at IS NULL)
 CREATE INDEX dead_letters_age ON public.dead_letters USING btree (received_at)
+CREATE INDEX human_tasks_assignee ON public.human_tasks USING btree (workspace_id, assignee, created_at DESC) WHERE (assignee <> ''::text)
+CREATE INDEX human_tasks_claimed ON public.human_tasks USING btree (workspace_id, claimed_by, created_at DESC) WHERE (claimed_by <> ''::text)
+CREATE INDEX human_tasks_due ON public.human_tasks USING btree (workspace_id, due_at) WHERE (due_at IS NOT NULL)
+CREATE INDEX human_tasks_group ON public.human_tasks USING btree (workspace_id, "group", created_at DESC) WHERE ("group" <> ''::text)
+CREATE INDEX human_tasks_newest ON public.human_tasks USING btree (workspace_id, created_at DESC)
+CREATE INDEX human_tasks_open ON public.human_tasks USING btree (workspace_id, created_at DESC) WHERE (closed_at IS NULL)
 CREATE INDEX rpc_answers_age ON public.rpc_answers USING btree (created_at)
 CREATE INDEX run_causes_calls ON public.run_causes USING btree (at) WHERE (cause ~~ 'rpc:%'::text)
 CREATE INDEX run_effects_claimable ON public.run_effects USING btree (GREATEST(due_at, lease_until))
@@ -240,6 +318,8 @@ CREATE UNIQUE INDEX awaited_types_pkey ON public.awaited_types USING btree (work
 CREATE UNIQUE INDEX bus_events_pkey ON public.bus_events USING btree (workspace_id, source, event_id)
 CREATE UNIQUE INDEX changes_pkey ON public.changes USING btree (stream_id, sequence)
 CREATE UNIQUE INDEX dead_letters_pkey ON public.dead_letters USING btree (id)
+CREATE UNIQUE INDEX human_tasks_pkey ON public.human_tasks USING btree (run_id, step_id)
+CREATE UNIQUE INDEX interactions_pkey ON public.interactions USING btree (run_id, id)
 CREATE UNIQUE INDEX relay_shards_pkey ON public.relay_shards USING btree (shard)
 CREATE UNIQUE INDEX replicas_pkey ON public.replicas USING btree (holder)
 CREATE UNIQUE INDEX rpc_answers_pkey ON public.rpc_answers USING btree (workspace_id, caller, key)
@@ -249,6 +329,7 @@ CREATE UNIQUE INDEX run_effects_pkey ON public.run_effects USING btree (run_id, 
 CREATE UNIQUE INDEX run_waits_pkey ON public.run_waits USING btree (run_id, step_id, address)
 CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (version)
 CREATE UNIQUE INDEX start_keys_pkey ON public.start_keys USING btree (workspace_id, scope, key)
+CREATE UNIQUE INDEX step_items_pkey ON public.step_items USING btree (run_id, step_id)
 CREATE UNIQUE INDEX step_runs_pkey ON public.step_runs USING btree (run_id, step_id)
 CREATE UNIQUE INDEX workflow_definitions_pkey ON public.workflow_definitions USING btree (id)
 CREATE UNIQUE INDEX workflow_definitions_workspace_id_name_key ON public.workflow_definitions USING btree (workspace_id, name)
@@ -261,6 +342,8 @@ awaited_types  row security forced
 bus_events autovacuum_vacuum_scale_factor=0.05 row security forced
 changes autovacuum_vacuum_insert_scale_factor=0.1 autovacuum_vacuum_scale_factor=0.1 row security forced
 dead_letters  row security forced
+human_tasks  row security forced
+interactions  row security forced
 relay_shards fillfactor=50
 replicas fillfactor=50
 rpc_answers  row security forced
@@ -271,6 +354,7 @@ run_events security_invoker=true
 run_waits autovacuum_vacuum_scale_factor=0.02 row security forced
 schema_migrations
 start_keys  row security forced
+step_items fillfactor=70 autovacuum_vacuum_scale_factor=0.02 autovacuum_analyze_scale_factor=0.05 row security forced
 step_runs fillfactor=70 autovacuum_vacuum_scale_factor=0.02 autovacuum_analyze_scale_factor=0.05 row security forced
 workflow_definitions  row security forced
 workflow_runs fillfactor=70 autovacuum_vacuum_scale_factor=0.02 autovacuum_analyze_scale_factor=0.05 row security forced
@@ -289,6 +373,12 @@ changes reader_sees_workspace SELECT to workflows_reader using ((workspace_id = 
 dead_letters engine_works ALL to workflows_engine using true check true
 dead_letters owner_works ALL to owner using true check true
 dead_letters reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+human_tasks engine_works ALL to workflows_engine using true check true
+human_tasks owner_works ALL to owner using true check true
+human_tasks reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+interactions engine_works ALL to workflows_engine using true check true
+interactions owner_works ALL to owner using true check true
+interactions reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
 rpc_answers engine_works ALL to workflows_engine using true check true
 rpc_answers owner_works ALL to owner using true check true
 rpc_answers reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
@@ -307,6 +397,9 @@ run_waits reader_sees_workspace SELECT to workflows_reader using ((workspace_id 
 start_keys engine_works ALL to workflows_engine using true check true
 start_keys owner_works ALL to owner using true check true
 start_keys reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+step_items engine_works ALL to workflows_engine using true check true
+step_items owner_works ALL to owner using true check true
+step_items reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
 step_runs engine_works ALL to workflows_engine using true check true
 step_runs owner_works ALL to owner using true check true
 step_runs reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
@@ -329,6 +422,10 @@ changes workflows_engine DELETE,INSERT,SELECT,UPDATE
 changes workflows_reader SELECT
 dead_letters workflows_engine DELETE,INSERT,SELECT,UPDATE
 dead_letters workflows_reader SELECT
+human_tasks workflows_engine DELETE,INSERT,SELECT,UPDATE
+human_tasks workflows_reader SELECT
+interactions workflows_engine DELETE,INSERT,SELECT,UPDATE
+interactions workflows_reader SELECT
 relay_shards workflows_engine SELECT,UPDATE
 replicas workflows_engine DELETE,INSERT,SELECT,UPDATE
 rpc_answers workflows_engine DELETE,INSERT,SELECT,UPDATE
@@ -345,6 +442,8 @@ run_waits workflows_engine DELETE,INSERT,SELECT,UPDATE
 run_waits workflows_reader SELECT
 start_keys workflows_engine DELETE,INSERT,SELECT,UPDATE
 start_keys workflows_reader SELECT
+step_items workflows_engine DELETE,INSERT,SELECT,UPDATE
+step_items workflows_reader SELECT
 step_runs workflows_engine DELETE,INSERT,SELECT,UPDATE
 step_runs workflows_reader SELECT
 workflow_definitions workflows_engine DELETE,INSERT,SELECT,UPDATE
@@ -355,6 +454,7 @@ workflow_versions workflows_engine DELETE,INSERT,SELECT,UPDATE
 workflow_versions workflows_reader SELECT
 
 -- triggers
+CREATE TRIGGER touch BEFORE UPDATE ON public.human_tasks FOR EACH ROW EXECUTE FUNCTION touch_updated_at()
 CREATE TRIGGER touch BEFORE UPDATE ON public.workflow_definitions FOR EACH ROW EXECUTE FUNCTION touch_updated_at()
 
 -- functions
@@ -419,73 +519,108 @@ column about of table bus_events: objective:<id> or approval:<id> when it report
 column actor of table changes: Who did it.
 column actor of table run_audit: Who reported it.
 column address of table run_waits: objective:<id>, approval:<id> or event:<type pattern>.
+column agent_id of table step_items: The agent that does the work, or empty.
 column agent_id of table step_runs: The agent that does the work, or empty.
 column aggregate of table changes: What changed: a run, a step of it, a definition or a version.
+column alarms of table step_items: Named times at which the step's rules look again.
+column alarms of table step_runs: Named times at which the step's rules look again.
 column alive_until of table replicas: Counts as alive until then.
 column applied_at of table schema_migrations: When.
+column approval_request_id of table step_items: The approval it waits for, or empty.
 column approval_request_id of table step_runs: The approval it waits for, or empty.
+column assignee of table human_tasks: The person it was given to, or empty.
+column at of table interactions: When.
 column at of table run_audit: When.
 column at of table run_causes: When.
+column attempt of table human_tasks: The step's attempt that opened it.
 column attempt of table run_effects: The step's attempt that asked for it.
+column attempt of table step_items: 0 before the first start, then counts up.
 column attempt of table step_runs: 0 before the first start, then counts up.
+column author of table interactions: Who said it.
 column author of table workflow_versions: Who published it.
+column batch of table step_items: The batch it was started with; null before that, or without batches.
 column body of table bus_events: The rest of the event; null when nobody can want it any more.
+column body of table interactions: Its details, as the choices of a choice.
 column bus_subject of table bus_events: Where it was published.
 column bus_subject of table dead_letters: Where it was published.
 column caller of table rpc_answers: Whose key it is.
 column cause of table changes: The request, event, effect or timer that led to it.
 column cause of table run_audit: The request, event or effect it came with.
 column cause of table run_causes: The event or the caller's key.
+column chain of table workflow_runs: The definitions on the way that led to it, the first one first.
+column claimed_by of table human_tasks: The person who works on it, or empty.
+column closed_at of table human_tasks: When it ended; set in the ended states and only there.
 column command of table run_audit: What was reported.
+column completed_at of table step_items: When it ended; set in terminal states and only there.
 column completed_at of table step_runs: When it ended; set in terminal states and only there.
 column completed_at of table workflow_runs: When it ended; set in terminal states and only there.
+column completed_by of table human_tasks: The person who ended it, or empty.
+column cost_usd of table step_items: Sum over attempts, exact.
 column cost_usd of table step_runs: Sum over attempts, exact.
+column created_at of table human_tasks: When the row was written first; lists are ordered by it.
 column created_at of table rpc_answers: When; keys live for a day.
 column created_at of table start_keys: When; keys of calls live for a day.
 column created_at of table workflow_definitions: When it was created.
 column created_at of table workflow_versions: When it was published.
 column data of table changes: The rows as they were just after it; folding them in order gives the state.
+column deadline_at of table step_items: When the present attempt times out.
 column deadline_at of table step_runs: When the present attempt times out.
 column deadline_at of table workflow_runs: When the run itself times out.
 column default_retry_policy of table workflow_versions: For steps without a policy of their own.
 column definition_id of table awaited_types: The definition with the waiting step.
+column definition_id of table human_tasks: What the run runs.
 column definition_id of table workflow_runs: What it runs.
 column definition_id of table workflow_versions: The definition it belongs to.
 column definition_version of table workflow_runs: Which version of it.
+column delegation_id of table step_items: The delegation that led there, or empty.
 column delegation_id of table step_runs: The delegation that led there, or empty.
+column depth of table workflow_runs: How long its line of parents is, itself counted.
 column description of table workflow_definitions: For people.
 column digest of table bus_events: Hash of the event: the same id with another body is poison.
 column digest of table rpc_answers: Hash of the request: the same key with another request is a conflict.
 column digest of table run_causes: Hash of what it carried: the same cause with another body is a conflict.
 column digest of table start_keys: Hash of the body: the same key with another body is a conflict.
+column due_at of table human_tasks: When it should be done.
 column due_at of table run_effects: Not before.
 column edges of table workflow_versions: The edges in declaration order.
 column effect_id of table run_effects: Unique within the run and never used again; with run_id the idempotency key.
 column entity_id of table workflow_runs: The record it is about, or empty.
 column entity_type of table workflow_runs: What kind of record that is.
+column error_message of table step_items: The same for people.
 column error_message of table step_runs: The same for people.
+column error_reason of table step_items: Stable word for what went wrong, or empty.
 column error_reason of table step_runs: Stable word for what went wrong, or empty.
 column event_id of table bus_events: The CloudEvent's id, unique within its source.
+column event_id of table step_items: The event that ended its wait, or empty.
 column event_id of table step_runs: The event that ended its wait, or empty.
+column evidence of table step_items: What a decision of governance or an approver rested on; never on the wire.
 column evidence of table step_runs: What a decision of governance or an approver rested on; never on the wire.
 column failure_message of table workflow_runs: The same for people.
 column failure_reason of table workflow_runs: Stable word; set as soon as a step has failed for good.
+column form_schema of table human_tasks: JSON Schema that the output has to satisfy; {} when anything goes.
+column governance_decision of table step_items: What governance said, or empty.
 column governance_decision of table step_runs: What governance said, or empty.
+column group of table human_tasks: The group it was given to, or empty.
 column headers of table dead_letters: The headers as they came.
 column holder of table relay_shards: The replica that holds it, or empty.
 column holder of table replicas: A name that is unique to the process.
 column id of table dead_letters: Order of arrival.
+column id of table interactions: Order of arrival.
 column id of table run_audit: Order of arrival.
 column id of table workflow_definitions: wf_ and a UUIDv7.
 column id of table workflow_runs: wfr_ and a UUIDv7.
 column id of table workflow_versions: wfv_ and a UUIDv7.
 column initiator_agent_id of table workflow_runs: The agent that started it, or empty.
 column initiator_user_id of table workflow_runs: The person who started it, or empty.
+column input_payload of table step_items: What upstream handed down.
 column input_payload of table step_runs: What upstream handed down.
 column input_payload of table workflow_runs: What it was started with.
+column instructions of table human_tasks: For people, at length.
+column item_index of table step_items: Its place in the list, from 0.
 column kept of table bus_events: Nobody waited when it was routed, but somebody may yet.
 column key of table rpc_answers: The idempotency key.
 column key of table start_keys: Unique within the scope.
+column kind of table interactions: What it is.
 column kind of table run_effects: Which call it is.
 column last_error of table run_effects: What the last try in vain met.
 column latest_version of table workflow_definitions: Number of the newest version; 0 before the first is published.
@@ -497,13 +632,20 @@ column message of table run_audit: The same for people.
 column method of table rpc_answers: The method that was called.
 column name of table schema_migrations: Its name.
 column name of table workflow_definitions: Unique in its workspace.
+column notification_id of table step_items: The notification it sent, or empty.
 column notification_id of table step_runs: The notification it sent, or empty.
+column objective_id of table step_items: The objective that does the work, or empty.
 column objective_id of table step_runs: The objective that does the work, or empty.
+column opened_at of table human_tasks: When the present attempt opened it, on the clock of the decision.
 column opened_at of table run_waits: When it was registered.
 column operation of table changes: What happened, as in the event's type.
+column output_payload of table step_items: What it hands down or found out.
 column output_payload of table step_runs: What it hands down or found out.
 column output_payload of table workflow_runs: What it has yielded.
+column parent_attempt of table workflow_runs: The attempt of that step; 0 without one.
 column parent_run_id of table workflow_runs: The run whose step started it, or empty.
+column parent_step of table step_items: The step it is an item of.
+column parent_step_id of table workflow_runs: The step (or item) of the parent run whose work this run is, or empty.
 column pattern of table awaited_types: The type pattern as the step gives it; > when it gives only a subject.
 column position of table step_runs: Topological order, ties in declaration order; compensation steps follow.
 column published_at of table changes: When the bus acknowledged it; null until then.
@@ -513,16 +655,22 @@ column reason of table run_audit: Stable word for why it changed nothing.
 column received_at of table bus_events: When it was first heard.
 column received_at of table dead_letters: When it was heard.
 column recorded_at of table changes: The moment of the decision, on the database's clock.
+column remind_at of table human_tasks: When its people are reminded.
 column request of table run_effects: The bytes to send, the same at every try.
 column response of table rpc_answers: What was answered, as JSON.
+column retry_at of table step_items: When the next attempt may start.
 column retry_at of table step_runs: When the next attempt may start.
+column retry_count of table step_items: Retries so far.
 column retry_count of table step_runs: Retries so far.
 column routed_at of table bus_events: When it was handed to those who waited; null until then.
+column run_id of table human_tasks: The run.
+column run_id of table interactions: The run.
 column run_id of table run_audit: The run.
 column run_id of table run_causes: The run.
 column run_id of table run_effects: The run that owes it.
 column run_id of table run_waits: The run.
 column run_id of table start_keys: The run that was started with it.
+column run_id of table step_items: The run.
 column run_id of table step_runs: The run.
 column scope of table start_keys: rpc:<caller>, event:<definition>, tick:<definition>, tap:<definition> or child.
 column sequence of table changes: 1, 2, 3 within its stream, no gaps.
@@ -530,36 +678,49 @@ column sequence of table run_causes: The run's last change after it, to answer a
 column sequence of table start_keys: That run's last change after the start.
 column sequence of table workflow_definitions: Number of the last change of this definition or its versions.
 column sequence of table workflow_runs: Number of the last change of this run.
+column settled_cost_usd of table step_items: The part of it that earlier attempts used.
 column settled_cost_usd of table step_runs: The part of it that earlier attempts used.
 column sha256 of table schema_migrations: Hash of its file when it was applied.
 column shard of table changes: Which relay publishes it: a hash of stream_id.
 column shard of table relay_shards: See changes.shard.
 column source of table bus_events: The CloudEvent's source.
+column started_at of table step_items: When the present attempt started.
 column started_at of table step_runs: When the present attempt started.
 column started_at of table workflow_runs: When it started.
+column state of table step_items: A state of the step table in the domain.
 column state of table step_runs: A state of the step table in the domain.
 column state of table workflow_runs: A state of the run table in the domain.
+column status of table human_tasks: How far it is.
 column step_id of table changes: The step it is about, or empty.
+column step_id of table human_tasks: The step it is the work of.
+column step_id of table interactions: The step (or item) it is about.
 column step_id of table run_audit: The step it was about, or empty.
 column step_id of table run_effects: The step that asked for it.
 column step_id of table run_waits: The step that can be reached.
+column step_id of table step_items: The item's key: the step's id and the index, as in each[3].
 column step_id of table step_runs: The step's id in the definition.
+column step_name of table step_items: Its name in the definition.
 column step_name of table step_runs: Its name in the definition.
+column step_type of table step_items: What kind of step it is.
 column step_type of table step_runs: What kind of step it is.
 column steps of table workflow_versions: The step definitions in declaration order.
 column stream_id of table changes: The run or the definition.
 column subject of table bus_events: The CloudEvent's own subject.
 column tags of table workflow_definitions: Labels to filter lists by.
+column text of table interactions: What was said.
 column timeout_seconds of table workflow_versions: Bounds a run, and a step without a timeout; 0 is no bound.
+column title of table human_tasks: For people, in a line.
 column total_cost_usd of table workflow_runs: Sum over its steps, exact.
 column tries of table run_effects: How often it was tried in vain.
 column trigger of table workflow_versions: What starts a run; null when the publisher named nothing.
 column trigger_event_id of table workflow_runs: Id of the CloudEvent that started it, or empty.
 column trigger_type of table workflow_runs: What kind of thing started it.
 column type of table bus_events: The CloudEvent's type.
+column updated_at of table human_tasks: When it last changed.
 column updated_at of table workflow_definitions: When it last changed or got a version.
 column updated_at of table workflow_runs: When it was last written; set by the statement.
 column version of table awaited_types: Its version with the waiting step.
+column version of table human_tasks: Counts its changes; whoever changes it names the version they saw.
 column version of table schema_migrations: Number of the migration.
 column version of table workflow_runs: Fencing token: every write names the version it read and adds one.
 column version of table workflow_versions: 1, 2, 3 within its definition, no gaps.
@@ -568,12 +729,15 @@ column workspace_id of table awaited_types: The tenant.
 column workspace_id of table bus_events: The tenant.
 column workspace_id of table changes: The tenant.
 column workspace_id of table dead_letters: The tenant where it is known, else empty.
+column workspace_id of table human_tasks: The tenant.
+column workspace_id of table interactions: The tenant.
 column workspace_id of table rpc_answers: The tenant.
 column workspace_id of table run_audit: The tenant.
 column workspace_id of table run_causes: The tenant.
 column workspace_id of table run_effects: The tenant.
 column workspace_id of table run_waits: The tenant.
 column workspace_id of table start_keys: The tenant.
+column workspace_id of table step_items: The tenant.
 column workspace_id of table step_runs: The tenant.
 column workspace_id of table workflow_definitions: The tenant.
 column workspace_id of table workflow_runs: The tenant.
@@ -586,6 +750,8 @@ table awaited_types: Event types that a published version waits for: such events
 table bus_events: Every event heard, remembered by its id; the body as long as somebody may want it.
 table changes: History, audit trail and outbox in one: what happened to a run or a definition, in order.
 table dead_letters: Messages that could not be understood or trusted.
+table human_tasks: A person's work on a HUMAN_TASK step.
+table interactions: The conversation of a run: what agents and people asked, told and answered.
 table relay_shards: Which replica publishes the changes of which shard.
 table replicas: The replicas that share the publishing: their number gives each its fair share.
 table rpc_answers: Answers to calls about definitions that carried an idempotency key.
@@ -595,14 +761,17 @@ table run_effects: Calls that a run owes the world; the row is deleted by the ap
 table run_waits: Under which addresses the steps of all runs can be reached: an index for the router.
 table schema_migrations: Which migrations this database has seen.
 table start_keys: Who may start a run: inserting the key is the fence of a start.
+table step_items: One item of a step that works through a list: a step run in the small.
 table step_runs: One step of one run.
 table workflow_definitions: A named workflow of a workspace; what it does is in its versions.
 table workflow_runs: One run of one version: the truth, together with its steps.
 table workflow_versions: An immutable snapshot of a graph of steps; a run follows exactly one.
 type aggregate_type: What can change.
+type interaction_kind: What an entry in a run's conversation is.
 type run_state: A state of the run table in the domain.
 type step_state: A state of the step table in the domain.
 type step_type: The kinds of steps.
+type task_status: How far a person's work on a step is.
 type trigger_type: What can start a run.
 type usd: Money, exact.
 view run_events: The history of runs.

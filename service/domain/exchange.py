@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from service.domain.definition import Definition, Payload, TriggerType, Version
-from service.domain.state import RunState
+from service.domain.state import RunState, Task, TaskStatus
 
 T = TypeVar("T")
 
@@ -67,3 +68,33 @@ class RunFilter:
     state: RunState | None
     entity_id: str
     initiator_agent_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskComment:
+    author: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A person's task with where it belongs and what was said about it, in order."""
+
+    run_id: str
+    workspace_id: str
+    definition_id: str
+    task: Task
+    comments: tuple[TaskComment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """Empty text and None match everything; what is given must all match. `due_before` leaves out what is never due."""
+
+    workspace_id: str | None
+    assignee: str = ""
+    group: str = ""
+    claimed_by: str = ""
+    status: TaskStatus | None = None
+    due_before: datetime | None = None

@@ -2,7 +2,7 @@
 
 Rows travel to PostgreSQL as JSON whose keys are column names. Money is written as a string and read as one, so that no
 float ever touches it; times are ISO with offset; bytes are PostgreSQL's hex. A step is a dataclass whose fields are its
-columns, so it is written as it stands, once, and the same bytes serve its row and its event.
+columns, so it is written as it stands, once, and the same bytes serve its row and its event. So is a task.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import orjson
 
 from service.domain.definition import StepType, TriggerType
-from service.domain.state import Run, RunState, StepRun, StepState
+from service.domain.state import Run, RunState, StepRun, StepState, Task, TaskStatus
 
 RUN_COLUMNS = (
     "id",
@@ -26,6 +26,10 @@ RUN_COLUMNS = (
     "initiator_agent_id",
     "initiator_user_id",
     "parent_run_id",
+    "parent_step_id",
+    "parent_attempt",
+    "depth",
+    "chain",
     "entity_id",
     "entity_type",
     "input_payload",
@@ -55,6 +59,9 @@ MOVING_COLUMNS = (
 
 TOLD_COLUMNS = tuple(column for column in RUN_COLUMNS if column != "version")
 """What an event tells of a run: all but the fencing token, which also moves when nothing is told."""
+
+_TASK_TIMES = ("due_at", "remind_at", "opened_at", "closed_at")
+_NO_ALARMS: Mapping[str, str] = {}
 
 T = TypeVar("T")
 
@@ -114,20 +121,33 @@ def step_of(column: Mapping[str, Any]) -> StepRun:
             "completed_at": optional(datetime.fromisoformat, column["completed_at"]),
             "deadline_at": optional(datetime.fromisoformat, column["deadline_at"]),
             "retry_at": optional(datetime.fromisoformat, column["retry_at"]),
+            "alarms": {name: datetime.fromisoformat(at) for name, at in column.get("alarms", _NO_ALARMS).items()},
         }
     )
 
 
 def steps_of(rows: Sequence[Mapping[str, Any]] | None) -> dict[str, StepRun]:
+    """Steps by their ids, or items by their keys; None is no rows."""
     return {row["step_id"]: step_of(row) for row in rows or ()}
 
 
-def run_of(columns: Sequence[Any], steps: Mapping[str, StepRun]) -> Run:
-    """A run from the columns of RUN_COLUMNS as psycopg gives them."""
+def task_of(column: Mapping[str, Any]) -> Task:
+    """A task from its row as JSON."""
+    moments = {name: optional(datetime.fromisoformat, column[name]) for name in _TASK_TIMES}
+    return Task(**{**column, **moments, "status": TaskStatus(column["status"])})
+
+
+def tasks_of(rows: Sequence[Mapping[str, Any]] | None) -> dict[str, Task]:
+    return {row["step_id"]: task_of(row) for row in rows or ()}
+
+
+def run_of(columns: Sequence[Any], **details: Any) -> Run:
+    """A run from the columns of RUN_COLUMNS as psycopg gives them; `details` are steps, items and tasks."""
     found = dict(zip(RUN_COLUMNS, columns, strict=True))
     found["state"] = RunState(found["state"])
     found["trigger_type"] = TriggerType(found["trigger_type"])
-    return Run(**found, steps=steps)
+    found["chain"] = tuple(found["chain"])
+    return Run(**found, **details)
 
 
 def moving_of(column: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,9 +163,10 @@ def moving_of(column: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def run_of_json(column: Mapping[str, Any], steps: Mapping[str, StepRun]) -> Run:
-    """A run from its row as JSON."""
+    """A run from its row as JSON. A row of earlier days says nothing of its chain."""
     found = moving_of(column)
     found["trigger_type"] = TriggerType(found["trigger_type"])
+    found["chain"] = tuple(found.get("chain", ()))
     return Run(**found, steps=steps)
 
 

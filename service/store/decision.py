@@ -49,6 +49,9 @@ class Document:
         }
         self._rows: dict[str, Any] = {
             **self._step_rows(),
+            "items": decision.changed_items,
+            "tasks": decision.changed_tasks,
+            "interactions": decision.interactions,
             "changes": self._changes(),
             "effects": [_effect_row(effect, requests) for effect in decision.owed],
             "settled": [owed.id for owed in decision.settled],
@@ -146,6 +149,7 @@ def _effect_row(effect: Effect, requests: Mapping[str, bytes]) -> dict[str, Any]
         "attempt": effect.attempt,
         "kind": effect.kind,
         "request": requests[effect.id],
+        "delay": effect.delay_seconds,
     }
 
 

@@ -72,6 +72,11 @@ class Definitions:
     async def get(self, definition_id: str, visible: str | None) -> Definition | None:
         return await self._reads.definition(definition_id, visible)
 
+    async def find(self, workspace_id: str, definition_id: str, name: str) -> Definition | None:
+        """Of that id, or of that name when the id is empty, within the workspace: the engine's Catalogue."""
+        rows = await self._pool.read(query("definition_find"), (workspace_id, definition_id, name))
+        return definition_of(rows[0]) if rows else None
+
     async def list(self, workspace_id: str | None, tag: str, limit: int, offset: int) -> Page[Definition]:
         return await self._reads.definitions(workspace_id, tag, limit, offset)
 

@@ -2,7 +2,9 @@
 
 A run's own change holds the whole run, a step's change that step and what else of the run moved with it. Nothing reads
 the history to decide; it answers a repeated call as it was answered the first time, and a test folds it to show that it
-is complete. The fencing token is not told, so a folded run has version 0.
+is complete. The fencing token is not told, so a folded run has version 0. Alarms are bookkeeping of the clock and may
+move without a change; items and tasks are details of steps that no caller is answered with: all of these are beside
+the history, and a folded run has the alarms that were last told, no items and no tasks.
 """
 
 from collections.abc import Iterable, Mapping

@@ -10,7 +10,7 @@ from typing import Any
 from service.domain.definition import Definition, Version
 from service.domain.exchange import Page, RunFilter
 from service.domain.state import Run
-from service.store.codec import run_of, steps_of
+from service.store.codec import run_of, steps_of, tasks_of
 from service.store.graph import definition_of, version_of
 from service.store.pool import EVERY_WORKSPACE, Pool, Row
 from service.store.queries import query
@@ -26,16 +26,10 @@ class Reads:
 
     async def run(self, run_id: str, visible: str | None) -> Run | None:
         rows = await self._read(visible, "run_get", run_id)
-        return _run(rows[0][:-1], rows[0][-1]) if rows else None
-
-    async def depth(self, run_id: str, visible: str | None, most: int) -> int | None:
-        """How long the line of parents is, the run itself counted, up to `most`; None when the run is unknown."""
-        rows = await self._read(visible, "run_depth", run_id, most)
-        depth: int | None = rows[0][0]
-        return depth
+        return _whole(rows[0]) if rows else None
 
     async def runs(self, chosen: RunFilter, limit: int, offset: int) -> Page[Run]:
-        """Newest first; steps come without their payloads."""
+        """Newest first; steps come without their payloads, items and tasks not at all."""
         rows = await self._read(
             chosen.workspace_id,
             "runs_list",
@@ -47,8 +41,7 @@ class Reads:
             limit,
             offset,
         )
-        found = [_run(columns, [{**step, **_HIDDEN} for step in steps or ()]) for _, *columns, steps in _present(rows)]
-        return Page(found, rows[0][0])
+        return Page([_listed(row) for row in _present(rows)], rows[0][0])
 
     async def definition(self, definition_id: str, visible: str | None) -> Definition | None:
         rows = await self._read(visible, "definition_get", definition_id)
@@ -71,8 +64,14 @@ class Reads:
         return await self._pool.read_as(visible or EVERY_WORKSPACE, query(name), params)
 
 
-def _run(columns: Sequence[Any], steps: Sequence[Any] | None) -> Run:
-    return run_of(columns, steps_of(steps))
+def _whole(row: Row) -> Run:
+    *columns, steps, items, tasks = row
+    return run_of(columns, steps=steps_of(steps), items=steps_of(items), tasks=tasks_of(tasks))
+
+
+def _listed(row: Row) -> Run:
+    _, *columns, steps = row
+    return run_of(columns, steps=steps_of([{**step, **_HIDDEN} for step in steps or ()]))
 
 
 def _present(rows: Sequence[Row]) -> list[Row]:

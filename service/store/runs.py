@@ -18,7 +18,7 @@ from service.domain.effects import Owed
 from service.domain.state import Run
 from service.engine.ports import Applied, Snapshot, StaleRun, Started, StartKey
 from service.store.batches import Batches
-from service.store.codec import run_of, steps_of
+from service.store.codec import run_of, steps_of, tasks_of
 from service.store.decision import Document, array, statement
 from service.store.graph import version_of
 from service.store.history import Change, fold
@@ -39,13 +39,15 @@ class Runs:
         self._starts: Batches[Document, Written | None] = Batches(self._write, LANES, MOST)
 
     async def load(self, run_id: str, causes: Sequence[str] = (), effects: Sequence[Owed] = ()) -> Snapshot | None:
-        """The run and its steps, which causes it has seen and which effects are still held; None when unknown."""
+        """The run with its steps, items and tasks, which causes it has seen and which effects are still held; None
+        when unknown."""
         ids, tokens = [effect.id for effect in effects], [effect.token for effect in effects]
         rows = await self._pool.read(query("run_load"), (run_id, list(causes), ids, tokens))
         return _snapshot(rows[0]) if rows else None
 
     async def apply(self, decision: Decision, requests: Mapping[str, bytes], lease_seconds: float) -> Applied:
-        """Writes one decision, all or nothing; its effects are leased to the caller with token 1.
+        """Writes one decision, all or nothing; its effects are leased to the caller with token 1, the delayed ones
+        to nobody.
 
         `requests` has the bytes of every owed effect. Raises StaleRun when the fence missed, StoreUnavailable.
         """
@@ -119,8 +121,9 @@ def _key_row(key: StartKey, sequence: int) -> dict[str, Any]:
 
 
 def _snapshot(row: Row) -> Snapshot:
-    now, *columns, steps, seen, held = row
-    return Snapshot(run_of(columns, steps_of(steps)), now, _seen(seen), frozenset(held or ()))
+    now, *columns, steps, items, tasks, seen, held = row
+    run = run_of(columns, steps=steps_of(steps), items=steps_of(items), tasks=tasks_of(tasks))
+    return Snapshot(run, now, _seen(seen), frozenset(held or ()))
 
 
 def _seen(causes: Mapping[str, Any] | None) -> dict[str, Seen]:

@@ -8,6 +8,11 @@ returning id, workspace_id, name, description, latest_version, tags, created_at,
 -- name: definition_lock
 select sequence, workspace_id, latest_version from workflow_definitions where id = $1 for update
 
+-- name: definition_find
+select id, workspace_id, name, description, latest_version, tags, created_at, updated_at
+  from workflow_definitions
+ where workspace_id = $1 and (id = $2 or ($2 = '' and name = $3))
+
 -- name: definition_advance
 update workflow_definitions
    set latest_version = latest_version + 1, sequence = sequence + 1

@@ -2,15 +2,25 @@
 
 -- name: run_get
 select r.id, r.workspace_id, r.definition_id, r.definition_version, r.state, r.trigger_type, r.trigger_event_id,
-       r.initiator_agent_id, r.initiator_user_id, r.parent_run_id, r.entity_id, r.entity_type, r.input_payload,
-       r.output_payload, r.total_cost_usd, r.failure_reason, r.failure_message, r.started_at, r.completed_at,
-       r.deadline_at, r.version, r.sequence,
+       r.initiator_agent_id, r.initiator_user_id, r.parent_run_id, r.parent_step_id, r.parent_attempt, r.depth,
+       r.chain, r.entity_id, r.entity_type, r.input_payload, r.output_payload, r.total_cost_usd, r.failure_reason,
+       r.failure_message, r.started_at, r.completed_at, r.deadline_at, r.version, r.sequence,
        (select json_agg(s) from (
             select step_id, step_name, step_type, state, attempt, objective_id, agent_id, delegation_id,
                    approval_request_id, governance_decision, event_id, notification_id, input_payload, output_payload,
                    evidence, error_reason, error_message, retry_count, cost_usd::text, settled_cost_usd::text,
-                   started_at, completed_at, deadline_at, retry_at
-              from step_runs where run_id = $1 order by position) s) as steps
+                   started_at, completed_at, deadline_at, retry_at, alarms
+              from step_runs where run_id = $1 order by position) s) as steps,
+       (select json_agg(i) from (
+            select step_id, step_name, step_type, state, attempt, objective_id, agent_id, delegation_id,
+                   approval_request_id, governance_decision, event_id, notification_id, input_payload, output_payload,
+                   evidence, error_reason, error_message, retry_count, cost_usd::text, settled_cost_usd::text,
+                   started_at, completed_at, deadline_at, retry_at, alarms
+              from step_items where run_id = $1 order by parent_step, item_index) i) as items,
+       (select json_agg(t) from (
+            select step_id, attempt, status, title, instructions, form_schema, assignee, "group", due_at, remind_at,
+                   claimed_by, completed_by, version, opened_at, closed_at
+              from human_tasks where run_id = $1 order by step_id) t) as tasks
   from workflow_runs r
  where r.id = $1
 
@@ -28,9 +38,9 @@ with chosen as materialized (
 )
 select (select count(*) from chosen) as total,
        r.id, r.workspace_id, r.definition_id, r.definition_version, r.state, r.trigger_type, r.trigger_event_id,
-       r.initiator_agent_id, r.initiator_user_id, r.parent_run_id, r.entity_id, r.entity_type, r.input_payload,
-       r.output_payload, r.total_cost_usd, r.failure_reason, r.failure_message, r.started_at, r.completed_at,
-       r.deadline_at, r.version, r.sequence,
+       r.initiator_agent_id, r.initiator_user_id, r.parent_run_id, r.parent_step_id, r.parent_attempt, r.depth,
+       r.chain, r.entity_id, r.entity_type, r.input_payload, r.output_payload, r.total_cost_usd, r.failure_reason,
+       r.failure_message, r.started_at, r.completed_at, r.deadline_at, r.version, r.sequence,
        (select json_agg(s) from (
             select step_id, step_name, step_type, state, attempt, objective_id, agent_id, delegation_id,
                    approval_request_id, governance_decision, event_id, notification_id, error_reason, error_message,
@@ -69,14 +79,3 @@ select v.id, v.definition_id, v.workspace_id, v.version, v.steps, v.edges, v.tri
   left join workflow_versions v on v.definition_id = d.id
  where d.id = $1
  order by v.version desc
-
--- name: run_depth
-with recursive line as (
-    select id, parent_run_id, 1 as depth from workflow_runs where id = $1
-    union all
-    select r.id, r.parent_run_id, line.depth + 1
-      from line
-      join workflow_runs r on r.id = line.parent_run_id
-     where line.depth < $2
-)
-select max(depth) from line

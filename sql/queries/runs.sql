@@ -7,15 +7,25 @@
 -- name: run_load
 select clock_timestamp() as now,
        r.id, r.workspace_id, r.definition_id, r.definition_version, r.state, r.trigger_type, r.trigger_event_id,
-       r.initiator_agent_id, r.initiator_user_id, r.parent_run_id, r.entity_id, r.entity_type, r.input_payload,
-       r.output_payload, r.total_cost_usd, r.failure_reason, r.failure_message, r.started_at, r.completed_at,
-       r.deadline_at, r.version, r.sequence,
+       r.initiator_agent_id, r.initiator_user_id, r.parent_run_id, r.parent_step_id, r.parent_attempt, r.depth,
+       r.chain, r.entity_id, r.entity_type, r.input_payload, r.output_payload, r.total_cost_usd, r.failure_reason,
+       r.failure_message, r.started_at, r.completed_at, r.deadline_at, r.version, r.sequence,
        (select json_agg(s) from (
             select step_id, step_name, step_type, state, attempt, objective_id, agent_id, delegation_id,
                    approval_request_id, governance_decision, event_id, notification_id, input_payload, output_payload,
                    evidence, error_reason, error_message, retry_count, cost_usd::text, settled_cost_usd::text,
-                   started_at, completed_at, deadline_at, retry_at
+                   started_at, completed_at, deadline_at, retry_at, alarms
               from step_runs where run_id = $1 order by position) s) as steps,
+       (select json_agg(i) from (
+            select step_id, step_name, step_type, state, attempt, objective_id, agent_id, delegation_id,
+                   approval_request_id, governance_decision, event_id, notification_id, input_payload, output_payload,
+                   evidence, error_reason, error_message, retry_count, cost_usd::text, settled_cost_usd::text,
+                   started_at, completed_at, deadline_at, retry_at, alarms
+              from step_items where run_id = $1 order by parent_step, item_index) i) as items,
+       (select json_agg(t) from (
+            select step_id, attempt, status, title, instructions, form_schema, assignee, "group", due_at, remind_at,
+                   claimed_by, completed_by, version, opened_at, closed_at
+              from human_tasks where run_id = $1 order by step_id) t) as tasks,
        (select json_object_agg(c.cause, json_build_array(encode(c.digest, 'hex'), c.sequence))
           from run_causes c where c.run_id = $1 and c.cause = any($2::text[])) as seen,
        (select json_agg(e.effect_id)
@@ -59,7 +69,7 @@ fence as (
            output_payload = n.output_payload
       from held, jsonb_populate_record(null::workflow_runs, held.doc -> 'run') n
      where r.id = held.id and r.version = held.version
- returning r.id, r.workspace_id, r.version, r.sequence, held.number, held.doc
+ returning r.id, r.workspace_id, r.definition_id, r.version, r.sequence, held.number, held.doc
 )
 
 -- name: apply_steps
@@ -71,7 +81,7 @@ steps as (
            delegation_id = n.delegation_id, approval_request_id = n.approval_request_id,
            governance_decision = n.governance_decision, event_id = n.event_id, notification_id = n.notification_id,
            error_reason = n.error_reason, error_message = n.error_message, input_payload = n.input_payload,
-           output_payload = n.output_payload, evidence = n.evidence
+           output_payload = n.output_payload, evidence = n.evidence, alarms = n.alarms
       from fence, jsonb_populate_recordset(null::step_runs, fence.doc -> 'steps') n
      where s.run_id = fence.id and s.step_id = n.step_id
 )
@@ -82,13 +92,61 @@ added as (
         (run_id, step_id, position, workspace_id, state, attempt, retry_count, started_at, completed_at, deadline_at,
          retry_at, cost_usd, settled_cost_usd, step_type, step_name, objective_id, agent_id, delegation_id,
          approval_request_id, governance_decision, event_id, notification_id, error_reason, error_message,
-         input_payload, output_payload, evidence)
+         input_payload, output_payload, evidence, alarms)
     select fence.id, n.step_id, (fence.doc -> 'known')::integer + n.ordinality - 1, fence.workspace_id, n.state,
            n.attempt, n.retry_count, n.started_at, n.completed_at, n.deadline_at, n.retry_at, n.cost_usd,
            n.settled_cost_usd, n.step_type, n.step_name, n.objective_id, n.agent_id, n.delegation_id,
            n.approval_request_id, n.governance_decision, n.event_id, n.notification_id, n.error_reason,
-           n.error_message, n.input_payload, n.output_payload, n.evidence
+           n.error_message, n.input_payload, n.output_payload, n.evidence, n.alarms
       from fence, jsonb_populate_recordset(null::step_runs, fence.doc -> 'added') with ordinality n
+)
+
+-- name: apply_items
+items as (
+    insert into step_items
+        (run_id, step_id, workspace_id, state, attempt, retry_count, started_at, completed_at, deadline_at, retry_at,
+         cost_usd, settled_cost_usd, step_type, step_name, objective_id, agent_id, delegation_id, approval_request_id,
+         governance_decision, event_id, notification_id, error_reason, error_message, input_payload, output_payload,
+         evidence, alarms)
+    select fence.id, n.step_id, fence.workspace_id, n.state, n.attempt, n.retry_count, n.started_at, n.completed_at,
+           n.deadline_at, n.retry_at, n.cost_usd, n.settled_cost_usd, n.step_type, n.step_name, n.objective_id,
+           n.agent_id, n.delegation_id, n.approval_request_id, n.governance_decision, n.event_id, n.notification_id,
+           n.error_reason, n.error_message, n.input_payload, n.output_payload, n.evidence, n.alarms
+      from fence, jsonb_populate_recordset(null::step_items, fence.doc -> 'items') n
+        on conflict (run_id, step_id) do update
+       set state = excluded.state, attempt = excluded.attempt, retry_count = excluded.retry_count,
+           started_at = excluded.started_at, completed_at = excluded.completed_at, deadline_at = excluded.deadline_at,
+           retry_at = excluded.retry_at, cost_usd = excluded.cost_usd, settled_cost_usd = excluded.settled_cost_usd,
+           objective_id = excluded.objective_id, agent_id = excluded.agent_id, delegation_id = excluded.delegation_id,
+           approval_request_id = excluded.approval_request_id, governance_decision = excluded.governance_decision,
+           event_id = excluded.event_id, notification_id = excluded.notification_id,
+           error_reason = excluded.error_reason, error_message = excluded.error_message,
+           input_payload = excluded.input_payload, output_payload = excluded.output_payload,
+           evidence = excluded.evidence, alarms = excluded.alarms
+)
+
+-- name: apply_tasks
+tasks as (
+    insert into human_tasks
+        (run_id, step_id, workspace_id, definition_id, attempt, status, title, instructions, form_schema, assignee,
+         "group", due_at, remind_at, claimed_by, completed_by, version, opened_at, closed_at)
+    select fence.id, n.step_id, fence.workspace_id, fence.definition_id, n.attempt, n.status, n.title, n.instructions,
+           n.form_schema, n.assignee, n."group", n.due_at, n.remind_at, n.claimed_by, n.completed_by, n.version,
+           n.opened_at, n.closed_at
+      from fence, jsonb_populate_recordset(null::human_tasks, fence.doc -> 'tasks') n
+        on conflict (run_id, step_id) do update
+       set attempt = excluded.attempt, status = excluded.status, title = excluded.title,
+           instructions = excluded.instructions, form_schema = excluded.form_schema, assignee = excluded.assignee,
+           "group" = excluded."group", due_at = excluded.due_at, remind_at = excluded.remind_at,
+           claimed_by = excluded.claimed_by, completed_by = excluded.completed_by, version = excluded.version,
+           opened_at = excluded.opened_at, closed_at = excluded.closed_at
+)
+
+-- name: apply_interactions
+said as (
+    insert into interactions (run_id, step_id, kind, author, text, body, workspace_id)
+    select fence.id, n.step_id, n.kind, n.author, n.text, n.body, fence.workspace_id
+      from fence, jsonb_populate_recordset(null::interactions, fence.doc -> 'interactions') n
 )
 
 -- name: apply_changes
@@ -103,10 +161,14 @@ recorded as (
 -- name: apply_effects
 owed as (
     insert into run_effects
-        (run_id, effect_id, step_id, attempt, kind, request, workspace_id, lease_token, lease_until)
-    select fence.id, n.effect_id, n.step_id, n.attempt, n.kind, n.request, fence.workspace_id, 1,
-           now() + (fence.doc -> 'lease')::float8 * interval '1 second'
-      from fence, jsonb_populate_recordset(null::run_effects, fence.doc -> 'effects') n
+        (run_id, effect_id, step_id, attempt, kind, request, workspace_id, due_at, lease_token, lease_until)
+    select fence.id, n.effect_id, n.step_id, n.attempt, n.kind, n.request, fence.workspace_id,
+           now() + n.delay * interval '1 second',
+           case when n.delay > 0 then 0 else 1 end,
+           case when n.delay > 0 then null else now() + (fence.doc -> 'lease')::float8 * interval '1 second' end
+      from fence,
+           jsonb_to_recordset(fence.doc -> 'effects')
+               n(effect_id text, step_id text, attempt integer, kind text, request bytea, delay float8)
         on conflict do nothing
 )
 
@@ -172,13 +234,15 @@ created as (
     insert into workflow_runs
         (id, version, sequence, state, wake_at, started_at, completed_at, deadline_at, total_cost_usd, failure_reason,
          failure_message, workspace_id, definition_id, definition_version, trigger_type, trigger_event_id,
-         initiator_agent_id, initiator_user_id, parent_run_id, entity_id, entity_type, input_payload, output_payload)
+         initiator_agent_id, initiator_user_id, parent_run_id, parent_step_id, parent_attempt, depth, chain,
+         entity_id, entity_type, input_payload, output_payload)
     select docs.id, 1, n.sequence, n.state, n.wake_at, n.started_at, n.completed_at, n.deadline_at,
            n.total_cost_usd, n.failure_reason, n.failure_message, n.workspace_id, n.definition_id,
            n.definition_version, n.trigger_type, n.trigger_event_id, n.initiator_agent_id, n.initiator_user_id,
-           n.parent_run_id, n.entity_id, n.entity_type, n.input_payload, n.output_payload
+           n.parent_run_id, n.parent_step_id, n.parent_attempt, n.depth, n.chain, n.entity_id, n.entity_type,
+           n.input_payload, n.output_payload
       from key join docs using (id), jsonb_populate_record(null::workflow_runs, docs.doc -> 'run') n
- returning id, workspace_id, version, sequence
+ returning id, workspace_id, definition_id, version, sequence
 ), fence as (
     select created.*, docs.number, docs.doc from created join docs using (id)
 )

@@ -34,7 +34,8 @@ async def test_every_step_down_goes_up_again(blank_database: str) -> None:
     for target in range(len(migrator.known) - 1, -1, -1):
         assert [gone.version for gone in await migrator.down(target)] == [target + 1]
     await migrator.up(2)
-    assert [line.applied_at is not None for line in await migrator.status()] == [True, True, False, False, False]
+    applied = [line.version for line in await migrator.status() if line.applied_at is not None]
+    assert applied == [1, 2]
 
 
 async def test_two_migrators_take_turns(blank_database: str) -> None:
@@ -46,7 +47,7 @@ async def test_an_edited_file_is_noticed(database: str) -> None:
     await Migrator(database).verify()
     first, *others = migrations()
     edited = Migrator(database, [replace(first, up=first.up + "\n-- more"), *others])
-    assert [line.edited for line in await edited.status()] == [True, False, False, False, False]
+    assert [line.version for line in await edited.status() if line.edited] == [1]
     for check in (edited.verify, edited.check_current, edited.up):
         with pytest.raises(SchemaMismatch, match="0001_tenancy was edited"):
             await check()

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from service.domain.definition import StepType, TriggerType
-from service.domain.state import Run, RunState, StepRun, StepState
+from service.domain.state import Run, RunState, StepRun, StepState, Task, TaskStatus
 from service.store.codec import MOVING_COLUMNS, RUN_COLUMNS
 from service.store.queries import sql_folder
 from service.store.schema import dump
@@ -27,7 +27,13 @@ async def test_the_golden_file_is_what_the_migrations_make(pristine: str) -> Non
 
 @pytest.mark.parametrize(
     ("domain", "enum"),
-    [("run_state", RunState), ("step_state", StepState), ("step_type", StepType), ("trigger_type", TriggerType)],
+    [
+        ("run_state", RunState),
+        ("step_state", StepState),
+        ("step_type", StepType),
+        ("trigger_type", TriggerType),
+        ("task_status", TaskStatus),
+    ],
 )
 async def test_lists_of_words_equal_the_enums(looker: Owner, domain: str, enum: type[StrEnum]) -> None:
     [(check,)] = await rows(
@@ -36,7 +42,7 @@ async def test_lists_of_words_equal_the_enums(looker: Owner, domain: str, enum: 
     assert re.findall(r"'(\w+)'", check) == [member.value for member in enum]
 
 
-@pytest.mark.parametrize(("table", "enum"), [("workflow_runs", RunState), ("step_runs", StepState)])
+@pytest.mark.parametrize(("table", "enum"), [("workflow_runs", RunState), ("step_runs", StepState), ("step_items", StepState)])
 async def test_an_end_has_a_time_and_nothing_else_has(looker: Owner, table: str, enum: type[Any]) -> None:
     [(check,)] = await rows(
         looker, f"select pg_get_constraintdef(oid) from pg_constraint where conname = '{table}_terminal'"
@@ -55,9 +61,13 @@ async def test_fields_are_columns(looker: Owner) -> None:
         statement = f"select column_name from information_schema.columns where table_name = '{table}'"
         return {name for (name,) in await rows(looker, statement)}
 
-    assert set(RUN_COLUMNS) == set(Run.__dataclass_fields__) - {"steps"}
+    assert set(RUN_COLUMNS) == set(Run.__dataclass_fields__) - {"steps", "items", "tasks"}
     assert await columns("workflow_runs") == set(RUN_COLUMNS) | {"wake_at", "updated_at"}
-    assert await columns("step_runs") == set(StepRun.__dataclass_fields__) | {"run_id", "position", "workspace_id"}
+    step = set(StepRun.__dataclass_fields__) | {"run_id", "workspace_id"}
+    assert await columns("step_runs") == step | {"position"}
+    assert await columns("step_items") == step | {"parent_step", "item_index", "batch"}
+    task = set(Task.__dataclass_fields__) | {"run_id", "workspace_id", "definition_id"}
+    assert await columns("human_tasks") == task | {"created_at", "updated_at"}
     assert set(MOVING_COLUMNS) < set(RUN_COLUMNS)
 
 

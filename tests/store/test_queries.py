@@ -65,7 +65,14 @@ PLANS: dict[str, tuple[bytes, str, set[str]]] = {
     "run_load": (
         queries.query("run_load"),
         "'r', '{c}', '{e}', '{1}'",
-        {"workflow_runs_pkey", "step_runs_pkey", "run_causes_pkey", "run_effects_pkey"},
+        {
+            "workflow_runs_pkey",
+            "step_runs_pkey",
+            "step_items_pkey",
+            "human_tasks_pkey",
+            "run_causes_pkey",
+            "run_effects_pkey",
+        },
     ),
     "apply": (
         queries.joined(*JOINED["apply_everything"]),
