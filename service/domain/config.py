@@ -1,7 +1,6 @@
 """What a step's `config` may hold: one table of keys per step type, each key with a small JSON Schema.
 
-A key that is not in its type's table is refused at publish, so that a misspelt one cannot be ignored in silence. Keys
-in `NOT_YET` are documented but nothing acts on them so far; they are refused as well, until something does.
+A key that is not in its type's table is refused at publish, so that a misspelt one cannot be ignored in silence.
 Expressions are only known as text here; `places` says in which names they are compiled. Seconds are whole numbers.
 """
 
@@ -14,23 +13,6 @@ from service.domain.definition import Payload, StepType
 
 MAX_SECONDS = 315_360_000
 """Ten years: a longer timeout or delay is a mistake."""
-
-NOT_YET = frozenset(
-    {
-        "items",
-        "concurrency",
-        "batch_size",
-        "tolerated_failures",
-        "workflow",
-        "correlate",
-        "heartbeat_seconds",
-        "result_grace_seconds",
-        "output_required",
-        "accept_after",
-        "due_seconds",
-        "reminder_seconds",
-    }
-)
 
 Schema = Mapping[str, Any]
 
@@ -150,13 +132,11 @@ _VALIDATORS = {
 
 
 def faults(step_type: StepType, config: Payload) -> Iterator[tuple[str, str, str]]:
-    """Path below `config`, reason (`unknown_config`, `unsupported_config`, `bad_config`) and a sentence per fault."""
+    """Path below `config`, reason (`unknown_config`, `bad_config`) and a sentence per fault."""
     validators = _VALIDATORS[step_type]
     for key, value in config.items():
         if key not in validators:
             yield key, "unknown_config", f"{step_type} has no config key {key!r}"
-        elif key in NOT_YET:
-            yield key, "unsupported_config", f"{key!r} is not supported by this version of the service"
         else:
             for error in validators[key].iter_errors(value):
                 yield _path(key, error.absolute_path), "bad_config", _sentence(error.validator, error.validator_value)

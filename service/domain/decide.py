@@ -10,32 +10,46 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from service.domain.commands import (
+    CancelRun,
+    ChildEnded,
+    ClaimTask,
+    CommentTask,
+    CompleteTask,
     EffectFailed,
     EffectSucceeded,
     Envelope,
     EventArrived,
+    ReassignTask,
+    RejectTask,
+    ReleaseTask,
     StartRun,
     TimePassed,
     TransitionStep,
 )
 from service.domain.decision import Accepted, Decision, Guard, Ignored, Repeated, Seen, Verdict, Wait
-from service.domain.effects import Owed
+from service.domain.definition import TriggerType
+from service.domain.effects import Owed, TellParent
 from service.domain.errors import Kind, Refusal, conflict
-from service.domain.flow import settle, time_out
+from service.domain.flow import cancel, settle, time_out
 from service.domain.heard import effect_failed, effect_succeeded, event_arrived
 from service.domain.plan import Plan
 from service.domain.report import report
 from service.domain.state import Run, RunState, StepRun
-from service.domain.steps import TABLE
+from service.domain.steps import rules_of
 from service.domain.steps.rules import Unwanted
+from service.domain.steps.sub_workflow import child_ended
+from service.domain.tasks import act
 from service.domain.turn import Turn
 from service.domain.waits import addresses
 
+MAX_DEPTH = 16
+
 
 def begin(plan: Plan, envelope: Envelope, now: datetime) -> Decision:
-    """A new run: every main-graph step PENDING, the roots started."""
+    """A new run: every main-graph step PENDING, the roots started. Raises Refusal."""
     command = envelope.command
     assert isinstance(command, StartRun)
+    _check_parent(plan, command)
     turn = Turn(plan, _new_run(plan, command, now), now)
     turn.begin(envelope)
     turn.tell_started()
@@ -95,6 +109,12 @@ def _act(turn: Turn, envelope: Envelope) -> None:
             event_arrived(turn, command)
         case TimePassed():
             _time_passed(turn)
+        case (ClaimTask() | ReleaseTask() | ReassignTask() | CommentTask() | CompleteTask() | RejectTask()) as command:
+            act(turn, command)
+        case ChildEnded() as command:
+            child_ended(turn, command)
+        case CancelRun(reason):
+            _cancel(turn, reason)
         case StartRun():
             raise conflict("run_exists", "the run has been started already")
         case _ as never:
@@ -122,14 +142,41 @@ def _time_passed(turn: Turn) -> None:
         raise Unwanted("run_terminal", f"the run is {turn.run.state}")
     if _due(turn, turn.run.deadline_at):
         return time_out(turn)
-    for step_id, step in turn.run.steps.items():
-        if step.state.open and _due(turn, step.deadline_at) and turn.step(step_id).state.open:
-            TABLE[step.step_type].expired(turn, step_id)
+    for step in turn.everything():
+        if step.state.open and step.deadline_at:
+            _expire(turn, step.step_id)
+        if step.alarms:
+            _ring(turn, step.step_id)
     return None
+
+
+def _expire(turn: Turn, key: str) -> None:
+    step = turn.step(key)
+    if step.state.open and _due(turn, step.deadline_at):
+        rules_of(turn, key).expired(turn, key)
+
+
+def _ring(turn: Turn, key: str) -> None:
+    """Alarms that are due, one after the other; each is taken off first, and an ended step has none."""
+    alarms = turn.step(key).alarms
+    for name in sorted(alarms, key=lambda name: alarms[name]):
+        if not _due(turn, alarms[name]):
+            break
+        if name in turn.step(key).alarms:
+            turn.arm(key, **{name: None})
+            rules_of(turn, key).rang(turn, key, name)
 
 
 def _due(turn: Turn, at: datetime | None) -> bool:
     return at is not None and at <= turn.now
+
+
+def _cancel(turn: Turn, reason: str) -> None:
+    if turn.run.state is RunState.CANCELLED:
+        return
+    if turn.run.state.terminal:
+        raise conflict("run_terminal", f"the run is {turn.run.state}")
+    cancel(turn, reason)
 
 
 # --- the frame ---------------------------------------------------------------------------------------------------
@@ -151,6 +198,10 @@ def _new_run(plan: Plan, command: StartRun, now: datetime) -> Run:
         initiator_agent_id=command.initiator_agent_id,
         initiator_user_id=command.initiator_user_id,
         parent_run_id=command.parent_run_id,
+        parent_step_id=command.parent_step_id,
+        parent_attempt=command.parent_attempt,
+        depth=command.depth,
+        chain=command.chain,
         entity_id=command.entity_id,
         entity_type=command.entity_type,
         input_payload=command.input_payload,
@@ -159,7 +210,38 @@ def _new_run(plan: Plan, command: StartRun, now: datetime) -> Run:
     )
 
 
+def _check_parent(plan: Plan, command: StartRun) -> None:
+    """A line of parents is bounded, and a version may be there for the runs of one definition only."""
+    if command.depth > MAX_DEPTH:
+        raise conflict("run_too_deep", f"a line of parents and children is at most {MAX_DEPTH} runs long")
+    trigger = plan.version.trigger
+    wanted = trigger.parent_workflow_id if trigger and trigger.trigger_type is TriggerType.WORKFLOW else ""
+    if wanted and command.chain[-1:] != (wanted,):
+        raise conflict("wrong_parent", f"this version is started by runs of {wanted} only")
+
+
+def _tell_parent(before: Run | None, turn: Turn) -> None:
+    """A child run tells its end, and what it cost after all."""
+    run = turn.run
+    known = before is not None and before.state is run.state and before.total_cost_usd == run.total_cost_usd
+    if not run.parent_step_id or not run.state.terminal or known:
+        return
+    turn.owe_for_run(
+        TellParent(
+            run_id=run.parent_run_id,
+            step_id=run.parent_step_id,
+            attempt=run.parent_attempt,
+            state=run.state.value,
+            output=run.output_payload,
+            cost_usd=str(run.total_cost_usd),
+            reason=run.failure_reason,
+            message=run.failure_message,
+        )
+    )
+
+
 def _decision(before: Run | None, turn: Turn, verdicts: tuple[Verdict, ...]) -> Decision:
+    _tell_parent(before, turn)
     opened, closed = _waits(before, turn)
     return Decision(
         before=before,
@@ -173,20 +255,22 @@ def _decision(before: Run | None, turn: Turn, verdicts: tuple[Verdict, ...]) -> 
         closed=closed,
         guards=tuple(turn.guards),
         audits=tuple(turn.audits),
+        interactions=tuple(turn.interactions),
     )
 
 
 def _waits(before: Run | None, turn: Turn) -> tuple[tuple[Wait, ...], tuple[Wait, ...]]:
-    """The difference in what the changed steps wait to hear."""
+    """The difference in what the changed steps and items wait to hear."""
     opened: list[Wait] = []
     closed: list[Wait] = []
-    for step_id, step in turn.run.steps.items():
-        old = before.steps.get(step_id) if before else None
+    known = {**before.steps, **before.items} if before else {}
+    for step in turn.everything():
+        old = known.get(step.step_id)
         if old is step:
             continue
-        definition = turn.planned(step_id).definition
-        then = addresses(old, definition) if old else frozenset()
-        now = addresses(step, definition)
-        opened += (Wait(step_id, address) for address in sorted(now - then))
-        closed += (Wait(step_id, address) for address in sorted(then - now))
+        definition = turn.planned(step.step_id).definition
+        then = addresses(turn.run.id, old, definition) if old else frozenset()
+        now = addresses(turn.run.id, step, definition)
+        opened += (Wait(step.step_id, address) for address in sorted(now - then))
+        closed += (Wait(step.step_id, address) for address in sorted(then - now))
     return tuple(opened), tuple(closed)

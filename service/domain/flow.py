@@ -9,11 +9,11 @@ from enum import Enum
 from typing import Any
 
 from service.domain.definition import Edge, Payload, StepType
-from service.domain.expressions import ExpressionError
+from service.domain.items import stop_working, work_off
 from service.domain.outcome import abandon, complete, fail_for_good
-from service.domain.scope import evaluate_all, hands_down
+from service.domain.scope import hands_down
+from service.domain.starting import start
 from service.domain.state import RunState, StepState
-from service.domain.steps import TABLE
 from service.domain.turn import Turn
 
 
@@ -35,6 +35,8 @@ def settle(turn: Turn) -> None:
             break
         if turn.step(step_id).state is StepState.PENDING:
             _consider(turn, step_id)
+        if turn.planned(step_id).items is not None:
+            work_off(turn, step_id)
     _close_parallels(turn)
     if turn.run.failure_reason:
         _drain(turn)
@@ -84,29 +86,6 @@ def _handed_to(turn: Turn, step_id: str) -> Payload:
     return merged
 
 
-# --- starting a step -------------------------------------------------------------------------------------------
-
-
-def start(turn: Turn, step_id: str, payload: Payload) -> None:
-    """Begins a new attempt of a PENDING step."""
-    planned, rules = turn.planned(step_id), TABLE[turn.step(step_id).step_type]
-    changes: dict[str, Any] = {"attempt": turn.step(step_id).attempt + 1, "input_payload": payload}
-    if seconds := rules.timeout_seconds(planned):
-        changes["deadline_at"] = turn.after(seconds)
-    try:
-        if planned.input is not None:
-            changes["input_payload"] = evaluate_all(planned.input, turn, step_id)
-        rules.start(turn, step_id, changes)
-    except ExpressionError as error:
-        _begin_if_pending(turn, step_id, changes)
-        fail_for_good(turn, step_id, "condition_error", str(error))
-
-
-def _begin_if_pending(turn: Turn, step_id: str, changes: dict[str, Any]) -> None:
-    if turn.step(step_id).state is StepState.PENDING:
-        turn.move(step_id, StepState.RUNNING, "started", **changes)
-
-
 # --- the end of a run --------------------------------------------------------------------------------------------
 
 
@@ -143,6 +122,8 @@ def _drain(turn: Turn) -> None:
         elif step.state is StepState.PENDING and step.attempt:
             changes = {"error_reason": step.error_reason, "error_message": step.error_message}
             turn.move(step_id, StepState.FAILED, "failed", **changes)
+        elif step.state is StepState.RUNNING and turn.planned(step_id).items is not None:
+            stop_working(turn, step_id)
     _close_parallels(turn)
     if not any(step.state is StepState.RUNNING for step in turn.run.steps.values()):
         turn.move_run(RunState.FAILED, "failed")
@@ -158,3 +139,13 @@ def time_out(turn: Turn) -> None:
         _drain(turn)
     else:
         turn.move_run(RunState.FAILED, "failed")
+
+
+def cancel(turn: Turn, reason: str) -> None:
+    """Ends a run that is no longer wanted: nothing of it goes on, nothing is compensated."""
+    for step_id, step in turn.run.steps.items():
+        if step.state.open:
+            abandon(turn, step_id)
+        elif step.state is StepState.PENDING:
+            turn.move(step_id, StepState.CANCELLED, "cancelled")
+    turn.move_run(RunState.CANCELLED, "cancel", failure_reason="cancelled", failure_message=reason)

@@ -16,7 +16,8 @@ from service.domain.definition import Edge, StepDefinition
 class Graph:
     """`order` is topological, ties in declaration order; neighbours come in the order in which edges are declared.
 
-    `incoming`, `outgoing` and `upstream` (all ancestors) have an entry for every step in `order`.
+    `incoming`, `outgoing` and `upstream` (all ancestors) have an entry for every step in `order`; `undoes` names for
+    each compensation step the one it undoes.
     """
 
     order: tuple[str, ...]
@@ -25,6 +26,7 @@ class Graph:
     roots: tuple[str, ...]
     upstream: Mapping[str, frozenset[str]]
     compensation: frozenset[str]
+    undoes: Mapping[str, str]
 
     @classmethod
     def of(cls, steps: Iterable[StepDefinition], edges: Iterable[Edge]) -> "Graph":
@@ -41,6 +43,7 @@ class Graph:
             roots=tuple(id for id in order if not incoming[id]),
             upstream=_upstream(order, incoming),
             compensation=compensation,
+            undoes={step.compensation_step_id: step.id for step in steps if step.compensation_step_id},
         )
 
 

@@ -4,11 +4,14 @@ An answer counts for the attempt that asked. One that comes for a step that has 
 be, undone: an objective created for an abandoned attempt is cancelled.
 """
 
-from service.domain.commands import BusEvent, EventArrived
+from service.domain.commands import EventArrived
+from service.domain.costs import metered
 from service.domain.decision import Postponed
 from service.domain.effects import (
     Answer,
+    CancelChild,
     CancelObjective,
+    ChildStarted,
     CreateObjective,
     Delegated,
     Deliver,
@@ -17,37 +20,54 @@ from service.domain.effects import (
     ObjectiveCancelled,
     ObjectiveCreated,
     Owed,
+    QueryUsage,
+    RunTold,
+    TellParent,
+    UsageReported,
 )
 from service.domain.expressions import ExpressionError
 from service.domain.state import StepRun, StepState
-from service.domain.steps import TABLE
+from service.domain.steps import rules_of
 from service.domain.steps.rules import Unwanted
 from service.domain.turn import Turn
 from service.domain.waits import hears
 
 LONGEST_DELAY_SECONDS = 60.0
 GIVES_UP_AFTER_TRIES = 30
-NEVER_FAILS_A_STEP = frozenset({CancelObjective.__name__, Deliver.__name__})
+NEVER_FAILS_A_STEP = frozenset(
+    call.__name__ for call in (CancelObjective, CancelChild, TellParent, QueryUsage, Deliver)
+)
 
 
 def effect_succeeded(turn: Turn, effect: Owed, answer: Answer) -> None:
     turn.settled.append(effect)
-    if isinstance(answer, ObjectiveCancelled):
+    if isinstance(answer, ObjectiveCancelled | RunTold):
         return
     step = turn.step(effect.step_id)
-    if wanted(step, effect):
-        TABLE[step.step_type].answered(turn, effect.step_id, answer)
+    if isinstance(answer, UsageReported):
+        metered(turn, step.step_id, answer)
+    elif wanted(step, effect):
+        rules_of(turn, effect.step_id).answered(turn, effect.step_id, answer)
     elif link := _late_link(step, effect, answer):
         turn.link(step.step_id, **link)
-    elif isinstance(answer, ObjectiveCreated) and answer.objective_id != step.objective_id:
-        turn.owe(step, CancelObjective(answer.objective_id, "the attempt was given up"), answer.objective_id)
     else:
-        raise Unwanted("attempt_over", f"attempt {effect.attempt} of the step is over")
+        _undo(turn, step, effect, answer)
+
+
+def _undo(turn: Turn, step: StepRun, effect: Owed, answer: Answer) -> None:
+    """What an attempt that is over has set going is taken back."""
+    match answer:
+        case ObjectiveCreated(objective_id) if objective_id != step.objective_id:
+            turn.owe(step, CancelObjective(objective_id, "the attempt was given up"), objective_id)
+        case ChildStarted(run_id) if run_id != step.evidence.get("child_run_id"):
+            turn.owe(step, CancelChild(run_id, "the attempt was given up"), run_id)
+        case _:
+            raise Unwanted("attempt_over", f"attempt {effect.attempt} of the step is over")
 
 
 def effect_failed(turn: Turn, effect: Owed, fault: Fault) -> None:
     """A fault of the transport is tried again with growing delay and uses up no retries."""
-    step = turn.run.steps.get(effect.step_id)  # a delivery belongs to the run, to no step
+    step = turn.step(effect.step_id) if effect.step_id else None  # what the run itself owes belongs to no step
     if fault.kind is FaultKind.TRANSPORT and (wanted(step, effect) or _cleans_up(effect)):
         turn.postponed.append(Postponed(effect, delay_after(effect.tries), f"{fault.reason}: {fault.message}"))
         return
@@ -55,22 +75,25 @@ def effect_failed(turn: Turn, effect: Owed, fault: Fault) -> None:
     if step is None or not wanted(step, effect) or effect.kind in NEVER_FAILS_A_STEP:
         turn.audit(effect.step_id, effect.kind, fault.reason, fault.message)
     else:
-        TABLE[step.step_type].faulted(turn, effect.step_id, fault)
+        rules_of(turn, effect.step_id).faulted(turn, effect.step_id, fault)
 
 
 def event_arrived(turn: Turn, command: EventArrived) -> None:
     """Every step that waits for it takes it: an event counts once in a run, for all the waits that are open then."""
     turn.settled.append(command.effect)
-    steps = turn.run.steps.values()
-    listening = [step for step in steps if hears(step, turn.planned(step.step_id).definition, command.event)]
-    refusals = [refusal for step in listening if (refusal := _refusal(turn, step, command.event)) is not None]
+    listening = [step for step in turn.everything() if _hears(turn, step, command)]
+    refusals = [refusal for step in listening if (refusal := _refusal(turn, step, command)) is not None]
     if len(refusals) == len(listening):
         raise refusals[0] if refusals else Unwanted("not_awaited", "no step waits for this event now")
 
 
-def _refusal(turn: Turn, step: StepRun, event: BusEvent) -> Unwanted | None:
+def _hears(turn: Turn, step: StepRun, command: EventArrived) -> bool:
+    return hears(turn.run.id, step, turn.planned(step.step_id).definition, command.event)
+
+
+def _refusal(turn: Turn, step: StepRun, command: EventArrived) -> Unwanted | None:
     try:
-        TABLE[step.step_type].heard(turn, step.step_id, event)
+        rules_of(turn, step.step_id).heard(turn, step.step_id, command)
     except Unwanted as unwanted:
         return unwanted
     except ExpressionError as error:
@@ -91,7 +114,7 @@ def delay_after(tries: int) -> float:
 
 def _cleans_up(effect: Owed) -> bool:
     """Not wanted any more, but its outcome is unknown or takes something back: tried on, within reason."""
-    leaves_traces = effect.kind in (CreateObjective.__name__, CancelObjective.__name__)
+    leaves_traces = effect.kind in (CreateObjective.__name__, CancelObjective.__name__, QueryUsage.__name__)
     return leaves_traces and effect.tries < GIVES_UP_AFTER_TRIES
 
 

@@ -9,8 +9,9 @@ from zlib import crc32
 
 import orjson
 
+from service.domain.costs import remember_attempt
 from service.domain.definition import Payload, StepType
-from service.domain.effects import CancelObjective
+from service.domain.effects import CancelChild, CancelObjective
 from service.domain.expressions import ExpressionError
 from service.domain.scope import hands_down, holds
 from service.domain.state import StepRun, StepState
@@ -57,14 +58,16 @@ def fail(turn: Turn, step_id: str, reason: str, message: str, **changes: Any) ->
 
 
 def fail_for_good(turn: Turn, step_id: str, reason: str, message: str, **changes: Any) -> None:
+    """Ends a step or an item badly. An item's step decides later what that means for it."""
     step = turn.step(step_id)
-    continues = turn.planned(step_id).on_failure_continue and step.step_type not in NEVER_CONTINUES
+    item = step_id in turn.run.items
+    continues = turn.planned(step_id).on_failure_continue and step.step_type not in NEVER_CONTINUES and not item
     if continues and reason != "condition_error":
         output = {"error": {"reason": reason, "message": message}}
         return complete(turn, step_id, output, error_reason=reason, error_message=message, **changes)
     changes |= {"error_reason": reason, "error_message": message}
     turn.move(step_id, StepState.FAILED, "failed", **changes)
-    if not turn.run.failure_reason:
+    if not item and not turn.run.failure_reason:
         turn.change_run(failure_reason=reason, failure_message=f"step {step_id}: {message}")
     return None
 
@@ -82,6 +85,7 @@ def _retry(turn: Turn, step_id: str, reason: str, message: str, **changes: Any) 
     changes |= {"error_reason": reason, "error_message": message}
     changes |= {"objective_id": "", "delegation_id": "", "approval_request_id": ""}
     changes |= {"cost_usd": cost, "settled_cost_usd": cost, "retry_count": step.retry_count + 1}
+    changes["evidence"] = remember_attempt(step, cost, reason)
     at = turn.after(delay * (1 + 0.1 * _jitter(turn.run.id, step)))
     turn.move(step_id, StepState.PENDING, "retrying", retry_at=at, **changes)
 
@@ -92,8 +96,18 @@ def _jitter(run_id: str, step: StepRun) -> float:
 
 
 def abandon(turn: Turn, step_id: str) -> None:
-    """Ends an open step that is no longer wanted, and takes back what can be taken back."""
+    """Ends an open step that is no longer wanted, with all its items, and takes back what can be taken back."""
+    for item in turn.items(step_id):
+        if not item.state.terminal:
+            abandon(turn, item.step_id)
     step = turn.step(step_id)
     turn.move(step_id, StepState.CANCELLED, "cancelled")
+    take_back(turn, step, "the step was cancelled")
+
+
+def take_back(turn: Turn, step: StepRun, reason: str) -> None:
+    """Cancels what an attempt has set going elsewhere."""
     if step.objective_id:
-        turn.owe(step, CancelObjective(step.objective_id, "the step was cancelled"))
+        turn.owe(step, CancelObjective(step.objective_id, reason))
+    if child := step.evidence.get("child_run_id"):
+        turn.owe(step, CancelChild(child, reason))

@@ -13,8 +13,9 @@ from service.domain.graph import Graph
 
 RUN_NAMES = frozenset({"steps", "input", "run", "now"})
 WAIT_NAMES = frozenset({"event", "run", "input", "steps"})
-TRIGGER_NAMES = frozenset({"event"})
-RESERVED = RUN_NAMES | WAIT_NAMES | {"compensated", "item", "index"}
+EVENT_NAMES = frozenset({"event"})
+ITEM_NAMES = frozenset({"item", "index"})
+RESERVED = RUN_NAMES | WAIT_NAMES | ITEM_NAMES | {"compensated"}
 
 
 def alias(step_id: str) -> str:
@@ -67,10 +68,12 @@ class Scopes:
         if step.step_type is StepType.BRANCH and step.condition_expr:
             yield Place("condition_expr", "", step.condition_expr, names, steps)
         for slot, key, source in _written(step):
-            yield Place(f"config.{slot}", key, source, names, steps)
-        filter_expr = step.config.get("filter_expr")
-        if step.step_type is StepType.WAIT_FOR_EVENT and isinstance(filter_expr, str):
-            yield Place("config.filter_expr", "", filter_expr, WAIT_NAMES, steps, True, Wants.BOOL)
+            own = ITEM_NAMES if slot == "input" and "items" in step.config else frozenset()
+            yield Place(f"config.{slot}", key, source, names | own, steps)
+        if step.step_type is StepType.AGENT_ACTION:
+            yield from _of_agent_action(step, names, steps)
+        elif step.step_type is StepType.WAIT_FOR_EVENT:
+            yield from _of_wait(step, names, steps)
 
     def of_edge(self, edge: Edge) -> Iterator[Place]:
         if edge.condition_expr and edge.from_step_id in self._visible:
@@ -80,10 +83,29 @@ class Scopes:
             yield Place("condition_expr", "", edge.condition_expr, names, steps, True, Wants.BOOL)
 
 
+def _of_agent_action(step: StepDefinition, names: frozenset[str], steps: frozenset[str]) -> Iterator[Place]:
+    if isinstance(items := step.config.get("items"), str):
+        yield Place("config.items", "", items, names, steps, wants=Wants.LIST)
+    written = _object(step.config.get("workflow")).get("input")
+    for key, source in _object(written).items():
+        if isinstance(source, str):
+            yield Place("config.workflow.input", key, source, names, steps)
+
+
+def _of_wait(step: StepDefinition, names: frozenset[str], steps: frozenset[str]) -> Iterator[Place]:
+    if isinstance(filter_expr := step.config.get("filter_expr"), str):
+        yield Place("config.filter_expr", "", filter_expr, WAIT_NAMES, steps, True, Wants.BOOL)
+    correlate = _object(step.config.get("correlate"))
+    if isinstance(source := correlate.get("event"), str):
+        yield Place("config.correlate.event", "", source, EVENT_NAMES, frozenset(), True)
+    if isinstance(source := correlate.get("run"), str):
+        yield Place("config.correlate.run", "", source, names, steps)
+
+
 def of_trigger(version: Version) -> Iterator[Place]:
     if version.trigger and version.trigger.filter_expr:
         source = version.trigger.filter_expr
-        yield Place("filter_expr", "", source, TRIGGER_NAMES, frozenset(), True, Wants.BOOL)
+        yield Place("filter_expr", "", source, EVENT_NAMES, frozenset(), True, Wants.BOOL)
 
 
 _OBJECTS: Mapping[str, StepType | None] = {
@@ -99,3 +121,7 @@ def _written(step: StepDefinition) -> Iterator[tuple[str, str, str]]:
         written = step.config.get(slot)
         if isinstance(written, Mapping) and only in (None, step.step_type):
             yield from ((slot, key, source) for key, source in written.items() if isinstance(source, str))
+
+
+def _object(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}

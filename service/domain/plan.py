@@ -26,11 +26,20 @@ class Patience:
 PATIENCE = Patience()
 
 
+@dataclass(frozen=True, slots=True)
+class Correlation:
+    """A wait wants events in which `event` yields what `run` yields over its run."""
+
+    event: Program
+    run: Program
+
+
 @dataclass(frozen=True)
 class StepPlan:
     """One step with what it inherits from its version resolved.
 
-    `timeout_seconds` bounds one attempt, 0 means none. `input` is None when the step takes what upstream hands down.
+    `timeout_seconds` bounds one attempt, 0 means none. `input` is None when the step takes what upstream hands down,
+    `child_input` when a child run gets the step's input, `items` when the step does not work through a list.
     """
 
     definition: StepDefinition
@@ -41,6 +50,9 @@ class StepPlan:
     filter: Program | None
     context: Mapping[str, Program]
     variables: Mapping[str, Program]
+    items: Program | None
+    child_input: Mapping[str, Program] | None
+    correlation: Correlation | None
 
     @property
     def config(self) -> Payload:
@@ -66,6 +78,9 @@ class StepPlan:
             filter=_single(programs, "config.filter_expr"),
             context=programs.get("config.context", {}),
             variables=programs.get("config.variables", {}),
+            items=_single(programs, "config.items"),
+            child_input=programs.get("config.workflow.input"),
+            correlation=_correlation(programs),
         )
 
 
@@ -105,6 +120,11 @@ def _compiled(places: Iterable[Place]) -> dict[str, dict[str, Program]]:
     for place in places:
         programs.setdefault(place.slot, {})[place.key] = place.compile()
     return programs
+
+
+def _correlation(programs: Mapping[str, Mapping[str, Program]]) -> Correlation | None:
+    event, run = _single(programs, "config.correlate.event"), _single(programs, "config.correlate.run")
+    return Correlation(event, run) if event and run else None
 
 
 def _single(programs: Mapping[str, Mapping[str, Program]], slot: str) -> Program | None:

@@ -4,14 +4,17 @@ An exact repetition answers OK and tells nobody. What contradicts the state is r
 nothing. What remains is the step type's own (`StepRules.reported`).
 """
 
+from dataclasses import replace
+
 from service.domain.commands import TransitionStep
+from service.domain.costs import attempt_cost
 from service.domain.definition import StepType
 from service.domain.errors import conflict, invalid, not_found
 from service.domain.flow import Fate, fate
 from service.domain.state import RunState, StepRun, StepState
-from service.domain.steps import TABLE
+from service.domain.steps import rules_of
 from service.domain.steps.rules import LINKS
-from service.domain.turn import Turn, attempt_cost
+from service.domain.turn import Turn
 
 TAKEN = frozenset({StepState.RUNNING, StepState.WAITING, StepState.COMPLETED, StepState.FAILED, StepState.SKIPPED})
 
@@ -22,17 +25,29 @@ def report(turn: Turn, command: TransitionStep) -> None:
         raise not_found("step", command.step_id)
     if command.state not in TAKEN:
         raise invalid("state", "state_not_reportable", f"a step cannot be reported as {command.state}")
+    command = replace(command, step_id=_meant(turn, command))
     if repeats(turn.step(command.step_id), command):
         return
     if turn.run.state.terminal:
         raise conflict("run_terminal", f"the run is {turn.run.state}")
     if command.state is StepState.SKIPPED:
         return _skip(turn, command)
-    rules = TABLE[turn.step(command.step_id).step_type]
+    rules = rules_of(turn, command.step_id)
     rules.check_reporter(turn, command.step_id, command)
     _check_state(turn, command)
     _check_attempt(turn, command)
     rules.reported(turn, command.step_id, command)
+
+
+def _meant(turn: Turn, command: TransitionStep) -> str:
+    """The step, or the item of it that works on the objective the report names."""
+    items = turn.items(command.step_id)
+    if not items or command.state is StepState.SKIPPED:
+        return command.step_id
+    for item in items:
+        if command.objective_id and item.objective_id == command.objective_id:
+            return item.step_id
+    raise invalid("objective_id", "item_ambiguous", "the step works through a list: name the objective of one item")
 
 
 def repeats(step: StepRun, command: TransitionStep) -> bool:

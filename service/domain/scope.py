@@ -75,8 +75,10 @@ def holds(program: Program, turn: Turn, step_id: str, bare: Mapping[str, Json] |
     return program.holds(_scope(program.names, turn, step_id, bare or {}))
 
 
-def evaluate_all(programs: Mapping[str, Program], turn: Turn, step_id: str) -> dict[str, Json]:
-    return {key: evaluate(program, turn, step_id) for key, program in programs.items()}
+def evaluate_all(
+    programs: Mapping[str, Program], turn: Turn, step_id: str, bare: Mapping[str, Json] | None = None
+) -> dict[str, Json]:
+    return {key: evaluate(program, turn, step_id, bare) for key, program in programs.items()}
 
 
 def _scope(names: Iterable[str], turn: Turn, step_id: str, bare: Mapping[str, Json]) -> dict[str, Json]:
@@ -85,6 +87,7 @@ def _scope(names: Iterable[str], turn: Turn, step_id: str, bare: Mapping[str, Js
         "run": lambda: run_view(turn),
         "now": lambda: turn.now,
         "steps": lambda: {key: view(step) for key, step in _visible(turn, step_id).items()},
+        "compensated": lambda: _compensated(turn, step_id),
     }
     found: dict[str, Json] = {}
     for name in names:
@@ -98,9 +101,18 @@ def _scope(names: Iterable[str], turn: Turn, step_id: str, bare: Mapping[str, Js
 
 
 def _visible(turn: Turn, step_id: str) -> dict[str, StepRun]:
-    """A step sees what lies upstream, and itself (its outgoing edges are evaluated in its scope)."""
-    upstream = turn.plan.graph.upstream.get(step_id, frozenset()) | {step_id}
+    """A step sees what lies upstream, and itself (its outgoing edges are evaluated in its scope).
+
+    A compensation step sees what the step it undoes saw, and that step.
+    """
+    place = turn.plan.graph.undoes.get(step_id, step_id)
+    upstream = turn.plan.graph.upstream.get(place, frozenset()) | {place}
     return {key: step for key, step in turn.run.steps.items() if key in upstream}
+
+
+def _compensated(turn: Turn, step_id: str) -> Json:
+    undone = turn.run.steps.get(turn.plan.graph.undoes.get(step_id, ""))
+    return view(undone) if undone else None
 
 
 def _aliased(turn: Turn, step_id: str, name: str) -> StepRun | None:

@@ -2,8 +2,8 @@
 
 `decide` takes a `Run` and gives a new one; the store writes the difference. Timers are not rows of their own: a step
 carries its deadline, the end of its backoff and its alarms, a run its own deadline, and the run's `wake_at` is the
-earliest of them. What a step waits to hear (`addresses` in `waits`) is derived from its row in the same way. So nothing has to be
-armed or cancelled beside the state, and nothing can disagree with it.
+earliest of them. What a step waits to hear (`addresses` in `waits`) is derived from its row in the same way. So nothing
+has to be armed or cancelled beside the state, and nothing can disagree with it.
 
 Times are UTC with microseconds, taken from the database clock. Money is an exact decimal.
 """
@@ -77,7 +77,9 @@ class StepRun:
 
     An item is a step run in the small: its `step_id` is the step's with an index (`each[3]`), it lives in `Run.items`,
     and only the step it belongs to is on the wire. `alarms` are named times at which the step's rules want to look
-    again; they are bookkeeping of the clock and may change without an event. `attempt` is 0 before the first start, then counts up; `retry_count` is the wire's number of retries. `cost_usd` is
+    again; they are bookkeeping of the clock and may change without an event.
+
+    `attempt` is 0 before the first start, then counts up; `retry_count` is the wire's number of retries. `cost_usd` is
     the sum over attempts, `settled_cost_usd` the part of it that earlier attempts used. `evidence` keeps what decisions
     rested on and what earlier attempts were; it stays in the database and is not on the wire.
     """
@@ -107,6 +109,11 @@ class StepRun:
     deadline_at: datetime | None = None
     retry_at: datetime | None = None
     alarms: Mapping[str, datetime] = field(default_factory=dict)
+
+    @property
+    def earlier_objectives(self) -> list[str]:
+        """What earlier attempts worked on; a late cost may still name it."""
+        return [past["objective_id"] for past in self.evidence.get("attempts", ())]
 
 
 class TaskStatus(StrEnum):
@@ -196,3 +203,12 @@ class Run:
     def _retry(self, step: StepRun) -> datetime | None:
         """Retries wait while the run does not go on."""
         return step.retry_at if self.state is RunState.RUNNING else None
+
+
+def step_of(key: str) -> str:
+    """The step an item's key belongs to; a step's id is its own."""
+    return key.partition("[")[0]
+
+
+def item_key(step_id: str, index: int) -> str:
+    return f"{step_id}[{index}]"

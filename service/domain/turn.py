@@ -12,10 +12,13 @@ from typing import Any, NamedTuple
 
 from service.domain import transitions
 from service.domain.commands import Envelope
-from service.domain.decision import Audit, Event, Guard, Postponed
+from service.domain.decision import Audit, Event, Guard, Interaction, Postponed
+from service.domain.definition import Payload
 from service.domain.effects import Call, Effect, Owed
 from service.domain.plan import Plan, StepPlan
-from service.domain.state import Run, RunState, StepRun, StepState, changed
+from service.domain.state import Run, RunState, StepRun, StepState, TaskStatus, changed, step_of
+
+_TASK_ENDS = {StepState.COMPLETED.value: TaskStatus.COMPLETED, "task_rejected": TaskStatus.REJECTED}
 
 
 class Mark(NamedTuple):
@@ -39,6 +42,7 @@ class Turn:
         self.postponed: list[Postponed] = []
         self.guards: list[Guard] = []
         self.audits: list[Audit] = []
+        self.interactions: list[Interaction] = []
 
     # --- one command at a time ---------------------------------------------------------------------------------
 
@@ -52,35 +56,57 @@ class Turn:
             del kept[length:]
 
     def _lists(self) -> tuple[list[Any], ...]:
-        return (self.events, self.owed, self.settled, self.postponed, self.guards, self.audits)
+        return (self.events, self.owed, self.settled, self.postponed, self.guards, self.audits, self.interactions)
 
     # --- reading -----------------------------------------------------------------------------------------------
 
-    def step(self, step_id: str) -> StepRun:
-        return self.run.steps[step_id]
+    def step(self, key: str) -> StepRun:
+        """A step by its id, or an item by its key."""
+        return self.run.items[key] if key in self.run.items else self.run.steps[key]
 
-    def planned(self, step_id: str) -> StepPlan:
-        return self.plan.steps[step_id]
+    def planned(self, key: str) -> StepPlan:
+        return self.plan.steps[step_of(key)]
+
+    def items(self, step_id: str) -> list[StepRun]:
+        """The items of a step, in order."""
+        return [item for key, item in self.run.items.items() if step_of(key) == step_id]
+
+    def everything(self) -> list[StepRun]:
+        """All steps, then all items."""
+        return [*self.run.steps.values(), *self.run.items.values()]
 
     def after(self, seconds: float) -> datetime:
         return self.now + timedelta(seconds=seconds)
 
     # --- changing ----------------------------------------------------------------------------------------------
 
-    def move(self, step_id: str, state: StepState, operation: str, **changes: Any) -> StepRun:
-        """Moves a step (or only changes it, when the state stays) and tells so in one event."""
-        before = self.step(step_id)
+    def move(self, key: str, state: StepState, operation: str, **changes: Any) -> StepRun:
+        """Moves a step or an item (or only changes it, when the state stays) and tells so in one event."""
+        before = self.step(key)
         transitions.check(transitions.STEP, before.state, state)
         if state is not before.state:
             changes |= self._stamps(before, state, changes)
         step = changed(before, state=state, **changes)
-        total = self.run.total_cost_usd + (step.cost_usd - before.cost_usd)
-        self._emit("step", operation, step, steps={**self.run.steps, step_id: step}, total_cost_usd=total)
+        if key in self.run.items:
+            self._keep_item(before, step)
+            return step
+        if key in self.run.tasks and step.state.terminal:
+            self._close_task(step)
+        self._tell(operation, step, step.cost_usd - before.cost_usd)
         return step
 
-    def link(self, step_id: str, **changes: Any) -> StepRun:
+    def link(self, key: str, **changes: Any) -> StepRun:
         """Notes something on an open or ended step without moving it."""
-        return self.move(step_id, self.step(step_id).state, "updated", **changes)
+        return self.move(key, self.step(key).state, "updated", **changes)
+
+    def arm(self, key: str, **alarms: datetime | None) -> StepRun:
+        """Sets alarms, or takes them off (None). Nobody is told: an alarm is bookkeeping of the clock."""
+        before = self.step(key)
+        merged = {**before.alarms, **alarms}
+        step = changed(before, alarms={name: at for name, at in merged.items() if at is not None})
+        held = "items" if key in self.run.items else "steps"
+        self.change_run(**{held: {**getattr(self.run, held), key: step}})
+        return step
 
     def move_run(self, state: RunState, operation: str, **changes: Any) -> None:
         transitions.check(transitions.RUN, self.run.state, state)
@@ -99,10 +125,19 @@ class Turn:
         first = self.events[0]
         self.events[0] = replace(first, run=changed(first.run, steps=self.run.steps))
 
-    def owe(self, step: StepRun, call: Call, again: str = "") -> None:
+    def owe(self, step: StepRun, call: Call, again: str = "", delay_seconds: float = 0.0) -> None:
         """Asks for a call on behalf of a step's attempt; `again` tells a second call of the same kind apart."""
         parts = (step.step_id, str(step.attempt), type(call).__name__, again)
-        self.owed.append(Effect("/".join(part for part in parts if part), step.step_id, step.attempt, call))
+        effect_id = "/".join(part for part in parts if part)
+        self.owed.append(Effect(effect_id, step.step_id, step.attempt, call, delay_seconds))
+
+    def owe_for_run(self, call: Call) -> None:
+        """Asks for a call that the run itself owes, at most one of its kind per event."""
+        self.owed.append(Effect(f"{type(call).__name__}/{self.run.sequence}", "", 0, call))
+
+    def say(self, key: str, kind: str, author: str, text: str, body: Payload | None = None) -> None:
+        """Adds to the run's conversation."""
+        self.interactions.append(Interaction(key, kind, author, text, body or {}))
 
     def audit(self, step_id: str, command: str, reason: str, message: str) -> None:
         self.audits.append(Audit(step_id, command, reason, message, self.actor, self.cause))
@@ -110,18 +145,34 @@ class Turn:
     def _stamps(self, before: StepRun, state: StepState, changes: dict[str, Any]) -> dict[str, Any]:
         if state.open:
             return {"started_at": before.started_at or self.now, "completed_at": None, "retry_at": None}
-        stamps: dict[str, Any] = {"deadline_at": None, "completed_at": self.now if state.terminal else None}
+        ended = self.now if state.terminal else None
+        stamps: dict[str, Any] = {"deadline_at": None, "alarms": {}, "completed_at": ended}
         if "retry_at" not in changes:
             stamps["retry_at"] = None
         return stamps
+
+    def _keep_item(self, before: StepRun, item: StepRun) -> None:
+        """An item is not on the wire: its step tells what was spent on it, and that it has ended."""
+        self.change_run(items={**self.run.items, item.step_id: item})
+        spent = item.cost_usd - before.cost_usd
+        if spent or (before.state.open and item.state.terminal):
+            step = self.run.steps[step_of(item.step_id)]
+            self._tell("updated", changed(step, cost_usd=step.cost_usd + spent), spent)
+
+    def _close_task(self, step: StepRun) -> None:
+        """A task ends with its step, however that came about."""
+        task = self.run.tasks[step.step_id]
+        if task.closed_at is None:
+            status = _TASK_ENDS.get(step.error_reason or step.state, TaskStatus.CANCELLED)
+            ended = changed(task, status=status, version=task.version + 1, closed_at=self.now)
+            self.change_run(tasks={**self.run.tasks, task.step_id: ended})
+
+    def _tell(self, operation: str, step: StepRun, spent: Decimal) -> None:
+        total = self.run.total_cost_usd + spent
+        self._emit("step", operation, step, steps={**self.run.steps, step.step_id: step}, total_cost_usd=total)
 
     def _emit(self, aggregate: str, operation: str, step: StepRun | None = None, **changes: Any) -> None:
         """Changes the run's row and tells so."""
         self.run = changed(self.run, sequence=self.run.sequence + 1, **changes)
         event = Event(self.run.sequence, aggregate, operation, self.now, self.actor, self.cause, self.run, step)
         self.events.append(event)
-
-
-def attempt_cost(step: StepRun, cost: Decimal | None) -> Decimal:
-    """The step's cost when this attempt's total is `cost`; unchanged when nothing was said."""
-    return step.cost_usd if cost is None else step.settled_cost_usd + cost

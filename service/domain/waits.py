@@ -16,22 +16,30 @@ from service.domain.patterns import matches
 from service.domain.state import StepRun, StepState
 
 
-def addresses(step: StepRun, definition: StepDefinition) -> frozenset[str]:
+def addresses(run_id: str, step: StepRun, definition: StepDefinition) -> frozenset[str]:
     """Every address under which this step can be reached now."""
-    found = set()
-    if step.objective_id:
-        found.add(f"objective:{step.objective_id}")
+    objectives = (step.objective_id, *step.earlier_objectives)
+    found = {f"objective:{objective_id}" for objective_id in objectives if objective_id}
     if step.approval_request_id and step.state is StepState.WAITING:
         found.add(f"approval:{step.approval_request_id}")
-    pattern = definition.event_type_pattern or (">" if definition.event_subject_pattern else "")
-    if pattern and step.step_type is StepType.WAIT_FOR_EVENT and step.state is StepState.WAITING:
-        found.add(f"event:{pattern}")
+    if step.step_type is StepType.GOVERNANCE_CHECK and step.state.open:
+        found.add(f"governance:{run_id}/{step.step_id}")
+    if step.step_type is StepType.WAIT_FOR_EVENT and step.state is StepState.WAITING:
+        found |= _awaited(step, definition)
     return frozenset(found)
 
 
-def hears(step: StepRun, definition: StepDefinition, event: BusEvent) -> bool:
-    """Is the event addressed to something this step waits for now?"""
-    return any(_reaches(event, address) for address in addresses(step, definition))
+def _awaited(step: StepRun, definition: StepDefinition) -> set[str]:
+    pattern = definition.event_type_pattern or (">" if definition.event_subject_pattern else "")
+    value = step.evidence.get("correlation", "")
+    if not pattern:
+        return set()
+    return {f"event:{pattern}#{value}" if value else f"event:{pattern}"}
+
+
+def hears(run_id: str, step: StepRun, definition: StepDefinition, event: BusEvent) -> bool:
+    """Is the event addressed to something this step waits for now? What it is correlated by is left to the step."""
+    return any(_reaches(event, address) for address in addresses(run_id, step, definition))
 
 
 def topic(event: BusEvent) -> str:
@@ -65,4 +73,4 @@ def _whole(value: Json) -> Json:
 
 def _reaches(event: BusEvent, address: str) -> bool:
     kind, _, key = address.partition(":")
-    return matches(key, event.type) if kind == "event" else address == topic(event)
+    return matches(key.partition("#")[0], event.type) if kind == "event" else address == topic(event)

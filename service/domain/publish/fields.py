@@ -88,6 +88,11 @@ def _names(step: StepDefinition) -> Iterator[Found]:
 def _agent(step: StepDefinition) -> Iterator[Found]:
     if not step.agent_id and not step.required_capability and "workflow" not in step.config:
         yield "agent_id", "no_agent", "an AGENT_ACTION names an agent or a required capability"
+    if "items" in step.config and "workflow" in step.config:
+        yield "config.items", "items_and_workflow", "a step works through a list or runs a workflow, not both"
+    for key in ("concurrency", "batch_size", "tolerated_failures"):
+        if key in step.config and "items" not in step.config:
+            yield f"config.{key}", "no_items", f"{key} is for a step with items"
 
 
 def _wait(step: StepDefinition, draft: Version) -> Iterator[Found]:

@@ -1,57 +1,73 @@
-"""AGENT_ACTION: an objective for an agent, and its result.
+"""AGENT_ACTION: an objective for an agent, and its result. The rules of a whole step and of one item of a list.
 
-The agent is given, or found by capability; then the objective is created, linked and, when it was routed by
-capability, delegated. Its outcome comes over the bus or through TransitionStep, before or after the link.
+Agent, skill and prompt are looked up first; then the objective is created, linked and, when its agent was found by
+capability, delegated. Its outcome comes over the bus, through TransitionStep or from asking its owner, before or after
+the link. An objective that completed without a result leaves the attempt RUNNING for a while: the delegation is asked,
+and a richer report may come.
 """
 
 from typing import Any
 
-import orjson
-
 from service.domain import outcome
-from service.domain.commands import BusEvent, ObjectiveReport
+from service.domain.commands import EventArrived, ObjectiveReport, TransitionStep
+from service.domain.costs import ask_meter, of_objective
 from service.domain.effects import (
-    AgentFound,
     Answer,
-    CancelObjective,
-    CreateObjective,
-    Delegate,
     Delegated,
-    FindAgent,
+    DelegationStatus,
+    GetDelegation,
+    GetObjective,
     ObjectiveCreated,
+    ObjectivePrepared,
+    ObjectiveStatus,
+    PrepareObjective,
 )
-from service.domain.state import StepRun, StepState
+from service.domain.errors import invalid
+from service.domain.state import StepRun, StepState, changed
+from service.domain.steps.objective import delegation_of, objective_for
 from service.domain.steps.rules import StepRules, Unwanted
-from service.domain.turn import Turn, attempt_cost
+from service.domain.turn import Turn
+
+GRACE_SECONDS = 10
+ENDED = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
+LOST_DELEGATIONS = frozenset({"REJECTED", "FAILED", "TIMED_OUT"})
 
 
 class AgentAction(StepRules):
     reports = frozenset({StepState.RUNNING, StepState.WAITING, StepState.COMPLETED, StepState.FAILED})
 
     def start(self, turn: Turn, step_id: str, changes: dict[str, Any]) -> None:
-        definition = turn.planned(step_id).definition
-        step = turn.move(step_id, StepState.RUNNING, "started", agent_id=definition.agent_id, **changes)
-        if definition.agent_id:
-            turn.owe(step, objective_for(turn, step))
-        else:
-            turn.owe(step, FindAgent(definition.required_capability))
+        wanted = turn.planned(step_id).definition
+        step = turn.move(step_id, StepState.RUNNING, "started", agent_id=wanted.agent_id, **changes)
+        capability = "" if wanted.agent_id else wanted.required_capability
+        turn.owe(step, PrepareObjective(wanted.agent_id, capability, wanted.skill_id, wanted.prompt_name))
+
+    # --- answers ---------------------------------------------------------------------------------------------------
 
     def answered(self, turn: Turn, step_id: str, answer: Answer) -> None:
         match answer:
-            case AgentFound(agent_id):
-                self._found(turn, step_id, agent_id)
+            case ObjectivePrepared():
+                self._prepared(turn, step_id, answer)
             case ObjectiveCreated(objective_id, agent_id):
                 self._created(turn, step_id, objective_id, agent_id)
-            case Delegated(delegation_id):
+            case Delegated(delegation_id, status, message):
                 turn.link(step_id, delegation_id=delegation_id)
+                _check_delegation(turn, step_id, status, message)
+            case DelegationStatus():
+                _delegation_asked(turn, step_id, answer)
+            case ObjectiveStatus(objective_id, state):
+                if state in ENDED:  # being asked is no sign of life
+                    heard_outcome(turn, step_id, ObjectiveReport(objective_id, state), {})
             case _:
                 super().answered(turn, step_id, answer)
 
-    def _found(self, turn: Turn, step_id: str, agent_id: str) -> None:
+    def _prepared(self, turn: Turn, step_id: str, answer: ObjectivePrepared) -> None:
         if turn.run.failing:
             return outcome.abandon(turn, step_id)
-        step = turn.link(step_id, agent_id=agent_id)
-        turn.owe(step, objective_for(turn, step))
+        step = turn.step(step_id)
+        if answer.agent_id != step.agent_id:
+            step = turn.link(step_id, agent_id=answer.agent_id)
+        turn.owe(step, objective_for(turn, step, answer.prompt))
         return None
 
     def _created(self, turn: Turn, step_id: str, objective_id: str, agent_id: str) -> None:
@@ -60,75 +76,141 @@ class AgentAction(StepRules):
             raise Unwanted("objective_superseded", "another objective is linked to this attempt")
         step = turn.step(step_id)
         step = turn.link(step_id, objective_id=objective_id, agent_id=agent_id or step.agent_id)
+        watch(turn, step_id)
         if not turn.planned(step_id).definition.agent_id:
             turn.owe(step, delegation_of(turn, step))
 
-    def heard(self, turn: Turn, step_id: str, event: BusEvent) -> None:
-        report, step = event.about, turn.step(step_id)
-        assert isinstance(report, ObjectiveReport)  # an AGENT_ACTION is addressed by its objective alone
-        changes: dict[str, Any] = {}
-        if report.cost_usd is not None:
-            changes["cost_usd"] = attempt_cost(step, report.cost_usd)
-        if not step.state.open:
-            return late_cost(turn, step, changes)
-        return heard_outcome(turn, step_id, report, changes)
+    # --- what is heard and reported --------------------------------------------------------------------------------
+
+    def heard(self, turn: Turn, step_id: str, arrived: EventArrived) -> None:
+        report, step = arrived.event.about, turn.step(step_id)
+        assert isinstance(report, ObjectiveReport)  # an AGENT_ACTION is addressed by its objectives alone
+        _pass_on(turn, step, report)
+        changes = of_objective(step, report.objective_id, report.cost_usd)
+        if step.state.open and report.objective_id == step.objective_id:
+            return heard_outcome(turn, step_id, report, changes)
+        if not changes:
+            raise Unwanted("attempt_over", "the attempt that this objective worked on is over")
+        turn.link(step_id, **changes)
+        return None
+
+    def reported(self, turn: Turn, step_id: str, report: TransitionStep) -> None:
+        required = turn.planned(step_id).config.get("output_required")
+        if report.state is StepState.COMPLETED and required and not report.output_payload:
+            raise invalid("output_payload", "output_required", "this step completes only with an output")
+        before = turn.step(step_id)
+        super().reported(turn, step_id, report)
+        if turn.step(step_id).state.open:
+            watch(turn, step_id)
+        elif report.cost_usd is None:
+            ask_meter(turn, changed(before, objective_id=before.objective_id or report.objective_id))
+
+    # --- the clock -------------------------------------------------------------------------------------------------
+
+    def rang(self, turn: Turn, step_id: str, alarm: str) -> None:
+        match alarm:
+            case "grace":
+                _finish_without_result(turn, step_id)
+            case "heartbeat":
+                outcome.take_back(turn, turn.step(step_id), "the agent gave no sign of life")
+                outcome.fail(turn, step_id, "heartbeat_missed", "the agent gave no sign of life in time")
+            case _:
+                _ask_owner(turn, step_id)
 
     def expired(self, turn: Turn, step_id: str) -> None:
-        step = turn.step(step_id)
-        if step.objective_id:
-            turn.owe(step, CancelObjective(step.objective_id, "the attempt timed out"))
+        outcome.take_back(turn, turn.step(step_id), "the attempt timed out")
         outcome.fail(turn, step_id, "timed_out", "the attempt reached its timeout")
 
 
+# --- outcomes --------------------------------------------------------------------------------------------------------
+
+
 def heard_outcome(turn: Turn, step_id: str, report: ObjectiveReport, changes: dict[str, Any]) -> None:
+    """What the objective of the present attempt has come to; `changes` is what it cost, where that is news."""
+    if report.state not in ENDED:
+        return _progress(turn, step_id, changes)
+    if report.state == "COMPLETED" and report.output is None:
+        return _await_result(turn, step_id, changes)
+    if report.cost_usd is None:
+        ask_meter(turn, turn.step(step_id))
     match report.state:
         case "COMPLETED":
             outcome.complete(turn, step_id, report.output or {}, **changes)
         case "FAILED":
             outcome.fail(turn, step_id, "objective_failed", report.message or "the objective failed", **changes)
-        case "CANCELLED":
+        case _:
             message = report.message or "the objective was cancelled"
             outcome.fail_for_good(turn, step_id, "objective_cancelled", message, **changes)
-        case _ if changes.get("cost_usd", turn.step(step_id).cost_usd) != turn.step(step_id).cost_usd:
-            turn.link(step_id, **changes)
-        case _:
-            raise Unwanted("progress", "the objective goes on")
+    return None
 
 
-def late_cost(turn: Turn, step: StepRun, changes: dict[str, Any]) -> None:
-    """A cost may still come after the end; an outcome may not."""
-    if changes.get("cost_usd", step.cost_usd) == step.cost_usd:
-        raise Unwanted("step_ended", f"the step is already {step.state}")
-    turn.link(step.step_id, **changes)
+def _await_result(turn: Turn, step_id: str, changes: dict[str, Any]) -> None:
+    grace = turn.planned(step_id).config.get("result_grace_seconds", GRACE_SECONDS)
+    if "grace" in turn.step(step_id).alarms:
+        raise Unwanted("progress", "the result is awaited already")
+    if changes:
+        turn.link(step_id, **changes)
+    step = turn.arm(step_id, grace=turn.after(grace), heartbeat=None, check=None)
+    if step.delegation_id:
+        turn.owe(step, GetDelegation(step.delegation_id), "result")
+    if not grace:
+        _finish_without_result(turn, step_id)
 
 
-def objective_for(turn: Turn, step: StepRun) -> CreateObjective:
-    """What the agent reads: a title, and a description that ends with a context for machines."""
-    definition = turn.planned(step.step_id).definition
-    title = turn.planned(step.step_id).config.get("title") or step.step_name or step.step_id
-    marker = f"{turn.run.id}/{step.step_id}/{step.attempt}"
-    context = {
-        "marker": marker,
-        "run_id": turn.run.id,
-        "step_id": step.step_id,
-        "attempt": step.attempt,
-        "action_type": definition.action_type,
-        "entity_id": turn.run.entity_id,
-        "entity_type": turn.run.entity_type,
-        "input": dict(step.input_payload),
-    }
-    lead = turn.planned(step.step_id).config.get("description") or f"Step {step.step_id} of a workflow."
-    body = orjson.dumps(context, option=orjson.OPT_SORT_KEYS).decode()
-    return CreateObjective(step.agent_id, title, f"{lead}\n{body}", marker)
+def _finish_without_result(turn: Turn, step_id: str) -> None:
+    ask_meter(turn, turn.step(step_id))
+    if turn.planned(step_id).config.get("output_required"):
+        outcome.fail(turn, step_id, "result_missing", "the objective completed without a result")
+    else:
+        outcome.complete(turn, step_id, {})
 
 
-def delegation_of(turn: Turn, step: StepRun) -> Delegate:
-    definition = turn.planned(step.step_id).definition
-    return Delegate(
-        from_agent_id=turn.run.initiator_agent_id,
-        to_agent_id=step.agent_id,
-        required_capability=definition.required_capability,
-        objective_id=step.objective_id,
-        step_id=step.step_id,
-        context=step.input_payload,
-    )
+def _progress(turn: Turn, step_id: str, changes: dict[str, Any]) -> None:
+    step = watch(turn, step_id)
+    if changes:
+        turn.link(step_id, **changes)
+    elif "heartbeat" not in step.alarms:
+        raise Unwanted("progress", "the objective goes on")
+
+
+def _pass_on(turn: Turn, step: StepRun, report: ObjectiveReport) -> None:
+    """What the agent wants people to read becomes part of the run's conversation."""
+    if report.said:
+        said = dict(report.said)
+        turn.say(step.step_id, said.pop("kind"), f"agent:{step.agent_id}", said.pop("text"), said)
+
+
+# --- looking after it ------------------------------------------------------------------------------------------------
+
+
+def watch(turn: Turn, step_id: str) -> StepRun:
+    """Sets anew when the objective's owner is asked, and when silence counts as failure."""
+    alarms = {"check": turn.after(turn.plan.patience.check_seconds)}
+    if heartbeat := turn.planned(step_id).config.get("heartbeat_seconds"):
+        alarms["heartbeat"] = turn.after(heartbeat)
+    return turn.arm(step_id, **alarms)
+
+
+def _ask_owner(turn: Turn, step_id: str) -> None:
+    step = turn.arm(step_id, check=turn.after(turn.plan.patience.check_seconds))
+    again = f"{turn.now:%Y%m%dT%H%M%S}"
+    if step.objective_id:
+        turn.owe(step, GetObjective(step.objective_id), again)
+    if step.delegation_id:
+        turn.owe(step, GetDelegation(step.delegation_id), again)
+
+
+def _delegation_asked(turn: Turn, step_id: str, answer: DelegationStatus) -> None:
+    awaited = "grace" in turn.step(step_id).alarms
+    if awaited and answer.result is not None:
+        ask_meter(turn, turn.step(step_id))
+        outcome.complete(turn, step_id, answer.result)
+    elif not awaited:
+        _check_delegation(turn, step_id, answer.status, answer.message)
+
+
+def _check_delegation(turn: Turn, step_id: str, status: str, message: str) -> None:
+    if status in LOST_DELEGATIONS:
+        word = status.lower()
+        outcome.take_back(turn, turn.step(step_id), f"the delegation was {word}")
+        outcome.fail(turn, step_id, f"delegation_{word}", message or f"the delegation was {word.replace('_', ' ')}")

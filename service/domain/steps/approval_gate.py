@@ -4,15 +4,15 @@ from typing import Any
 
 from service.domain.effects import Answer, ApprovalRequested, ApprovalStatus
 from service.domain.state import StepState
-from service.domain.steps.decision import Decided, approval_for
+from service.domain.steps.decision import Decided
 from service.domain.turn import Turn
 
 
 class ApprovalGate(Decided):
     def start(self, turn: Turn, step_id: str, changes: dict[str, Any]) -> None:
         agent_id = turn.planned(step_id).definition.agent_id
-        step = turn.move(step_id, StepState.RUNNING, "started", agent_id=agent_id, **changes)
-        turn.owe(step, approval_for(turn, step))
+        turn.move(step_id, StepState.RUNNING, "started", agent_id=agent_id, **changes)
+        self.ask(turn, step_id)
 
     def answered(self, turn: Turn, step_id: str, answer: Answer) -> None:
         match answer:

@@ -1,13 +1,15 @@
 """What an approval and a governance check share: somebody else decides, and only the owner's word counts.
 
 A decision heard on the bus or claimed by auto-approval is a hint; `GetApproval` asks the approvals service, and only
-its answer opens the gate. A gate never opens by a timeout or an error.
+its answer opens the gate. Every decision, whichever way it came, passes `decided`: a gate never opens by a timeout, an
+error, or the word of the agent that asked. What was asked and decided is kept in `evidence["approval"]`.
 """
 
+from typing import Any
 from zlib import crc32
 
 from service.domain import outcome
-from service.domain.commands import ApprovalReport, BusEvent, TransitionStep
+from service.domain.commands import ApprovalReport, EventArrived, TransitionStep
 from service.domain.definition import Payload
 from service.domain.effects import ApprovalRequested, ApprovalStatus, GetApproval, RequestApproval
 from service.domain.errors import Kind, Refusal
@@ -17,70 +19,127 @@ from service.domain.turn import Turn
 
 PASSED = frozenset({"APPROVED", "AUTO_APPROVED"})
 STOPPED = frozenset({"DENIED", "EXPIRED"})
+HINTS = PASSED | STOPPED | {"ESCALATED"}
 
 
 class Decided(StepRules):
     reports = frozenset({StepState.COMPLETED, StepState.FAILED})
 
-    def heard(self, turn: Turn, step_id: str, event: BusEvent) -> None:
-        report, step = event.about, turn.step(step_id)
-        assert isinstance(report, ApprovalReport)  # a gate is addressed by its approval alone, while it waits
-        if report.decision not in PASSED | STOPPED:
-            raise Unwanted("progress", f"the approval is {report.decision}")
+    # --- asking ----------------------------------------------------------------------------------------------------
+
+    def ask(self, turn: Turn, step_id: str) -> None:
+        """Requests the approval and opens our own record of it."""
+        step = turn.step(step_id)
+        record = {
+            "requested_by": asker(turn, step),
+            "risk_level": turn.planned(step_id).definition.risk_level,
+            "requested_at": turn.now.isoformat(),
+        }
+        step = turn.link(step_id, evidence={**step.evidence, "approval": record})
+        turn.owe(step, approval_for(turn, step))
+
+    def requested(self, turn: Turn, step_id: str, answer: ApprovalRequested) -> None:
+        noted = {"auto_approval": dict(answer.evidence)} if answer.auto_approved else {}
+        evidence = recorded(turn.step(step_id), noted)
+        request_id = answer.approval_request_id
+        turn.move(step_id, StepState.WAITING, "waiting", approval_request_id=request_id, evidence=evidence)
+        step = turn.arm(step_id, check=turn.after(turn.plan.patience.check_seconds))
+        if answer.auto_approved:
+            turn.owe(step, GetApproval(request_id), "auto")
+
+    # --- what is heard of it ---------------------------------------------------------------------------------------
+
+    def heard(self, turn: Turn, step_id: str, arrived: EventArrived) -> None:
+        event, step = arrived.event, turn.step(step_id)
+        assert isinstance(event.about, ApprovalReport)  # addressed by its approval alone, while it waits
+        if event.about.decision not in HINTS:
+            raise Unwanted("progress", f"the approval is {event.about.decision}")
         again = f"{crc32(f'{event.source}/{event.id}'.encode()):08x}"
-        turn.owe(step, GetApproval(report.approval_request_id), again)
+        turn.owe(step, GetApproval(event.about.approval_request_id), again)
+
+    def rang(self, turn: Turn, step_id: str, alarm: str) -> None:
+        """Nothing was heard for long: the word may have been lost."""
+        step = turn.arm(step_id, check=turn.after(turn.plan.patience.check_seconds))
+        turn.owe(step, GetApproval(step.approval_request_id), f"{turn.now:%Y%m%dT%H%M%S}")
+
+    def confirmed(self, turn: Turn, step_id: str, answer: ApprovalStatus) -> None:
+        step = turn.step(step_id)
+        if answer.decision == "ESCALATED" and _decision(step) != "ESCALATED":
+            turn.link(step_id, evidence=recorded(step, {"decision": "ESCALATED", "comment": answer.reason}))
+        elif answer.decision in PASSED | STOPPED:
+            output = {"decision": answer.decision, "decided_by": answer.decided_by, "reason": answer.reason}
+            self.decided(turn, step_id, output)
+        else:
+            raise Unwanted("not_decided", f"the approvals service says {answer.decision}")
+
+    # --- what is reported of it ------------------------------------------------------------------------------------
 
     def check_reporter(self, turn: Turn, step_id: str, report: TransitionStep) -> None:
         super().check_reporter(turn, step_id, report)
-        asked = turn.step(step_id).agent_id or turn.run.initiator_agent_id
-        if asked and (turn.actor == f"agent:{asked}" or report.agent_id == asked):
+        asked = asker(turn, turn.step(step_id))
+        if is_asker(turn.actor, asked) or is_asker(report.agent_id, asked):
             raise Refusal(Kind.DENIED, "own_approval", "an agent may not decide what it asked for")
 
     def reported(self, turn: Turn, step_id: str, report: TransitionStep) -> None:
-        passed = report.state is StepState.COMPLETED
         said = dict(report.output_payload or {})
         output = {
-            "decision": "APPROVED" if passed else "DENIED",
+            "decision": "APPROVED" if report.state is StepState.COMPLETED else "DENIED",
             "decided_by": said.get("decided_by") or turn.actor,
             "reason": said.get("reason") or report.error_message,
         }
-        if passed:
-            outcome.complete(turn, step_id, self.output(turn, step_id, {**said, **output}))
-        else:
-            self.denied(turn, step_id, "approval_denied", output)
+        self.decided(turn, step_id, {**said, **output})
 
-    def requested(self, turn: Turn, step_id: str, answer: ApprovalRequested) -> None:
-        step = turn.move(step_id, StepState.WAITING, "waiting", approval_request_id=answer.approval_request_id)
-        if answer.auto_approved:
-            turn.owe(step, GetApproval(answer.approval_request_id), "auto")
+    # --- the one place where it ends -------------------------------------------------------------------------------
 
-    def confirmed(self, turn: Turn, step_id: str, answer: ApprovalStatus) -> None:
-        output = {"decision": answer.decision, "decided_by": answer.decided_by, "reason": answer.reason}
-        if answer.decision in PASSED:
-            outcome.complete(turn, step_id, self.output(turn, step_id, output), evidence={"approval": output})
-        elif answer.decision in STOPPED:
-            self.denied(turn, step_id, f"approval_{answer.decision.lower()}", output)
+    def decided(self, turn: Turn, step_id: str, output: Payload) -> None:
+        """Opens the gate or closes it. `output` has the decision, by whom and why."""
+        step, by, why = turn.step(step_id), str(output.get("decided_by", "")), output.get("reason", "")
+        noted = {"decision": output["decision"], "decided_by": by, "comment": why, "decided_at": turn.now.isoformat()}
+        evidence = recorded(step, noted)
+        if is_asker(by, asker(turn, step)):
+            message = "the agent that asked for it may not decide it"
+            outcome.fail_for_good(turn, step_id, "own_approval", message, evidence=evidence)
+        elif output["decision"] in PASSED:
+            outcome.complete(turn, step_id, self.output(turn, step_id, output), evidence=evidence)
         else:
-            raise Unwanted("not_decided", f"the approvals service says {answer.decision}")
+            self.denied(turn, step_id, f"approval_{str(output['decision']).lower()}", output, evidence=evidence)
 
     def output(self, turn: Turn, step_id: str, decision: Payload) -> Payload:
         """What a passed step found out."""
         return decision
 
-    def denied(self, turn: Turn, step_id: str, reason: str, decision: Payload) -> None:
+    def denied(self, turn: Turn, step_id: str, reason: str, decision: Payload, **changes: Any) -> None:
         if turn.planned(step_id).route_denied:
-            outcome.complete(turn, step_id, decision)
+            outcome.complete(turn, step_id, decision, **changes)
         else:
             by = f" by {decision['decided_by']}" if decision.get("decided_by") else ""
             why = f": {decision['reason']}" if decision.get("reason") else ""
             message = f"{str(decision['decision']).lower()}{by}{why}"
-            outcome.fail_for_good(turn, step_id, reason, message, evidence={"approval": dict(decision)})
+            outcome.fail_for_good(turn, step_id, reason, message, **changes)
+
+
+def asker(turn: Turn, step: StepRun) -> str:
+    """The agent on whose behalf an approval is requested; empty when there is none."""
+    return step.agent_id or turn.run.initiator_agent_id
+
+
+def is_asker(name: str, agent_id: str) -> bool:
+    return bool(agent_id) and name in (agent_id, f"agent:{agent_id}")
+
+
+def recorded(step: StepRun, noted: Payload) -> dict[str, Any]:
+    """The step's evidence with more of our record of the approval."""
+    return {**step.evidence, "approval": {**step.evidence.get("approval", {}), **noted}}
+
+
+def _decision(step: StepRun) -> str:
+    return str(step.evidence.get("approval", {}).get("decision", ""))
 
 
 def approval_for(turn: Turn, step: StepRun) -> RequestApproval:
     planned = turn.planned(step.step_id)
     return RequestApproval(
-        agent_id=step.agent_id or turn.run.initiator_agent_id,
+        agent_id=asker(turn, step),
         approver_user_id=planned.config.get("approver_user_id", ""),
         action_type=planned.definition.action_type,
         risk_level=planned.definition.risk_level,

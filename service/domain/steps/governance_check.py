@@ -1,17 +1,20 @@
 """GOVERNANCE_CHECK: the rules of the organisation allow, deny, or want a person's approval first.
 
 It fails closed: no answer is never ALLOW. Reasons, rules and risk are kept as evidence in the database; the output is
-empty unless the step routes on a denial.
+empty unless the step routes on a denial. Governance may change its mind while an approval is waited for: what it says
+on the bus is a hint, asked for anew.
 """
 
 from typing import Any
+from zlib import crc32
 
 from service.domain import outcome
+from service.domain.commands import EventArrived, GovernanceReport
 from service.domain.definition import Payload
 from service.domain.effects import ActionEvaluated, Answer, ApprovalRequested, ApprovalStatus, EvaluateAction
 from service.domain.scope import evaluate_all
 from service.domain.state import StepState
-from service.domain.steps.decision import Decided, approval_for
+from service.domain.steps.decision import Decided, asker
 from service.domain.turn import Turn
 
 
@@ -19,10 +22,20 @@ class GovernanceCheck(Decided):
     def start(self, turn: Turn, step_id: str, changes: dict[str, Any]) -> None:
         planned = turn.planned(step_id)
         agent_id = planned.definition.agent_id
-        step = turn.move(step_id, StepState.RUNNING, "started", agent_id=agent_id, **changes)
+        turn.move(step_id, StepState.RUNNING, "started", agent_id=agent_id, **changes)
+        self._evaluate(turn, step_id)
+
+    def heard(self, turn: Turn, step_id: str, arrived: EventArrived) -> None:
+        if not isinstance(arrived.event.about, GovernanceReport):
+            return super().heard(turn, step_id, arrived)
+        source, event_id = arrived.event.source, arrived.event.id
+        return self._evaluate(turn, step_id, f"{crc32(f'{source}/{event_id}'.encode()):08x}")
+
+    def _evaluate(self, turn: Turn, step_id: str, again: str = "") -> None:
+        planned, step = turn.planned(step_id), turn.step(step_id)
         context = evaluate_all(planned.context, turn, step_id)
-        asker = agent_id or turn.run.initiator_agent_id
-        turn.owe(step, EvaluateAction(asker, planned.definition.action_type, step.input_payload, context))
+        call = EvaluateAction(asker(turn, step), planned.definition.action_type, step.input_payload, context)
+        turn.owe(step, call, again)
 
     def answered(self, turn: Turn, step_id: str, answer: Answer) -> None:
         match answer:
@@ -50,11 +63,15 @@ class GovernanceCheck(Decided):
             case "ALLOW":
                 outcome.complete(turn, step_id, self.output(turn, step_id, {"decision": "ALLOW"}), **changes)
             case "REQUIRE_APPROVAL":
-                step = turn.link(step_id, **changes)
-                turn.owe(step, approval_for(turn, step))
+                self._require_approval(turn, step_id, changes)
             case _:
-                turn.link(step_id, **changes)
-                self.denied(turn, step_id, "governance_denied", _denial(answer))
+                self.denied(turn, step_id, "governance_denied", _denial(answer), **changes)
+
+    def _require_approval(self, turn: Turn, step_id: str, changes: dict[str, Any]) -> None:
+        asked = "approval" in turn.step(step_id).evidence
+        turn.link(step_id, **changes)
+        if not asked:
+            self.ask(turn, step_id)
 
     def output(self, turn: Turn, step_id: str, decision: Payload) -> Payload:
         return decision if turn.planned(step_id).route_denied else {}

@@ -7,12 +7,13 @@ expect it refuses with `unwanted`, which settles and audits the report and chang
 from typing import Any
 
 from service.domain import outcome
-from service.domain.commands import BusEvent, TransitionStep
+from service.domain.commands import EventArrived, TransitionStep
+from service.domain.costs import attempt_cost
 from service.domain.effects import Answer, Fault, FaultKind
 from service.domain.errors import conflict
 from service.domain.plan import StepPlan
 from service.domain.state import StepState
-from service.domain.turn import Turn, attempt_cost
+from service.domain.turn import Turn
 
 
 class Unwanted(Exception):
@@ -27,6 +28,8 @@ class Unwanted(Exception):
 class StepRules:
     reports: frozenset[StepState] = frozenset()
     """What a TransitionStep may say of this type, besides SKIPPED."""
+    evaluates_input = True
+    """Whether `config.input` makes the input of an attempt; else the rules see to it themselves."""
 
     def timeout_seconds(self, planned: StepPlan) -> float:
         """How long one attempt may take; 0 is for ever."""
@@ -47,9 +50,12 @@ class StepRules:
         else:
             outcome.fail(turn, step_id, fault.reason, fault.message)
 
-    def heard(self, turn: Turn, step_id: str, event: BusEvent) -> None:
+    def heard(self, turn: Turn, step_id: str, arrived: EventArrived) -> None:
         """A bus event was routed to this step."""
         raise Unwanted("unexpected_event", "this step does not wait for events")
+
+    def rang(self, turn: Turn, step_id: str, alarm: str) -> None:
+        """An alarm of the open step is due; it has been taken off."""
 
     def expired(self, turn: Turn, step_id: str) -> None:
         """The attempt's deadline has passed."""

@@ -1,0 +1,72 @@
+"""A step that works through a list: which items go next, and what their ends mean for the step.
+
+Items are step runs in the small and follow the rules of an AGENT_ACTION one by one, retries included. They go batch by
+batch, within a batch at most `concurrency` at once; a batch begins when the one before has ended. The step completes
+with the results in the order of the list, or fails as soon as more items have failed than it tolerates.
+"""
+
+from service.domain import outcome
+from service.domain.definition import Json
+from service.domain.starting import start
+from service.domain.state import StepRun, StepState
+from service.domain.turn import Turn
+
+CONCURRENCY = 10
+"""How many items go at once when the step does not say."""
+
+
+def work_off(turn: Turn, step_id: str) -> None:
+    """Starts what may go now, and ends the step when its items have. Does nothing for a step that is not RUNNING."""
+    if turn.step(step_id).state is not StepState.RUNNING:
+        return
+    items = turn.items(step_id)
+    failed = [item for item in items if item.state is StepState.FAILED]
+    tolerated = turn.planned(step_id).config.get("tolerated_failures", 0)
+    if len(failed) > tolerated:
+        _give_up(turn, step_id, failed, len(items))
+    elif all(item.state.terminal for item in items):
+        outcome.complete(turn, step_id, {"items": [_result(item) for item in items]})
+    else:
+        _go_on(turn, step_id, items)
+
+
+def stop_working(turn: Turn, step_id: str) -> None:
+    """In a failing run: nothing new starts, what is in flight comes home, then the step is CANCELLED."""
+    for item in turn.items(step_id):
+        if item.state is StepState.PENDING:
+            turn.move(item.step_id, StepState.CANCELLED, "cancelled")
+    if not any(item.state.open for item in turn.items(step_id)):
+        turn.move(step_id, StepState.CANCELLED, "cancelled")
+
+
+def _go_on(turn: Turn, step_id: str, items: list[StepRun]) -> None:
+    batch = _present_batch(items)
+    room = turn.planned(step_id).config.get("concurrency", CONCURRENCY) - sum(item.state.open for item in batch)
+    ready = [item for item in batch if item.state is StepState.PENDING and _may_start(turn, item)]
+    for item in ready[: max(room, 0)]:
+        start(turn, item.step_id, item.input_payload)
+
+
+def _present_batch(items: list[StepRun]) -> list[StepRun]:
+    """The first batch that has not ended."""
+    unfinished = next(item for item in items if not item.state.terminal)
+    return [item for item in items if item.evidence["batch"] == unfinished.evidence["batch"]]
+
+
+def _may_start(turn: Turn, item: StepRun) -> bool:
+    return not item.attempt or (item.retry_at is not None and item.retry_at <= turn.now)
+
+
+def _give_up(turn: Turn, step_id: str, failed: list[StepRun], total: int) -> None:
+    for item in turn.items(step_id):
+        if not item.state.terminal:
+            outcome.abandon(turn, item.step_id)
+    first = failed[0]
+    message = f"{len(failed)} of {total} items failed; {first.step_id}: {first.error_message}"
+    outcome.fail_for_good(turn, step_id, "too_many_failures", message)
+
+
+def _result(item: StepRun) -> Json:
+    if item.state is StepState.COMPLETED:
+        return item.output_payload
+    return {"error": {"reason": item.error_reason, "message": item.error_message}}

@@ -1,0 +1,56 @@
+"""AGENT_ACTION with `config.items`: one objective per item of a list.
+
+Starting it makes the items; `items` starts them and ends the step. Reports and events go to single items.
+"""
+
+from typing import Any
+
+from service.domain import outcome
+from service.domain.definition import Json
+from service.domain.plan import StepPlan
+from service.domain.scope import evaluate, evaluate_all
+from service.domain.state import StepRun, StepState, item_key
+from service.domain.steps.rules import StepRules
+from service.domain.turn import Turn
+
+MAX_ITEMS = 2000
+
+
+class WithItems(StepRules):
+    evaluates_input = False
+
+    def timeout_seconds(self, planned: StepPlan) -> float:
+        """A timeout bounds one attempt of one item."""
+        return 0
+
+    def start(self, turn: Turn, step_id: str, changes: dict[str, Any]) -> None:
+        step = turn.move(step_id, StepState.RUNNING, "started", **changes)
+        program = turn.planned(step_id).items
+        assert program is not None  # that is what makes it a step with items
+        values = evaluate(program, turn, step_id)
+        if not isinstance(values, list):
+            return outcome.fail_for_good(turn, step_id, "items_not_a_list", "config.items does not yield a list")
+        if len(values) > MAX_ITEMS:
+            message = f"config.items yields {len(values)} items, at most {MAX_ITEMS} are possible"
+            return outcome.fail_for_good(turn, step_id, "too_many_items", message)
+        made = [_item(turn, step, index, value) for index, value in enumerate(values)]
+        turn.change_run(items={**turn.run.items, **{item.step_id: item for item in made}})
+        return None
+
+    def expired(self, turn: Turn, step_id: str) -> None:
+        """The step itself has no deadline."""
+
+
+def _item(turn: Turn, step: StepRun, index: int, value: Json) -> StepRun:
+    planned, own = turn.planned(step.step_id), {"item": value, "index": index}
+    payload = {**step.input_payload, **own}
+    if planned.input is not None:
+        payload = evaluate_all(planned.input, turn, step.step_id, own)
+    batch = index // planned.config.get("batch_size", MAX_ITEMS)
+    return StepRun(
+        step_id=item_key(step.step_id, index),
+        step_name=step.step_name,
+        step_type=step.step_type,
+        input_payload=payload,
+        evidence={"batch": batch},
+    )
