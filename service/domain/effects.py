@@ -8,10 +8,12 @@ discriminator where one attempt may ask twice), and with the run's id it is the 
 `Call` and `Answer` are closed unions: whoever dispatches on them ends with `assert_never`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
+
+import orjson
 
 from service.domain.definition import Payload
 
@@ -185,7 +187,14 @@ SiblingCall: TypeAlias = (
     | SendNotification
 )
 RunCall: TypeAlias = StartChild | CancelChild | TellParent
-Call: TypeAlias = SiblingCall | RunCall | Deliver
+OwnCall: TypeAlias = RunCall | Deliver
+"""What this service does itself; a sibling is asked for everything else."""
+Call: TypeAlias = SiblingCall | OwnCall
+
+
+def encode_own(call: OwnCall) -> bytes:
+    """The bytes that are stored with the effect: the call's fields as JSON. Raises TypeError for what has no form."""
+    return orjson.dumps(asdict(call), default=dict, option=orjson.OPT_SORT_KEYS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from service.domain.effects import (
     Owed,
     QueryUsage,
     RunTold,
+    StartChild,
     TellParent,
     UsageReported,
 )
@@ -37,6 +38,7 @@ GIVES_UP_AFTER_TRIES = 30
 NEVER_FAILS_A_STEP = frozenset(
     call.__name__ for call in (CancelObjective, CancelChild, TellParent, QueryUsage, Deliver)
 )
+LEAVES_TRACES = NEVER_FAILS_A_STEP | {CreateObjective.__name__, StartChild.__name__}
 
 
 def effect_succeeded(turn: Turn, effect: Owed, answer: Answer) -> None:
@@ -113,9 +115,8 @@ def delay_after(tries: int) -> float:
 
 
 def _cleans_up(effect: Owed) -> bool:
-    """Not wanted any more, but its outcome is unknown or takes something back: tried on, within reason."""
-    leaves_traces = effect.kind in (CreateObjective.__name__, CancelObjective.__name__, QueryUsage.__name__)
-    return leaves_traces and effect.tries < GIVES_UP_AFTER_TRIES
+    """Not wanted any more, but its outcome is unknown, or others rely on it: tried on, within reason."""
+    return effect.kind in LEAVES_TRACES and effect.tries < GIVES_UP_AFTER_TRIES
 
 
 def _late_link(step: StepRun, effect: Owed, answer: Answer) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Protocol
 from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, EventArrived
 from service.domain.decide import begin, decide
 from service.domain.decision import Accepted, Decision, Repeated, Wait
-from service.domain.effects import Deliver, Owed, SiblingCall
+from service.domain.effects import Call, Owed, OwnCall, encode_own
 from service.domain.errors import Kind, Refusal, not_found
 from service.domain.plan import Plan
 from service.domain.state import Run, changed
@@ -158,15 +158,13 @@ class Advance:
     # --- around it -------------------------------------------------------------------------------------------------
 
     def _requests(self, decision: Decision) -> dict[str, bytes]:
-        return {
-            effect.id: self._encoded(effect.call, decision.run)
-            for effect in decision.owed
-            if not isinstance(effect.call, Deliver)
-        }
+        return {effect.id: self._encoded(effect.call, decision.run) for effect in decision.owed}
 
-    def _encoded(self, call: SiblingCall, run: Run) -> bytes:
+    def _encoded(self, call: Call, run: Run) -> bytes:
         """Empty when the call cannot be put into the sibling's words; the dispatcher then rejects it unasked."""
         try:
+            if isinstance(call, OwnCall):
+                return encode_own(call)
             return self.siblings.encode(call, run.workspace_id, run.id)
         except ValueError as error:
             log.warning("a call of %s cannot be made: %s", run.id, error)
@@ -175,9 +173,14 @@ class Advance:
     def _hand_on(self, decision: Decision, requests: Mapping[str, bytes], leased_at: float) -> None:
         run = decision.run
         work = [
-            Work(run.id, run.workspace_id, Owed(effect.id, effect.step_id, effect.attempt, effect.kind, 1), request)
+            Work(
+                run.id,
+                run.workspace_id,
+                Owed(effect.id, effect.step_id, effect.attempt, effect.kind, 1),
+                requests[effect.id],
+            )
             for effect in decision.owed
-            if (request := requests.get(effect.id)) is not None
+            if not effect.delay_seconds
         ]
         if work:
             self.aftermath.owed(work, leased_at)

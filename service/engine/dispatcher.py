@@ -1,4 +1,4 @@
-"""Performs what runs owe: sibling calls and deliveries of events, each under its lease, each answered by a command.
+"""Performs what runs owe: calls to siblings and to other runs, and deliveries of events; each answered by a command.
 
 Effects come from the apply that stored them (at once, already leased to this process) or from a claim (postponed ones,
 and those whose holder died). A call is given no more time than the lease has left, on the monotonic clock counted from
@@ -16,8 +16,9 @@ from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, Eve
 from service.domain.effects import Answer, Deliver, Fault, FaultKind
 from service.domain.errors import Refusal
 from service.engine.advance import Advance
+from service.engine.crossing import Crossing
 from service.engine.loop import Loop
-from service.engine.ports import EventStore, Siblings, StoreUnavailable, Work, WorkStore
+from service.engine.ports import Errand, EventStore, Siblings, StoreUnavailable, Work, WorkStore
 from service.engine.tasks import Tasks
 
 IN_FLIGHT = 256
@@ -29,9 +30,16 @@ log = logging.getLogger(__name__)
 
 class Dispatcher:
     def __init__(
-        self, advance: Advance, work: WorkStore, events: EventStore, siblings: Siblings, idle_seconds: float = 0.5
+        self,
+        advance: Advance,
+        work: WorkStore,
+        events: EventStore,
+        siblings: Siblings,
+        crossing: Crossing,
+        idle_seconds: float = 0.5,
     ) -> None:
         self._advance = advance
+        self._crossing = crossing
         self._work = work
         self._events = events
         self._siblings = siblings
@@ -81,8 +89,9 @@ class Dispatcher:
     async def _ask(self, work: Work, seconds: float) -> Answer | Fault:
         if not work.request:
             return Fault(FaultKind.REJECTED, "bad_values", "the step's values do not fit the call it has to make")
-        key = f"{work.run_id}/{work.effect.id}"
-        return await self._siblings.perform(work.effect.kind, work.request, work.workspace_id, key, seconds)
+        if self._crossing.takes(work.effect.kind):
+            return await self._crossing.perform(work)
+        return await self._siblings.perform(_errand(work), seconds)
 
     async def _delivery(self, work: Work) -> Envelope:
         stored = await self._events.event(work.workspace_id, Deliver(**orjson.loads(work.request)))
@@ -93,3 +102,8 @@ class Dispatcher:
         command = EventArrived(work.effect, event, stored.received_at)
         cause = f"event:{event.source}/{event.id}"
         return Envelope(command, f"event:{event.source}", cause, guarded=True)
+
+
+def _errand(work: Work) -> Errand:
+    key = f"{work.run_id}/{work.effect.id}"
+    return Errand(work.effect.kind, work.request, work.workspace_id, work.run_id, key, work.effect.repeated)

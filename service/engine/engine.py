@@ -6,17 +6,19 @@ relay gets a hint. `run` owns every loop; `stop` lets the rounds in hand finish,
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from service.domain.decision import Wait
+from service.domain.plan import PATIENCE, Patience
 from service.engine.advance import Advance
 from service.engine.clock import DatabaseClock
+from service.engine.crossing import Crossing
 from service.engine.dispatcher import Dispatcher
 from service.engine.lease import Lease
 from service.engine.loop import Loop
 from service.engine.plans import Plans
-from service.engine.ports import EventStore, Outbox, Publisher, RunStore, Siblings, Work, WorkStore
+from service.engine.ports import Catalogue, EventStore, Outbox, Publisher, RunStore, Siblings, Work, WorkStore
 from service.engine.relay import Relay
 from service.engine.router import Router
 from service.engine.ticker import Ticker
@@ -29,19 +31,28 @@ class Ports:
     runs: RunStore
     work: WorkStore
     events: EventStore
+    catalogue: Catalogue
     outbox: Outbox
     siblings: Siblings
     publisher: Publisher
 
 
 class Engine:
-    def __init__(self, ports: Ports, replica: str, lease: Lease | None = None) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        replica: str,
+        new_id: Callable[[], str],
+        lease: Lease | None = None,
+        patience: Patience = PATIENCE,
+    ) -> None:
         """`replica` names this process in leases; it must differ between processes."""
         lease = lease or Lease()
         self.clock = DatabaseClock()
-        self.plans = Plans(ports.runs)
+        self.plans = Plans(ports.runs, patience)
         self.advance = Advance(ports.runs, ports.siblings, self.plans, self.clock, self, lease)
-        self.dispatcher = Dispatcher(self.advance, ports.work, ports.events, ports.siblings)
+        crossing = Crossing(self.advance, ports.catalogue, new_id)
+        self.dispatcher = Dispatcher(self.advance, ports.work, ports.events, ports.siblings, crossing)
         self.router = Router(ports.events, self.dispatcher, self.clock)
         self.ticker = Ticker(self.advance, ports.work, ports.events, self.router)
         self.relay = Relay(

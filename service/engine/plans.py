@@ -3,13 +3,14 @@
 from collections import OrderedDict
 
 from service.domain.errors import not_found
-from service.domain.plan import Plan
+from service.domain.plan import PATIENCE, Patience, Plan
 from service.engine.ports import RunStore
 
 
 class Plans:
-    def __init__(self, store: RunStore, capacity: int = 1000) -> None:
+    def __init__(self, store: RunStore, patience: Patience = PATIENCE, capacity: int = 1000) -> None:
         self._store = store
+        self._patience = patience
         self._capacity = capacity
         self._kept: OrderedDict[tuple[str, int], Plan] = OrderedDict()
 
@@ -28,4 +29,4 @@ class Plans:
         version = await self._store.version(definition_id, number)
         if version is None:
             raise not_found("version", f"{definition_id}/{number}")
-        return Plan.of(version)
+        return Plan.of(version, self._patience)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from service.domain.commands import BusEvent
+from service.domain.correlations import Correlate
 from service.domain.decision import Decision, Seen, Wait
 from service.domain.definition import Definition, Version
 from service.domain.effects import Answer, Deliver, Fault, Owed, SiblingCall
@@ -130,8 +131,11 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
+    """`awaited` is what told waits for such events apart when it was kept; routing needs it."""
+
     event: BusEvent
     fate: Fate
+    awaited: tuple[Correlate, ...] = ()
 
 
 class RunStore(Protocol):
@@ -200,7 +204,7 @@ class EventStore(Protocol):
         """Inserts what is new; tells for each event whether it is fresh, known and unrouted, done, or poison."""
         ...
 
-    async def route(self, events: Sequence[BusEvent], lease_seconds: float) -> list[Work]:
+    async def route(self, kept: Sequence[Kept], lease_seconds: float) -> list[Work]:
         """One leased delivery per waiting run and the routed mark, in one commit; gives the deliveries."""
         ...
 

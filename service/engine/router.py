@@ -37,7 +37,7 @@ class Router:
         """
         kept = await self._events.keep(events)
         self.counters.update(item.fate.lower() for item in kept)
-        fresh = [item.event for item in kept if item.fate in (Fate.FRESH, Fate.UNROUTED)]
+        fresh = [item for item in kept if item.fate in (Fate.FRESH, Fate.UNROUTED)]
         if fresh:
             leased_at = self._clock.monotonic()
             self._dispatcher.perform(await self._events.route(fresh, self._dispatcher.lease.seconds), leased_at)

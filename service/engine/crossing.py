@@ -1,0 +1,103 @@
+"""What runs owe other runs: starting a child, cancelling it, and telling the parent that it has ended.
+
+Such an effect is performed by a command to the other run, so each run changes only through its own fence. Starting is
+guarded by the effect's key as start key, telling and cancelling by the state of the run that is told; so all three may
+happen twice and count once. Called by the dispatcher.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import assert_never
+
+import orjson
+
+from service.domain.commands import CancelRun, ChildEnded, Envelope, StartRun
+from service.domain.definition import TriggerType
+from service.domain.effects import (
+    Answer,
+    CancelChild,
+    ChildStarted,
+    Fault,
+    FaultKind,
+    RunCall,
+    RunTold,
+    StartChild,
+    TellParent,
+)
+from service.domain.errors import Kind, Refusal, not_found
+from service.domain.state import RunState
+from service.engine.advance import Advance
+from service.engine.ports import Catalogue, StartKey, Work
+
+ACTOR = "service:workflows"
+PASSING = frozenset({Kind.ABORTED, Kind.UNAVAILABLE, Kind.EXHAUSTED})
+
+_CALLS: dict[str, type[RunCall]] = {call.__name__: call for call in (StartChild, CancelChild, TellParent)}
+
+
+class Crossing:
+    def __init__(self, advance: Advance, catalogue: Catalogue, new_id: Callable[[], str]) -> None:
+        self._advance = advance
+        self._catalogue = catalogue
+        self._new_id = new_id
+
+    @staticmethod
+    def takes(kind: str) -> bool:
+        return kind in _CALLS
+
+    async def perform(self, work: Work) -> Answer | Fault:
+        """Raises StoreUnavailable."""
+        call = _CALLS[work.effect.kind](**orjson.loads(work.request))
+        try:
+            match call:
+                case StartChild():
+                    return await self._start(work, call)
+                case CancelChild():
+                    return await self._tell(call.run_id, CancelRun(call.reason), work)
+                case TellParent():
+                    return await self._tell(call.run_id, _ended(work.run_id, call), work)
+                case _:
+                    assert_never(call)
+        except Refusal as refusal:
+            kind = FaultKind.TRANSPORT if refusal.kind in PASSING else FaultKind.FAILED
+            return Fault(kind, refusal.reason, refusal.message)
+
+    async def _start(self, work: Work, call: StartChild) -> ChildStarted:
+        found = await self._catalogue.find(work.workspace_id, call.definition_id, call.name)
+        if found is None:
+            raise not_found("workflow", call.definition_id or call.name)
+        plan = await self._advance.plans.get(found.id, call.version or found.latest_version)
+        command = StartRun(
+            run_id=f"wfr_{self._new_id()}",
+            trigger_type=TriggerType.WORKFLOW,
+            input_payload=call.input_payload,
+            initiator_agent_id=call.initiator_agent_id,
+            initiator_user_id=call.initiator_user_id,
+            parent_run_id=work.run_id,
+            parent_step_id=work.effect.step_id,
+            parent_attempt=work.effect.attempt,
+            depth=call.depth,
+            chain=tuple(call.chain),
+            entity_id=call.entity_id,
+            entity_type=call.entity_type,
+        )
+        key = StartKey(work.workspace_id, "child", f"{work.run_id}/{work.effect.id}", b"")
+        outcome = await self._advance.start(key, plan, Envelope(command, ACTOR, f"run:{work.run_id}"))
+        return ChildStarted(outcome.run.id)
+
+    async def _tell(self, run_id: str, command: CancelRun | ChildEnded, work: Work) -> RunTold:
+        await self._advance.submit(run_id, Envelope(command, ACTOR, f"run:{work.run_id}"), work.workspace_id)
+        return RunTold()
+
+
+def _ended(child_run_id: str, call: TellParent) -> ChildEnded:
+    return ChildEnded(
+        step_id=call.step_id,
+        attempt=call.attempt,
+        child_run_id=child_run_id,
+        state=RunState(call.state),
+        output=call.output,
+        cost_usd=Decimal(call.cost_usd),
+        reason=call.reason,
+        message=call.message,
+    )
