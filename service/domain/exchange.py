@@ -98,3 +98,12 @@ class TaskFilter:
     claimed_by: str = ""
     status: TaskStatus | None = None
     due_before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CanonicalEntity:
+    """A record as the entities service knows it; `entity_type` is the sibling's enum name."""
+
+    id: str
+    entity_type: str
+    name: str
