@@ -22,7 +22,7 @@ from service.domain.commands import (
 from service.domain.decide import begin, decide
 from service.domain.decision import Decision, Event, Verdict
 from service.domain.definition import Edge, RetryPolicy, StepDefinition, StepType, TriggerType, Version
-from service.domain.effects import Answer, Deliver, Effect, Fault, Owed
+from service.domain.effects import Answer, Deliver, Effect, Fault, ObjectiveCreated, ObjectivePrepared, Owed
 from service.domain.plan import Plan
 from service.domain.state import Run, StepRun, StepState
 
@@ -90,8 +90,9 @@ class Story:
     def run(self) -> Run:
         return self.last.run
 
-    def __getitem__(self, step_id: str) -> StepRun:
-        return self.run.steps[step_id]
+    def __getitem__(self, key: str) -> StepRun:
+        """A step by its id, or an item by its key."""
+        return self.run.items[key] if key in self.run.items else self.run.steps[key]
 
     @property
     def state(self) -> str:
@@ -120,6 +121,17 @@ class Story:
     def answer(self, effect_id: str, answer: Answer) -> Verdict:
         return self.do(EffectSucceeded(self.owes(effect_id), answer), actor="service:workflows")
 
+    def prepare(self, key: str, agent_id: str = "agent_1") -> Verdict:
+        """Agent, skill and prompt of an AGENT_ACTION, or of one item, are found."""
+        return self.answer(f"{key}/{self[key].attempt}/PrepareObjective", ObjectivePrepared(agent_id))
+
+    def link(self, key: str, objective_id: str, agent_id: str = "agent_1") -> Verdict:
+        """The objective of the present attempt is created."""
+        attempt = self[key].attempt
+        if f"{key}/{attempt}/PrepareObjective" in self.owed:
+            self.prepare(key, agent_id)
+        return self.answer(f"{key}/{attempt}/CreateObjective", ObjectiveCreated(objective_id, agent_id))
+
     def fault(self, effect_id: str, fault: Fault, tries: int = 0) -> Verdict:
         return self.do(EffectFailed(replace(self.owes(effect_id), tries=tries), fault), actor="service:workflows")
 
@@ -129,9 +141,8 @@ class Story:
         return self.do(EventArrived(effect, event, self.now), guarded=True, actor="event:bus", cause=cause)
 
     def objective(self, step_id: str, state: str, cost: str | None = None, **output: Any) -> Verdict:
-        about = ObjectiveReport(
-            self[step_id].objective_id, state, output or None, Decimal(cost) if cost else None, "said so"
-        )
+        spent = Decimal(cost) if cost else None
+        about = ObjectiveReport(self[step_id].objective_id, state, output, spent, "said so")
         return self.hear(event(f"evt_{len(self.events)}", about=about))
 
     def wait(self, seconds: float) -> Verdict:

@@ -41,7 +41,7 @@ def stop_working(turn: Turn, step_id: str) -> None:
 
 def _go_on(turn: Turn, step_id: str, items: list[StepRun]) -> None:
     batch = _present_batch(items)
-    room = turn.planned(step_id).config.get("concurrency", CONCURRENCY) - sum(item.state.open for item in batch)
+    room = int(turn.planned(step_id).config.get("concurrency", CONCURRENCY)) - sum(item.state.open for item in batch)
     ready = [item for item in batch if item.state is StepState.PENDING and _may_start(turn, item)]
     for item in ready[: max(room, 0)]:
         start(turn, item.step_id, item.input_payload)

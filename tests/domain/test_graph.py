@@ -26,7 +26,7 @@ def test_ties_go_in_declaration_order() -> None:
 
 
 def test_an_empty_graph() -> None:
-    assert Graph.of((), ()) == Graph((), {}, {}, (), {}, frozenset())
+    assert Graph.of((), ()) == Graph((), {}, {}, (), {}, frozenset(), {})
 
 
 @given(st.integers(1, 12), st.data())

@@ -16,20 +16,23 @@ from service.domain.commands import TransitionStep
 from service.domain.definition import Edge, RetryPolicy, StepDefinition, StepType, Version
 from service.domain.effects import (
     ActionEvaluated,
-    AgentFound,
     Answer,
     ApprovalRequested,
     ApprovalStatus,
     Delegated,
+    DelegationStatus,
     Effect,
     Fault,
     FaultKind,
     NotificationSent,
     ObjectiveCancelled,
     ObjectiveCreated,
+    ObjectivePrepared,
+    ObjectiveStatus,
+    UsageReported,
 )
 from service.domain.flow import Fate, fate
-from service.domain.state import Run, StepState
+from service.domain.state import ZERO, Run, StepState
 from service.domain.turn import Turn
 from tests.builders import Story, step, version
 
@@ -64,10 +67,13 @@ def _answers(effect: Effect, story: Story) -> list[Answer | Fault]:
     step_id, attempt = effect.step_id, effect.attempt
     approval = f"apr_{step_id}_{attempt}"
     good: dict[str, list[Answer | Fault]] = {
-        "FindAgent": [AgentFound("agent_2"), Fault(FaultKind.FAILED, "no_agent", "none")],
+        "PrepareObjective": [ObjectivePrepared("agent_2"), Fault(FaultKind.FAILED, "no_agent", "none")],
+        "GetObjective": [ObjectiveStatus(f"obj_{step_id}_{attempt}", said) for said in ("RUNNING", "COMPLETED")],
+        "QueryUsage": [UsageReported(f"obj_{step_id}_{attempt}", Decimal("0.07"), 1), UsageReported("obj", ZERO, 0)],
         "CreateObjective": [ObjectiveCreated(f"obj_{step_id}_{attempt}", "agent_1")],
         "CancelObjective": [ObjectiveCancelled("obj")],
-        "Delegate": [Delegated("del_1")],
+        "Delegate": [Delegated("del_1"), Delegated("del_1", "REJECTED", "no")],
+        "GetDelegation": [DelegationStatus("del_1", said) for said in ("ACCEPTED", "COMPLETED", "FAILED")],
         "RequestApproval": [ApprovalRequested(approval), ApprovalRequested(approval, auto_approved=True)],
         "GetApproval": [ApprovalStatus(approval, said) for said in ("APPROVED", "DENIED", "PENDING")],
         "EvaluateAction": [ActionEvaluated(said) for said in ("ALLOW", "DENY", "REQUIRE_APPROVAL")],

@@ -10,7 +10,6 @@ from service.domain.decision import Accepted, Ignored, Repeated
 from service.domain.definition import Edge, RetryPolicy, StepDefinition, StepType
 from service.domain.effects import (
     ActionEvaluated,
-    AgentFound,
     Answer,
     ApprovalRequested,
     ApprovalStatus,
@@ -20,10 +19,10 @@ from service.domain.effects import (
     EvaluateAction,
     Fault,
     FaultKind,
-    FindAgent,
     NotificationSent,
     ObjectiveCreated,
     Owed,
+    PrepareObjective,
     RequestApproval,
     SendNotification,
 )
@@ -45,11 +44,12 @@ def alone(definition: StepDefinition, **fields: object) -> Story:
 
 def test_an_objective_is_created_linked_and_completed() -> None:
     story = alone(agent("a", action_type="do.it"))
+    story.prepare("a")
     call = story.owed["a/1/CreateObjective"].call
     assert isinstance(call, CreateObjective)
     assert (call.agent_id, call.marker) == ("agent_1", "wfr_1/a/1")
     assert '"action_type":"do.it"' in call.description
-    story.answer("a/1/CreateObjective", ObjectiveCreated("obj_1", "agent_1"))
+    story.link("a", "obj_1")
     assert story["a"].objective_id == "obj_1"
     story.objective("a", "RUNNING")
     assert story.last.verdicts == (Ignored("progress"),)
@@ -62,9 +62,8 @@ def test_an_objective_is_created_linked_and_completed() -> None:
 
 def test_an_agent_is_found_by_capability_and_delegated_to() -> None:
     story = alone(step("a", StepType.AGENT_ACTION, required_capability="sell"))
-    assert story.owed["a/1/FindAgent"].call == FindAgent("sell")
-    story.answer("a/1/FindAgent", AgentFound("agent_9"))
-    story.answer("a/1/CreateObjective", ObjectiveCreated("obj_1", "agent_9"))
+    assert story.owed["a/1/PrepareObjective"].call == PrepareObjective("", "sell", "", "")
+    story.link("a", "obj_1", "agent_9")
     story.answer("a/1/Delegate", Delegated("del_1"))
     assert (story["a"].agent_id, story["a"].objective_id, story["a"].delegation_id) == ("agent_9", "obj_1", "del_1")
 
@@ -72,7 +71,7 @@ def test_an_agent_is_found_by_capability_and_delegated_to() -> None:
 def test_a_failed_objective_is_tried_again_after_the_backoff() -> None:
     story = alone(agent("a", retry_policy=RetryPolicy(2, 30, 2.0)))
     for attempt, delay in ((1, 30), (2, 60)):
-        story.answer(f"a/{attempt}/CreateObjective", ObjectiveCreated(f"obj_{attempt}", "agent_1"))
+        story.link("a", f"obj_{attempt}")
         story.objective("a", "FAILED", "0.01")
         retry_at = story["a"].retry_at
         assert retry_at is not None
@@ -82,7 +81,7 @@ def test_a_failed_objective_is_tried_again_after_the_backoff() -> None:
         story.wait(delay * 0.1 + 1)
         assert story.states()["a"] == "RUNNING"
     assert story["a"].retry_count == 2
-    story.answer("a/3/CreateObjective", ObjectiveCreated("obj_3", "agent_1"))
+    story.link("a", "obj_3")
     story.objective("a", "FAILED", "0.01")
     assert story.state == "FAILED"
     assert story.run.total_cost_usd == Decimal("0.03")
@@ -90,7 +89,7 @@ def test_a_failed_objective_is_tried_again_after_the_backoff() -> None:
 
 def test_a_cancelled_objective_is_final() -> None:
     story = alone(agent("a", retry_policy=RetryPolicy(2, 30, 2.0)))
-    story.answer("a/1/CreateObjective", ObjectiveCreated("obj_1", "agent_1"))
+    story.link("a", "obj_1")
     story.objective("a", "CANCELLED")
     assert story["a"].error_reason == "objective_cancelled"
     assert story.state == "FAILED"
@@ -98,7 +97,7 @@ def test_a_cancelled_objective_is_final() -> None:
 
 def test_a_timed_out_attempt_is_cancelled_and_tried_again() -> None:
     story = alone(agent("a", timeout_seconds=60, retry_policy=RetryPolicy(1, 5, 1.0)))
-    story.answer("a/1/CreateObjective", ObjectiveCreated("obj_1", "agent_1"))
+    story.link("a", "obj_1")
     story.wait(59)
     assert story.states()["a"] == "RUNNING"
     story.wait(1)
@@ -108,6 +107,7 @@ def test_a_timed_out_attempt_is_cancelled_and_tried_again() -> None:
 
 def test_an_objective_created_for_an_abandoned_attempt_is_cancelled() -> None:
     story = alone(agent("a", timeout_seconds=60))
+    story.prepare("a")
     late = story.owes("a/1/CreateObjective")
     story.wait(60)
     assert story.state == "FAILED"
@@ -120,7 +120,7 @@ def test_an_objective_created_for_an_abandoned_attempt_is_cancelled() -> None:
 
 def test_a_late_cost_is_added_and_a_late_outcome_is_not() -> None:
     story = alone(agent("a"))
-    story.answer("a/1/CreateObjective", ObjectiveCreated("obj_1", "agent_1"))
+    story.link("a", "obj_1")
     story.objective("a", "COMPLETED", "0.01")
     story.objective("a", "FAILED", "0.02")
     assert story.states()["a"] == "COMPLETED"
@@ -131,7 +131,7 @@ def test_a_late_cost_is_added_and_a_late_outcome_is_not() -> None:
 @pytest.mark.parametrize(("tries", "delay"), [(0, 0.2), (3, 1.6), (20, 60.0)])
 def test_a_transport_fault_is_tried_again_and_uses_no_retry(tries: int, delay: float) -> None:
     story = alone(agent("a"))
-    story.fault("a/1/CreateObjective", DOWN, tries)
+    story.fault("a/1/PrepareObjective", DOWN, tries)
     assert story.last.postponed[0].delay_seconds == delay
     assert story["a"].retry_count == 0
     assert story.events == [*story.events]
@@ -140,17 +140,17 @@ def test_a_transport_fault_is_tried_again_and_uses_no_retry(tries: int, delay: f
 
 def test_a_sibling_that_says_no_fails_the_attempt_and_one_that_rejects_fails_for_good() -> None:
     story = alone(agent("a", retry_policy=RetryPolicy(1, 5, 1.0)))
-    story.fault("a/1/CreateObjective", NO)
+    story.fault("a/1/PrepareObjective", NO)
     assert story.states()["a"] == "PENDING"
     story.wait(6)
-    story.fault("a/2/CreateObjective", BAD)
+    story.fault("a/2/PrepareObjective", BAD)
     assert story["a"].error_message == "malformed"
     assert story.state == "FAILED"
 
 
 def test_reasons_listed_as_non_retryable_are_final() -> None:
     story = alone(agent("a", retry_policy=RetryPolicy(5, 5, 1.0), config={"non_retryable": ["not_found"]}))
-    story.fault("a/1/CreateObjective", NO)
+    story.fault("a/1/PrepareObjective", NO)
     assert story.state == "FAILED"
 
 
@@ -201,7 +201,11 @@ def test_a_gate_that_is_not_passed_fails_the_run(said: str, reason: str) -> None
 
 def test_an_escalation_keeps_waiting_and_a_timeout_never_approves() -> None:
     story = gate(timeout_seconds=60)
-    assert story.hear(decision("ESCALATED")) == Ignored("progress")  # type: ignore[arg-type]
+    story.hear(decision("ESCALATED"))  # type: ignore[arg-type]
+    (effect_id,) = story.owed
+    story.answer(effect_id, ApprovalStatus("apr_1", "ESCALATED", "mia", "ask the boss"))
+    assert story["g"].evidence["approval"]["decision"] == "ESCALATED"
+    assert story.states()["g"] == "WAITING"
     story.wait(60)
     assert story["g"].error_reason == "timed_out"
 
@@ -365,8 +369,8 @@ def test_an_unexpected_answer_is_audited_and_changes_nothing() -> None:
     from service.domain.commands import EffectSucceeded
     from service.domain.effects import Owed
 
-    odd: Answer = NotificationSent("ntf_1")
-    verdict = story.do(EffectSucceeded(Owed("h/1/SendNotification", "h", 1, "SendNotification", 1), odd))
+    odd: Answer = ObjectiveCreated("obj_1", "agent_1")
+    verdict = story.do(EffectSucceeded(Owed("h/1/CreateObjective", "h", 1, "CreateObjective", 1), odd))
     assert verdict == Ignored("unexpected_answer")
     assert story.last.events == ()
     assert len(story.last.audits) == 1
@@ -374,7 +378,7 @@ def test_an_unexpected_answer_is_audited_and_changes_nothing() -> None:
 
 def test_a_runs_own_timeout_cancels_what_is_in_flight() -> None:
     story = Story(version([agent("a"), step("b"), step("c")], edges("b>c"), timeout_seconds=600))
-    story.answer("a/1/CreateObjective", ObjectiveCreated("obj_1", "agent_1"))
+    story.link("a", "obj_1")
     story.wait(600)
     assert story.states() == {"a": "CANCELLED", "b": "CANCELLED", "c": "PENDING"}
     assert (story.run.state, story.run.failure_reason) == (RunState.FAILED, "run_timed_out")
@@ -395,7 +399,7 @@ def test_what_a_person_hands_in_must_satisfy_the_form() -> None:
 def test_an_unset_multiplier_repeats_the_same_delay() -> None:
     story = alone(agent("a", retry_policy=RetryPolicy(3, 10, 0.0)))
     for attempt in (1, 2):
-        story.fault(f"a/{attempt}/CreateObjective", NO)
+        story.fault(f"a/{attempt}/PrepareObjective", NO)
         retry_at = story["a"].retry_at
         assert retry_at is not None
         assert retry_at - story.now >= timedelta(seconds=10)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.domain.config import KEYS, NOT_YET
+from service.domain.config import KEYS
 from service.domain.definition import Edge, RetryPolicy, StepDefinition, StepType, Trigger, TriggerType, Version
 from service.domain.errors import Violation
 from service.domain.validate import find_problems, find_warnings
@@ -163,7 +163,7 @@ def test_an_agent_action_knows_who() -> None:
     assert problems(step("a", AGENT)) == [("steps[0].agent_id", "no_agent")]
     assert problems(step("a", AGENT, agent_id="x"), step("b", AGENT, required_capability="y")) == []
     calls = step("a", AGENT, config={"workflow": {"name": "other"}})
-    assert problems(calls) == [("steps[0].config.workflow", "unsupported_config")]
+    assert problems(calls) == []
 
 
 def test_only_a_branch_has_a_condition() -> None:
@@ -286,8 +286,15 @@ EXAMPLES: dict[str, Any] = {
     "non_retryable": ["no_agent"],
     "title": "t",
     "description": "d",
+    "heartbeat_seconds": 60,
     "result_grace_seconds": 5,
     "output_required": True,
+    "items": "input.all",
+    "concurrency": 20,
+    "batch_size": 100,
+    "tolerated_failures": 5,
+    "workflow": {"name": "child", "version": 2, "input": {"a": "input.b"}},
+    "correlate": {"event": "contact.id", "run": "input.contact_id"},
     "approver_user_id": "u",
     "context": {"record_count": "1.0", "currency_amount": "input.a", "environment": "'prod'"},
     "filter_expr": "a == input.b",
@@ -308,6 +315,8 @@ EXAMPLES: dict[str, Any] = {
     "reminder_seconds": 30,
 }  # fmt: skip
 
+OF_ITEMS = ("concurrency", "batch_size", "tolerated_failures")
+
 NEEDS: dict[StepType, dict[str, Any]] = {AGENT: {"agent_id": "x"}, WAIT: {"event_type_pattern": "a"}}
 
 
@@ -319,11 +328,42 @@ def alone(step_type: StepType, config: dict[str, Any]) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("step_type", "key"), [(t, key) for t, keys in KEYS.items() for key in keys])
 def test_every_documented_key(step_type: StepType, key: str) -> None:
-    if key in NOT_YET:
-        assert alone(step_type, {key: 1}) == [(f"steps[0].config.{key}", "unsupported_config")]
-    else:
-        assert alone(step_type, {key: EXAMPLES[key]}) == []
-        assert ("steps[0].config." + key, "bad_config") in alone(step_type, {key: None})
+    beside = {"items": "input.all"} if key in OF_ITEMS else {}
+    assert alone(step_type, {key: EXAMPLES[key], **beside}) == []
+    assert ("steps[0].config." + key, "bad_config") in alone(step_type, {key: None})
+
+
+@pytest.mark.parametrize("key", OF_ITEMS)
+def test_what_is_for_items_needs_items(key: str) -> None:
+    assert alone(AGENT, {key: 1}) == [(f"steps[0].config.{key}", "no_items")]
+
+
+def test_a_step_works_through_a_list_or_runs_a_workflow() -> None:
+    config = {"items": "input.all", "workflow": {"name": "w"}}
+    assert alone(AGENT, config) == [("steps[0].config.items", "items_and_workflow")]
+
+
+@pytest.mark.parametrize(
+    ("step_type", "config", "found"),
+    [
+        (AGENT, {"items": "1.0 + 1.0"}, ("config.items", "wrong_type")),
+        (AGENT, {"items": "input.all", "input": {"x": "item.name + string(index)"}}, None),
+        (AGENT, {"input": {"x": "item"}}, ("config.input.x", "unknown_name")),
+        (
+            AGENT,
+            {"workflow": {"name": "w", "input": {"x": "nobody.output"}}},
+            ("config.workflow.input.x", "unknown_name"),
+        ),
+        (AGENT, {"workflow": {"name": "w", "definition_id": "wf_1"}}, ("config.workflow", "bad_config")),
+        (WAIT, {"correlate": {"event": "contact.id", "run": "input.contact_id"}}, None),
+        (WAIT, {"correlate": {"event": "contact.id"}}, ("config.correlate", "bad_config")),
+        (WAIT, {"correlate": {"event": "id", "run": "contact.id"}}, ("config.correlate.run", "unknown_name")),
+    ],
+)
+def test_expressions_of_items_children_and_correlations(
+    step_type: StepType, config: dict[str, Any], found: tuple[str, str] | None
+) -> None:
+    assert alone(step_type, config) == ([(f"steps[0].{found[0]}", found[1])] if found else [])
 
 
 @pytest.mark.parametrize("step_type", StepType)

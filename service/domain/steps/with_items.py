@@ -46,7 +46,7 @@ def _item(turn: Turn, step: StepRun, index: int, value: Json) -> StepRun:
     payload = {**step.input_payload, **own}
     if planned.input is not None:
         payload = evaluate_all(planned.input, turn, step.step_id, own)
-    batch = index // planned.config.get("batch_size", MAX_ITEMS)
+    batch = index // int(planned.config.get("batch_size", MAX_ITEMS))
     return StepRun(
         step_id=item_key(step.step_id, index),
         step_name=step.step_name,
