@@ -149,7 +149,7 @@ async def _publish(connection: Connection, draft: Version, workspace_id: str) ->
         ),
     )
     await connection.execute(
-        query("awaited_create"), (workspace_id, draft.definition_id, number, _awaited_types(draft))
+        query("awaited_create"), (workspace_id, draft.definition_id, number, text(_awaited_types(draft)))
     )
     return Published(version_of(row), definition)
 
@@ -180,9 +180,15 @@ async def _returned(connection: Connection, name: str, params: Sequence[object])
     return row
 
 
-def _awaited_types(draft: Version) -> list[str]:
-    waits = [step for step in draft.steps if step.step_type is StepType.WAIT_FOR_EVENT]
-    return [step.event_type_pattern or ">" for step in waits if step.event_type_pattern or step.event_subject_pattern]
+def _awaited_types(draft: Version) -> list[dict[str, Any]]:
+    """Each pattern once, with the expressions by which its waits tell the events apart."""
+    found: dict[str, set[str]] = {}
+    for step in draft.steps:
+        if step.step_type is StepType.WAIT_FOR_EVENT and (step.event_type_pattern or step.event_subject_pattern):
+            correlates = found.setdefault(step.event_type_pattern or ">", set())
+            if "correlate" in step.config:
+                correlates.add(step.config["correlate"]["event"])
+    return [{"pattern": pattern, "correlates": sorted(correlates)} for pattern, correlates in found.items()]
 
 
 def _new_id(kind: str) -> str:

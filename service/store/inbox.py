@@ -1,20 +1,23 @@
 """Bus events and their way to the runs that wait: the engine's EventStore.
 
 An event is kept first and looked at in a later statement, a wait likewise, so that of two that meet at least one sees
-the other; the run's guard absorbs it when both do. A delivery is an owed effect whose id follows from the event, so a
-run owes one per event. The body of an event stays while somebody may want it, its id for longer.
+the other; the run's guard absorbs it when both do. Keeping also names the expressions by which waits tell such events
+apart, and routing writes the keys that they yield (`events_found` in the SQL says why nothing is lost between). A
+delivery is an owed effect whose id follows from the event, so a run owes one per event. The body of an event stays
+while somebody may want it, its id for longer.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import orjson
 
-from service.domain.commands import ApprovalReport, BusEvent, ObjectiveReport
+from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, ObjectiveReport, Report
+from service.domain.correlations import Correlate, correlations
 from service.domain.decision import Wait
 from service.domain.effects import Deliver
 from service.domain.patterns import generalizations
@@ -44,13 +47,11 @@ class Inbox:
         first: dict[Key, BusEvent] = {}
         for event in events:
             first.setdefault(_key(event), event)
-        fates = await self._keep(first)
-        return [Kept(event, _same_fate(event, first[_key(event)], fates[_key(event)])) for event in events]
+        kept = await self._keep(first)
+        return [_as_first(event, kept[_key(event)]) for event in events]
 
-    async def route(self, events: Sequence[BusEvent], lease_seconds: float) -> list[Work]:
-        given = [
-            {**_key_columns(event), "about": topic(event), "patterns": generalizations(event.type)} for event in events
-        ]
+    async def route(self, kept: Sequence[Kept], lease_seconds: float) -> list[Work]:
+        given = [_given(item.event, correlations(item.event, item.awaited)) for item in kept]
         return await self._deliveries(_ROUTE, lease_seconds, text(given))
 
     async def look(self, run_id: str, workspace_id: str, waits: Sequence[Wait], lease_seconds: float) -> list[Work]:
@@ -62,7 +63,7 @@ class Inbox:
         found = await self._deliveries(_SWEEP, lease_seconds, limit, self.grace_seconds)
         rows = await self.pool.read(query("events_unrouted"), (limit, self.grace_seconds))
         if rows:
-            found += await self.route([_stored(row).event for row in rows], lease_seconds)
+            found += await self.route([_unrouted(row) for row in rows], lease_seconds)
         return found
 
     async def event(self, workspace_id: str, delivery: Deliver) -> StoredEvent | None:
@@ -83,12 +84,13 @@ class Inbox:
         rows = await self.pool.write(joined(arms, "events_done"), (lease_seconds, *params))
         return [work_of(row) for row in rows]
 
-    async def _keep(self, events: Mapping[Key, BusEvent]) -> dict[Key, Fate]:
-        rows = await self.pool.write(query("events_keep"), (text([_row(event) for event in events.values()]),))
-        fates = {(workspace, source, id_): _fate(*found) for workspace, source, id_, *found in rows}
-        unseen = {key: events[key] for key, fate in fates.items() if fate is None}
-        known = {key: fate for key, fate in fates.items() if fate is not None}
-        return {**known, **(await self._keep(unseen) if unseen else {})}
+    async def _keep(self, events: Mapping[Key, BusEvent]) -> dict[Key, Kept]:
+        given = text([_row(event) for event in events.values()]), text(_kinds(events.values()))
+        rows = await self.pool.write(query("events_keep"), given)
+        found = {(workspace, source, id_): (_fate(*seen), awaited) for workspace, source, id_, *seen, awaited in rows}
+        kept = {key: Kept(events[key], fate, _correlates(awaited)) for key, (fate, awaited) in found.items() if fate}
+        unseen = {key: events[key] for key in found if key not in kept}
+        return {**kept, **(await self._keep(unseen) if unseen else {})}
 
 
 def _fate(fresh: bool, same: bool | None, done: bool) -> Fate | None:
@@ -102,9 +104,10 @@ def _fate(fresh: bool, same: bool | None, done: bool) -> Fate | None:
     return Fate.DONE if done else Fate.UNROUTED
 
 
-def _same_fate(event: BusEvent, first: BusEvent, fate: Fate) -> Fate:
-    """What repeats an id within one batch shares its fate, or clashes with it."""
-    return fate if event is first or _digest(event) == _digest(first) else Fate.CLASH
+def _as_first(event: BusEvent, first: Kept) -> Kept:
+    """What repeats an id within one batch shares the fate of the first, or clashes with it."""
+    same = event is first.event or _digest(event) == _digest(first.event)
+    return replace(first, event=event, fate=first.fate if same else Fate.CLASH)
 
 
 # --- rows ----------------------------------------------------------------------------------------------------------
@@ -130,9 +133,31 @@ def _row(event: BusEvent) -> dict[str, Any]:
     }
 
 
+def _kinds(events: Iterable[BusEvent]) -> list[dict[str, Any]]:
+    """The types of the events, each once, with the patterns under which they may be awaited."""
+    kinds = {(event.tenant, event.type) for event in events}
+    return [{"workspace_id": tenant, "type": type_, "patterns": generalizations(type_)} for tenant, type_ in kinds]
+
+
+def _given(event: BusEvent, keys: Mapping[Correlate, str]) -> dict[str, Any]:
+    return {
+        **_key_columns(event),
+        "about": topic(event),
+        "patterns": generalizations(event.type),
+        "correlated": [f"{correlate.pattern}#{key}" for correlate, key in keys.items()],
+        "correlations": sorted(set(keys.values())),
+    }
+
+
 def _body(event: BusEvent) -> dict[str, Any]:
-    kind = topic(event).partition(":")[0]
-    return {"time": event.time, "payload": event.payload, "about": {kind: event.about} if kind else None}
+    about = {topic(event).partition(":")[0]: _told(event.about)} if event.about else None
+    return {"time": event.time, "payload": event.payload, "about": about}
+
+
+def _told(about: Report) -> dict[str, Any]:
+    """Without `said` where nothing is: so events that never had it keep the digest they were first kept with."""
+    told = {part.name: getattr(about, part.name) for part in fields(about)}
+    return {name: value for name, value in told.items() if (name, value) != ("said", None)}
 
 
 def _digest(event: BusEvent) -> bytes:
@@ -157,8 +182,19 @@ def _stored(row: Row) -> StoredEvent:
     return StoredEvent(event, received_at)
 
 
-def _report_of(about: Mapping[str, Any]) -> ObjectiveReport | ApprovalReport:
-    if "approval" in about:
-        return ApprovalReport(**about["approval"])
-    said = about["objective"]
-    return ObjectiveReport(**{**said, "cost_usd": optional(Decimal, said["cost_usd"])})
+def _unrouted(row: Row) -> Kept:
+    *stored, awaited = row
+    return Kept(_stored(tuple(stored)).event, Fate.UNROUTED, _correlates(awaited))
+
+
+def _correlates(column: Iterable[tuple[str, str]]) -> tuple[Correlate, ...]:
+    return tuple(Correlate(pattern, expression) for pattern, expression in column)
+
+
+def _report_of(about: Mapping[str, Any]) -> Report:
+    [(kind, told)] = about.items()
+    if kind == "approval":
+        return ApprovalReport(**told)
+    if kind == "governance":
+        return GovernanceReport(**told)
+    return ObjectiveReport(**{**told, "cost_usd": optional(Decimal, told["cost_usd"])})

@@ -27,9 +27,8 @@ returning id, definition_id, workspace_id, version, steps, edges, trigger, defau
           author, created_at
 
 -- name: awaited_create
-insert into awaited_types (workspace_id, pattern, definition_id, version)
-select $1, pattern, $2, $3 from unnest($4::text[]) pattern
-    on conflict do nothing
+insert into awaited_types (workspace_id, pattern, definition_id, version, correlates)
+select $1, pattern, $2, $3, correlates from jsonb_to_recordset($4::jsonb) as a(pattern text, correlates text[])
 
 -- name: change_create
 insert into changes

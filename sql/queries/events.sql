@@ -9,40 +9,52 @@ with given as (
     select workspace_id, source, event_id, digest, type, subject, bus_subject, about, body from given
         on conflict do nothing
  returning workspace_id, source, event_id
+), correlated as (
+    select k.workspace_id, k.type, jsonb_agg(distinct jsonb_build_array(a.pattern, c.correlate)) as awaited
+      from jsonb_to_recordset($2::jsonb) as k(workspace_id text, type text, patterns text[])
+      join awaited_types a on a.workspace_id = k.workspace_id and a.pattern = any(k.patterns)
+     cross join unnest(a.correlates) c(correlate)
+     where a.correlates <> '{}'
+     group by k.workspace_id, k.type
 )
 select given.workspace_id, given.source, given.event_id,
-       fresh.event_id is not null as is_fresh, known.digest = given.digest as same, known.routed_at is not null as done
+       fresh.event_id is not null as is_fresh, known.digest = given.digest as same, known.routed_at is not null as done,
+       coalesce(correlated.awaited, '[]') as awaited
   from given
   left join fresh using (workspace_id, source, event_id)
   left join bus_events known using (workspace_id, source, event_id)
+  left join correlated on correlated.workspace_id = given.workspace_id and correlated.type = given.type
 
 -- name: events_given
 given as (
     select * from jsonb_to_recordset($2::jsonb)
-        as g(workspace_id text, source text, event_id text, about text, patterns jsonb)
+        as g(workspace_id text, source text, event_id text, about text, patterns text[], correlated text[],
+             correlations text[])
 ), topics as (
-    select g.workspace_id, g.source, g.event_id, 'event:' || p.pattern as address, p.pattern
-      from given g, jsonb_array_elements_text(g.patterns) p(pattern)
+    select g.workspace_id, g.source, g.event_id, 'event:' || p.pattern as address
+      from given g, unnest(g.patterns || g.correlated) p(pattern)
     union all
-    select workspace_id, source, event_id, about, null from given where about <> ''
+    select workspace_id, source, event_id, about from given where about <> ''
 ), found as (
-    select distinct w.run_id, w.workspace_id, t.source, t.event_id
+    -- `offset 0` makes it one look into the index per topic, however many waits the planner believes to find.
+    select distinct w.run_id, t.workspace_id, t.source, t.event_id
       from topics t
-      join run_waits w on w.workspace_id = t.workspace_id and w.address = t.address
+     cross join lateral (
+           select run_id from run_waits where workspace_id = t.workspace_id and address = t.address offset 0) w
 )
 
 -- name: events_routed
 routed as (
     update bus_events e
-       set routed_at = now(), kept = f.wanted and not f.matched,
+       set routed_at = now(), kept = f.wanted and not f.matched, correlations = f.correlations,
            body = case when f.wanted or f.matched then e.body end
       from (
-          select g.workspace_id, g.source, g.event_id,
+          select g.workspace_id, g.source, g.event_id, g.correlations,
                  exists (select from found
                           where found.workspace_id = g.workspace_id and found.source = g.source
                             and found.event_id = g.event_id) as matched,
                  g.about <> '' or exists (
-                     select from awaited_types a, jsonb_array_elements_text(g.patterns) p(pattern)
+                     select from awaited_types a, unnest(g.patterns) p(pattern)
                       where a.workspace_id = g.workspace_id and a.pattern = p.pattern) as wanted
             from given g) f
      where e.workspace_id = f.workspace_id and e.source = f.source and e.event_id = f.event_id
@@ -72,21 +84,46 @@ waits as (
 )
 
 -- name: events_found
-found as (
-    -- The difference of the times is compared, so that no index over times is preferred to the ones over names.
-    select w.run_id, w.workspace_id, e.source, e.event_id
+-- A correlated wait knows its events by their correlations, which routing writes: those not yet routed are all handed
+-- over, and the run refuses what is not meant for it. So nothing is lost between the two:
+--   * keep commits the event, then route looks for waits; an apply commits the wait, then this statement looks. A wait
+--     that route's snapshot misses was committed after it, so this statement, which is later still, sees the event:
+--     either unrouted, or with the correlations that the very same route wrote in one row version with routed_at.
+--   * Those are complete for every version that keep could see. One it could not see was published after the event had
+--     come, so its runs began after it, and for them it does not count.
+--   * The body is there: the pattern was in awaited_types before the run began, and route keeps what is wanted.
+waiters as (
+    select w.run_id, w.workspace_id, w.address, r.started_at,
+           regexp_replace(substr(w.address, 7), '#[0-9a-f]{32}$', '') as pattern,
+           substring(w.address from '#([0-9a-f]{32})$') as correlation
       from waits w
       join workflow_runs r on r.id = w.run_id
+), met as (
+    select w.*, e.source, e.event_id, e.received_at
+      from waiters w
       join bus_events e on e.workspace_id = w.workspace_id and e.about = w.address
-     where e.about <> '' and e.body is not null and e.received_at - r.started_at >= '0'
-    union
-    select w.run_id, w.workspace_id, e.source, e.event_id
-      from (select *, substr(address, 7) as pattern from waits where address like 'event:%') w
-      join workflow_runs r on r.id = w.run_id
+     where e.about <> '' and e.body is not null
+    union all
+    select w.*, e.source, e.event_id, e.received_at
+      from (select * from waiters where address like 'event:%' and correlation is null) w
       join bus_events e on e.workspace_id = w.workspace_id
                        and e.type >= pattern_prefix(w.pattern) and e.type < pattern_prefix(w.pattern) || chr(1114111)
                        and e.type ~ pattern_regex(w.pattern)
-     where e.body is not null and e.received_at - r.started_at >= '0'
+     where e.body is not null
+    union all
+    select w.*, e.source, e.event_id, e.received_at
+      from (select * from waiters where address like 'event:%' and correlation is not null) w
+      join bus_events e on e.workspace_id = w.workspace_id and e.type ~ pattern_regex(w.pattern)
+     where e.routed_at is null and e.body is not null
+    union all
+    select w.*, e.source, e.event_id, e.received_at
+      from (select * from waiters where address like 'event:%' and correlation is not null) w
+      join bus_events e on e.workspace_id = w.workspace_id and e.correlations @> array[w.correlation]
+                       and e.type ~ pattern_regex(w.pattern)
+     where e.correlations <> '{}' and e.body is not null
+), found as (
+    -- The difference of the times is compared, so that no index over times is preferred to the ones over names.
+    select distinct run_id, workspace_id, source, event_id from met where received_at - started_at >= '0'
 )
 
 -- name: events_owed
@@ -107,10 +144,14 @@ owed as (
 select run_id, workspace_id, request, effect_id, step_id, attempt, kind, lease_token, tries from owed
 
 -- name: events_unrouted
-select workspace_id, source, event_id, type, subject, bus_subject, body, received_at
-  from bus_events
- where routed_at is null and received_at < now() - $2::float8 * interval '1 second'
- order by received_at
+select e.workspace_id, e.source, e.event_id, e.type, e.subject, e.bus_subject, e.body, e.received_at,
+       (select coalesce(jsonb_agg(distinct jsonb_build_array(a.pattern, c.correlate)), '[]')
+          from awaited_types a, unnest(a.correlates) c(correlate)
+         where a.workspace_id = e.workspace_id and a.correlates <> '{}'
+           and e.type ~ pattern_regex(a.pattern)) as awaited
+  from bus_events e
+ where e.routed_at is null and e.received_at < now() - $2::float8 * interval '1 second'
+ order by e.received_at
  limit $1
 
 -- name: event_get

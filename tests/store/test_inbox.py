@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.commands import ApprovalReport, BusEvent, ObjectiveReport
+from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, ObjectiveReport
 from service.domain.decision import Wait
 from service.domain.definition import StepType
 from service.domain.effects import Deliver
@@ -43,6 +43,11 @@ async def waiting(runs: Runs, *addresses: str, **fields: Any) -> Run:
     return await store(runs, begun, opened=tuple(Wait("a", address) for address in addresses))
 
 
+async def arrive(inbox: Inbox, *events: BusEvent) -> list[Work]:
+    """Keeps and routes them, as the router does."""
+    return await inbox.route(await inbox.keep(events), LEASE)
+
+
 def targets(work: list[Work]) -> list[tuple[str, str]]:
     return sorted((item.run_id, orjson.loads(item.request)["event_id"]) for item in work)
 
@@ -57,7 +62,7 @@ async def column(owner: Owner, statement: str) -> list[Any]:
 async def test_an_event_is_kept_once(inbox: Inbox) -> None:
     assert [kept.fate for kept in await inbox.keep([event(), event("e2")])] == [Fate.FRESH, Fate.FRESH]
     assert [kept.fate for kept in await inbox.keep([event()])] == [Fate.UNROUTED]
-    await inbox.route([event()], LEASE)
+    await arrive(inbox, event())
     assert [kept.fate for kept in await inbox.keep([event(), event("e2")])] == [Fate.DONE, Fate.UNROUTED]
 
 
@@ -92,7 +97,9 @@ async def test_keepers_at_once_agree(inbox: Inbox) -> None:
     [
         event(time=datetime(2026, 3, 2, 9, 0, 0, 5, tzinfo=UTC), subject="contact/7"),
         event(about=about("o1")),
+        event(about=replace(about("o1"), said={"kind": "choice", "text": "Which?", "choices": ["a", "b"]})),
         event(about=ApprovalReport("ap1", "APPROVED", "ann", "fine"), payload=None),
+        event(about=GovernanceReport("wfr_1", "check", "DENY")),
     ],
 )
 async def test_an_event_is_read_as_it_was_kept(inbox: Inbox, kept: BusEvent) -> None:
@@ -111,8 +118,7 @@ async def test_everybody_who_waits_gets_a_delivery(runs: Runs, inbox: Inbox, own
     general = await waiting(runs, "event:gmail.>")
     await waiting(runs, "event:slack.>")
     await waiting(runs, "event:gmail.>", workspace_id="ws_2")
-    await inbox.keep([event()])
-    work = await inbox.route([event()], LEASE)
+    work = await arrive(inbox, event())
     assert targets(work) == [(exact.id, "e1"), (general.id, "e1")]
     assert {(item.effect.kind, item.effect.token, item.effect.step_id) for item in work} == {("Deliver", 1, "")}
     assert await column(owner, "select lease_until > now() from run_effects") == [True, True]
@@ -121,15 +127,13 @@ async def test_everybody_who_waits_gets_a_delivery(runs: Runs, inbox: Inbox, own
 async def test_an_objective_is_found_by_its_id(runs: Runs, inbox: Inbox) -> None:
     found = await waiting(runs, "objective:o1")
     report = event(about=about("o1"), kind="objectives.changes.objective.update")
-    await inbox.keep([report])
-    assert targets(await inbox.route([report], LEASE)) == [(found.id, "e1")]
+    assert targets(await arrive(inbox, report)) == [(found.id, "e1")]
 
 
 async def test_a_delivery_is_owed_once_and_settled_like_any_effect(runs: Runs, inbox: Inbox) -> None:
     waiter = await waiting(runs, "event:>")
-    await inbox.keep([event()])
-    [work] = await inbox.route([event()], LEASE)
-    assert await inbox.route([event()], LEASE) == []
+    [work] = await arrive(inbox, event())
+    assert await arrive(inbox, event()) == []
     await runs.apply(untold(waiter, settled=(work.effect,)), {}, LEASE)
     assert (await runs.load(waiter.id, (), [owed(work.effect.id)])).held == frozenset()  # type: ignore[union-attr]
 
@@ -141,8 +145,7 @@ async def test_what_nobody_can_want_loses_its_body(definitions: Definitions, inb
     await definitions.publish(drawn, None, "user:ann", None)
     report = event("e2", "objectives.changes.update", about=about("o1"))
     events = [event(), report, event("e3", "slack.message"), event("e4", tenant="ws_2")]
-    await inbox.keep(events)
-    assert await inbox.route(events, LEASE) == []
+    assert await arrive(inbox, *events) == []
     cursor = await owner.execute("select event_id, kept, body is not null from bus_events order by event_id")
     expected = [("e1", True, True), ("e2", True, True), ("e3", False, False), ("e4", False, False)]
     assert await cursor.fetchall() == expected
@@ -201,16 +204,14 @@ async def test_a_wait_and_an_event_that_meet_find_each_other(runs: Runs, inbox: 
     )
     await owner.execute("insert into awaited_types values ('ws_1', '>', 'wf_1', 1)")
 
-    async def listen(heard: BusEvent) -> list[Work]:
-        await inbox.keep([heard])
-        return await inbox.route([heard], LEASE)
-
     async def wait(wanted: Wait) -> list[Work]:
         waiter = await waiting(runs, wanted.address)
         return await inbox.look(waiter.id, "ws_1", [wanted], LEASE)
 
     for number in range(50):
-        met = await asyncio.gather(listen(event(str(number), f"k{number}.x")), wait(Wait("a", f"event:k{number}.*")))
+        met = await asyncio.gather(
+            arrive(inbox, event(str(number), f"k{number}.x")), wait(Wait("a", f"event:k{number}.*"))
+        )
         assert len([item for found in met for item in found]) == 1
 
 
@@ -219,8 +220,8 @@ async def test_a_wait_and_an_event_that_meet_find_each_other(runs: Runs, inbox: 
 
 async def test_bodies_go_first_and_ids_later(inbox: Inbox, owner: Owner) -> None:
     kept = [event(f"e{hours}", about=about("o1")) for hours in (1, 30, 200)]
-    await inbox.keep([*kept, event("unrouted", about=about("o2"))])
-    await inbox.route(kept, LEASE)
+    await arrive(inbox, *kept)
+    await inbox.keep([event("unrouted", about=about("o2"))])
     for hours in (1, 30, 200):
         await owner.execute(
             "update bus_events set received_at = now() - %s * interval '1 hour' where event_id = %s",

@@ -96,7 +96,7 @@ PLANS: dict[str, tuple[bytes, str, set[str]]] = {
     ),
     "sweep": (queries.joined(*JOINED["sweep"]), "30, 10, 10", {"run_waits_unlooked"}),
     "events_unrouted": (queries.query("events_unrouted"), "10, 10", {"bus_events_unrouted"}),
-    "events_keep": (queries.query("events_keep"), "'[]'", {"bus_events_pkey"}),
+    "events_keep": (queries.query("events_keep"), "'[]', '[]'", {"bus_events_pkey", "awaited_types_correlated"}),
 }
 
 
