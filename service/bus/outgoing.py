@@ -83,13 +83,14 @@ def _extensions(change: Unpublished, body: bodies.Body) -> Mapping[str, str]:
         "sequence": str(change.sequence),
         "actor": change.actor,
         "causationid": change.cause,
-        "causechain": _listed(change.data.get("causechain")),
+        "causechain": _chain(change.header),
         "truncated": "true" if body.truncated else "",
     }
 
 
-def _listed(value: Any) -> str:
-    return ",".join(value) if isinstance(value, list | tuple) else str(value or "")
+def _chain(run: Mapping[str, Any]) -> str:
+    """The definitions on the way that led to the run, its own last; empty when the change is of no run."""
+    return ",".join((*run.get("chain", ()), run["definition_id"])) if run else ""
 
 
 def _encoded(value: str) -> str:

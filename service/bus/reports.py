@@ -1,24 +1,27 @@
-"""What an event says of an objective or an approval, if it says anything.
+"""What an event says of an objective, an approval or an evaluation by governance, if it says anything.
 
-Services change verbs and keep states, so only the state counts, by name or number. A report has its record's id and
-a state; a change without either is no report, and the event stays an event like any other. Who approves is not decided
-here: a decision from the bus is a hint. Called by `incoming`.
+Services change verbs and keep states, so only the state counts, by name or number. A report names what it is about and
+has a state; a change without either is no report, and the event stays an event like any other. Who approves is not
+decided here: a decision from the bus is a hint. Called by `incoming`.
 """
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from approvals.v1.approvals_pb2 import DecisionType
+from governance.v1.governance_pb2 import ActionDecision
 from objectives.v1.objectives_pb2 import ObjectiveState
 
 from service.bus import packed
 from service.bus.fields import MAX_KEY_BYTES, MAX_TEXT_BYTES, Record, money, nested, text
 from service.bus.poison import Poison
+from service.bus.said import said
 from service.bus.strict_json import clean, plain
-from service.domain.commands import ApprovalReport, ObjectiveReport
+from service.domain.commands import ApprovalReport, GovernanceReport, ObjectiveReport, Report
 from service.domain.definition import Payload
 
 _APPROVALS = ("approval", "approval_request", "approval_decision")
+_EVALUATION = "governance_evaluation"
 
 
 class _Names:
@@ -31,9 +34,10 @@ class _Names:
 
 _OBJECTIVE_STATES = _Names("OBJECTIVE_STATE_", ObjectiveState.items())
 _DECISIONS = _Names("DECISION_TYPE_", DecisionType.items())
+_ACTION_DECISIONS = _Names("ACTION_DECISION_", ActionDecision.items())
 
 
-def about(message: str, fields: Record | None) -> ObjectiveReport | ApprovalReport | None:
+def about(message: str, fields: Record | None) -> Report | None:
     """`message` is the full name of the message that `fields` are of."""
     if fields is None:
         return None
@@ -46,11 +50,13 @@ def about(message: str, fields: Record | None) -> ObjectiveReport | ApprovalRepo
     return None
 
 
-def _changed(change: Record) -> ObjectiveReport | ApprovalReport | None:
+def _changed(change: Record) -> Report | None:
     kind = change.get("aggregate_type")
     record = nested(change, "payload") or {}
     if kind == "objective":
         return _objective({"id": change.get("aggregate_id"), **record})
+    if kind == _EVALUATION:
+        return _evaluation(record)
     return _approval(record) if kind in _APPROVALS else None
 
 
@@ -65,6 +71,7 @@ def _objective(record: Record) -> ObjectiveReport | None:
         output=_output(record),
         cost_usd=_cost(record),
         message=_first(record, "error_message", "reason", limit=MAX_TEXT_BYTES),
+        said=said(record),
     )
 
 
@@ -80,6 +87,21 @@ def _approval(record: Record) -> ApprovalReport | None:
         decided_by=text(record, "decided_by"),
         reason=text(record, "reason", MAX_TEXT_BYTES),
     )
+
+
+def _evaluation(record: Record) -> GovernanceReport | None:
+    """The step whose action was evaluated is named beside the decision or in its context."""
+    run_id = _named(record, "workflow_run_id", "run_id")
+    step_id = _named(record, "workflow_step_id", "step_id")
+    decision = _name(record, "decision", _ACTION_DECISIONS)
+    if not run_id or not step_id or not decision:
+        return None
+    return GovernanceReport(run_id, step_id, decision)
+
+
+def _named(record: Record, *names: str) -> str:
+    context = record.get("context")
+    return _first(record, *names) or (_first(context, *names) if isinstance(context, Mapping) else "")
 
 
 def _name(record: Record, field: str, enum: _Names) -> str:

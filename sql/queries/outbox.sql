@@ -29,7 +29,8 @@ select c.stream_id, c.sequence, c.workspace_id, c.aggregate, c.operation, c.acto
            'definition_id', r.definition_id, 'definition_version', r.definition_version,
            'workspace_id', r.workspace_id, 'trigger_type', r.trigger_type, 'trigger_event_id', r.trigger_event_id,
            'initiator_agent_id', r.initiator_agent_id, 'initiator_user_id', r.initiator_user_id,
-           'parent_run_id', r.parent_run_id, 'entity_id', r.entity_id, 'entity_type', r.entity_type) else '{}' end as header
+           'parent_run_id', r.parent_run_id, 'chain', r.chain,
+           'entity_id', r.entity_id, 'entity_type', r.entity_type) else '{}' end as header
   from unnest($1::smallint[]) s(shard)
  cross join lateral (
        select stream_id, sequence, workspace_id, aggregate, operation, actor, cause, recorded_at, data

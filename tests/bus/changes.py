@@ -75,6 +75,7 @@ headers = st.fixed_dictionaries(
         "initiator_agent_id": _words,
         "initiator_user_id": _words,
         "parent_run_id": _words,
+        "chain": st.lists(_words, max_size=2),
         "entity_id": _words,
         "entity_type": _words,
         "input_payload": _payloads,
@@ -200,7 +201,7 @@ def _run(of: Unpublished) -> wire.WorkflowRun:
 
 
 def _context(row: Mapping[str, Any]) -> dict[str, Any]:
-    same = {name: value for name, value in row.items() if name not in ("input_payload", "trigger_type")}
+    same = {name: value for name, value in row.items() if name not in ("chain", "input_payload", "trigger_type")}
     return same | {"trigger_type": wire.TriggerType.Value(f"TRIGGER_TYPE_{row['trigger_type']}")}
 
 

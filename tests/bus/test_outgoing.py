@@ -54,6 +54,7 @@ async def test_the_raw_message(bus: Connection) -> None:
         "ce-sequence": "3",
         "ce-actor": "agent:sdr",
         "ce-causationid": "rpc:42",
+        "ce-causechain": "wf_1",
         "content-type": "application/json",
         "Nats-Msg-Id": "wfr_1.3",
     }
@@ -78,8 +79,8 @@ async def test_the_raw_message(bus: Connection) -> None:
 
 
 async def test_a_cloudevents_consumer_reads_it(bus: Connection) -> None:
-    data = {"step": step("a"), "workflow_state": "RUNNING", "causechain": ["wf_1", "wf_0"]}
-    odd = change(actor='user:"Jörg 100%"\r\nce-id: x', cause="", data=data)
+    header = {"definition_id": "wf_3", "trigger_type": "WORKFLOW", "chain": ["wf_1", "wf_2"]}
+    odd = change(actor='user:"Jörg 100%"\r\nce-id: x', cause="", header=header)
     (message,) = await _published(bus, odd)
     assert message.headers
     event = from_binary(HTTPMessage(message.headers, message.data), JSONFormat())
@@ -88,7 +89,7 @@ async def test_a_cloudevents_consumer_reads_it(bus: Connection) -> None:
     assert event.get_time() == NOON
     assert event.get_datacontenttype() == "application/json"
     assert event.get_extension("actor") == 'user:"Jörg 100%"\r\nce-id: x'
-    assert event.get_extension("causechain") == "wf_1,wf_0"
+    assert event.get_extension("causechain") == "wf_1,wf_2,wf_3"
     assert event.get_extension("tenantid") == "ws_acme"
     assert event.get_extension("causationid") is None
 
@@ -96,6 +97,7 @@ async def test_a_cloudevents_consumer_reads_it(bus: Connection) -> None:
 async def test_our_own_reader_reads_it(bus: Connection) -> None:
     definition = change(aggregate="definition", operation="create", data={"name": "Outbound"}, stream="wf_1", header={})
     (message,) = await _published(bus, definition)
+    assert "ce-causechain" not in (message.headers or {})
     event = parse(message.subject, message.headers or {}, message.data)
     assert (event.id, event.subject, event.tenant) == ("wf_1.3", "wf_1", "ws_acme")
     assert event.payload == {"name": "Outbound"}

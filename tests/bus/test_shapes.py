@@ -11,7 +11,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 
 from service.bus.incoming import parse
 from service.bus.poison import Poison
-from service.domain.commands import ApprovalReport, BusEvent, ObjectiveReport
+from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, ObjectiveReport, Report
 from tests.bus.recorded import RECORDED, Recorded
 
 EVENTS = [record for record in RECORDED if "poison" not in record.expect]
@@ -29,11 +29,11 @@ def _expected(record: Recorded) -> BusEvent:
     )
 
 
-def _report(about: dict[str, Any]) -> ObjectiveReport | ApprovalReport:
+def _report(about: dict[str, Any]) -> Report:
     if "objective_id" in about:
         cost = about.pop("cost_usd", None)
         return ObjectiveReport(**about, cost_usd=None if cost is None else Decimal(cost))
-    return ApprovalReport(**about)
+    return GovernanceReport(**about) if "run_id" in about else ApprovalReport(**about)
 
 
 @pytest.mark.parametrize("record", EVENTS, ids=lambda record: record.name)
@@ -63,6 +63,8 @@ E_HEADERS = {
 }
 NOT_A_NUMBER = Struct(fields={"a": Value(number_value=float("nan"))}).SerializeToString()
 OBJECTIVE = b'{"@type":"x/objectives.v1.Objective","id":"obj","state":"OBJECTIVE_STATE_COMPLETED"%s}'
+
+EVALUATION = b'{"@type":"x/events.v1.Change","aggregate_type":"governance_evaluation","payload":{%s}}'
 
 
 def _struct(value: bytes) -> bytes:
@@ -108,6 +110,8 @@ def _struct(value: bytes) -> bytes:
         ({}, b'{"@type":"x/objectives.v1.Objective","id":5,"state":7}', "bad_id"),
         ({}, b'{"@type":"x/objectives.v1.Objective","id":"o","state":{}}', "bad_state"),
         ({}, b'{"@type":"x/objectives.v1.Objective","id":"o","state":true}', "bad_state"),
+        ({}, EVALUATION % b'"run_id":5', "bad_run_id"),
+        ({}, EVALUATION % b'"run_id":"r","decision":[]', "bad_decision"),
     ],
 )
 def test_poison_has_its_reason(headers: dict[str, str], body: bytes, reason: str) -> None:
@@ -162,7 +166,7 @@ def test_a_state_we_do_not_know_is_progress(state: bytes, name: str) -> None:
     assert event.about == ObjectiveReport("o", name)
 
 
-@pytest.mark.parametrize("kind", ["objective", "approval"])
+@pytest.mark.parametrize("kind", ["objective", "approval", "governance_evaluation"])
 def test_a_change_without_a_state_is_an_event_like_any_other(kind: str) -> None:
     body = b'{"@type":"x/events.v1.Change","aggregate_type":"%s","aggregate_id":"x","payload":{"id":"x"}}'
     event = parse("s", E_HEADERS, body % kind.encode())
