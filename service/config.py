@@ -46,8 +46,14 @@ class Config:
     pool_size: int = setting("DATABASE_POOL", "8", "database connections of the engine; the reader has a quarter of it")
     max_calls: int = setting("GRPC_MAX_CALLS", "1000", "calls in progress before RESOURCE_EXHAUSTED")
     lease_seconds: int = setting("LEASE_SECONDS", "30", "how long work is left to a replica that may have died")
+    quiet_seconds: int = setting(
+        "QUIET_SECONDS", "300", "how long nothing may be heard of an objective or approval before its owner is asked"
+    )
     log_level: str = setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR")
     service_agent: str = setting("SERVICE_AGENT_ID", "workflows", "who delegates when a run has no initiating agent")
+    entities_required: bool = setting(
+        "ENTITIES_REQUIRED", "no", "yes or no: refuse to start a run whose entity is not known", "yes|no"
+    )
     objectives: str = setting("OBJECTIVES_ADDRESS", "", "objectives service, host:port", f"({ADDRESS})?")
     agents: str = setting("AGENTS_ADDRESS", "", "agents service, host:port", f"({ADDRESS})?")
     registry: str = setting("REGISTRY_ADDRESS", "", "registry service, host:port", f"({ADDRESS})?")
@@ -89,6 +95,8 @@ def _value(item: Field[Any], source: Mapping[str, str]) -> str | int:
         raise ConfigError(f"{name} is not set: {item.metadata['meaning']}")
     if not item.metadata["shape"].fullmatch(text):
         raise ConfigError(f"{name} cannot be read: {item.metadata['meaning']}")
+    if item.type is bool:
+        return text == "yes"
     if item.type is not int:
         return str(text)
     if not text.isdecimal() or int(text) == 0:

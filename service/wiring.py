@@ -22,7 +22,9 @@ from service.bus.listener import Listener
 from service.bus.outgoing import Publisher
 from service.bus.streams import ensure_changes_stream
 from service.config import Config
+from service.domain.plan import Patience
 from service.edge.answers import Answers
+from service.edge.entities import EntityLookup
 from service.edge.health import Health
 from service.edge.http import HttpServer
 from service.edge.inspector import Inspector
@@ -32,10 +34,12 @@ from service.edge.runs import EngineRuns
 from service.edge.server import EdgeServer
 from service.edge.servicer import WorkflowService
 from service.edge.shield import Shield
+from service.edge.task_servicer import TaskService
+from service.edge.tasks import EngineTasks
 from service.engine.engine import Engine, Ports
 from service.engine.lease import Lease
 from service.engine.ports import BusUnavailable, StoreUnavailable
-from service.siblings.clients import SiblingClients
+from service.siblings import SIBLINGS, SiblingClients
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox
 from service.store.migrate import Migrator, SchemaMismatch
@@ -43,6 +47,7 @@ from service.store.outbox import ChangeOutbox
 from service.store.pool import ENGINE, READER, Pool
 from service.store.reads import Reads
 from service.store.runs import Runs
+from service.store.tasks import TaskReads
 from service.store.work import WorkQueue
 
 BUS_SECONDS = 10.0
@@ -156,27 +161,36 @@ def _build(config: Config, outside: Outside, stack: AsyncExitStack) -> House:
     edge = _edge(config, outside, engine, stack)
     listener = Listener(outside.bus, config.streams, engine.router, ack_wait_seconds=lease.seconds)
     health = Health(edge, {"database": partial(_answers, outside.reading), "bus": partial(_up, outside.bus)})
+    siblings = {name: name not in outside.siblings.missing for name in SIBLINGS}
     metrics = CollectorRegistry()
     metrics.register(EngineCollector({**engine.counters, "listener": listener.counters}))
-    return House(engine, listener, edge, HttpServer(health.ready, metrics), health)
+    return House(engine, listener, edge, HttpServer(health.ready, siblings, metrics), health)
 
 
 def _engine(config: Config, outside: Outside, lease: Lease) -> Engine:
     pool = outside.writing
     publisher = Publisher(outside.bus, config.stream)
+    definitions = Definitions(pool, Reads(outside.reading))
     inbox = Inbox(pool, lease.grace_seconds)
-    ports = Ports(Runs(pool), WorkQueue(pool), inbox, ChangeOutbox(pool), outside.siblings, publisher)
-    return Engine(ports, config.replica or f"{socket.gethostname()}-{os.getpid()}", lease)
+    ports = Ports(Runs(pool), WorkQueue(pool), inbox, definitions, ChangeOutbox(pool), outside.siblings, publisher)
+    replica = config.replica or f"{socket.gethostname()}-{os.getpid()}"
+    return Engine(ports, replica, _new_id, lease, Patience(config.quiet_seconds))
+
+
+def _new_id() -> str:
+    return str(uuid7())
 
 
 def _edge(config: Config, outside: Outside, engine: Engine, stack: AsyncExitStack) -> EdgeServer:
     reads = Reads(outside.reading)
     definitions = Definitions(outside.writing, reads)
-    runs = EngineRuns(engine.advance, engine.plans, definitions, reads, lambda: str(uuid7()))
-    inspector, shield = Inspector(), Shield()
+    entities = EntityLookup(outside.siblings.entities, required=config.entities_required)
+    runs = EngineRuns(engine.advance, engine.plans, definitions, entities, reads, _new_id)
+    tasks = EngineTasks(engine.advance, TaskReads(outside.reading))
+    inspector, shield, answers = Inspector(), Shield(), Answers(Renderer())
     stack.callback(inspector.close)
-    service = WorkflowService(definitions, runs, inspector, Answers(Renderer()), shield)
-    return EdgeServer(service, shield, max_calls=config.max_calls)
+    workflows = WorkflowService(definitions, runs, inspector, answers, shield)
+    return EdgeServer(workflows, TaskService(tasks, answers, shield), shield, max_calls=config.max_calls)
 
 
 async def _open(config: Config, house: House, stack: AsyncExitStack) -> Running:

@@ -17,10 +17,12 @@ from service.domain.effects import Fault, FaultKind, SiblingCall
 from service.domain.plan import Plan
 from service.domain.state import Run, StepState
 from service.engine.engine import Engine, Ports
-from service.engine.ports import Publisher, StartKey, Unpublished
+from service.engine.ports import Errand, Publisher, StartKey, Unpublished
+from service.store.definitions import Definitions
 from service.store.inbox import Inbox
 from service.store.outbox import ChangeOutbox
 from service.store.pool import ENGINE
+from service.store.reads import Reads
 from service.store.runs import Runs
 from service.store.work import WorkQueue
 from tests.bench import graphs
@@ -36,9 +38,7 @@ class Nobody:
     def encode(self, call: SiblingCall, workspace_id: str, run_id: str) -> bytes:
         raise ValueError("nobody is here")
 
-    async def perform(
-        self, kind: str, request: bytes, workspace_id: str, idempotency_key: str, timeout_seconds: float
-    ) -> Fault:
+    async def perform(self, errand: Errand, timeout_seconds: float) -> Fault:
         return Fault(FaultKind.REJECTED, "nobody", "nobody is here")
 
     async def publish(self, change: Unpublished) -> None:
@@ -75,8 +75,9 @@ async def inside(dsn: str, publisher: Publisher | None = None) -> AsyncIterator[
     pool = CountingPool(dsn, ENGINE, POOL)
     await pool.open()
     try:
-        ports = Ports(Runs(pool), WorkQueue(pool), Inbox(pool), ChangeOutbox(pool), nobody, publisher or nobody)
-        engine = Engine(ports, "bench")
+        definitions, changes = Definitions(pool, Reads(pool)), ChangeOutbox(pool)
+        ports = Ports(Runs(pool), WorkQueue(pool), Inbox(pool), definitions, changes, nobody, publisher or nobody)
+        engine = Engine(ports, "bench", lambda: str(uuid7()))
         await engine.open()
         yield Inside(pool, engine)
     finally:

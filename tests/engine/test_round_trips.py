@@ -12,10 +12,12 @@ from service.domain.plan import Plan
 from service.domain.state import Run, StepState
 from service.engine.engine import Engine, Ports
 from service.engine.mailbox import Outcome
-from service.engine.ports import StartKey, Unpublished
+from service.engine.ports import Errand, StartKey, Unpublished
+from service.store.definitions import Definitions
 from service.store.inbox import Inbox
 from service.store.outbox import ChangeOutbox
 from service.store.pool import ENGINE
+from service.store.reads import Reads
 from service.store.runs import Runs
 from service.store.work import WorkQueue
 from tests.builders import chain, edges, step, version
@@ -28,9 +30,7 @@ class Nobody:
     def encode(self, call: SiblingCall, workspace_id: str, run_id: str) -> bytes:
         return b"asked"
 
-    async def perform(
-        self, kind: str, request: bytes, workspace_id: str, idempotency_key: str, timeout_seconds: float
-    ) -> Answer | Fault:
+    async def perform(self, errand: Errand, timeout_seconds: float) -> Answer | Fault:
         return Fault(FaultKind.TRANSPORT, "unavailable", "nobody")
 
     async def publish(self, change: Unpublished) -> None:
@@ -49,9 +49,10 @@ class Bench:
     """An engine without loops on a real database, and a plan that needs no publishing."""
 
     def __init__(self, pool: CountingPool) -> None:
-        ports = Ports(Runs(pool), WorkQueue(pool), Inbox(pool), ChangeOutbox(pool), Nobody(), Nobody())
+        definitions = Definitions(pool, Reads(pool))
+        ports = Ports(Runs(pool), WorkQueue(pool), Inbox(pool), definitions, ChangeOutbox(pool), Nobody(), Nobody())
         self.pool = pool
-        self.engine = Engine(ports, "tests")
+        self.engine = Engine(ports, "tests", lambda: "1")
 
     async def start(self, drawn: Version, payload: Mapping[str, object] | None = None) -> Run:
         await self.engine.open()
