@@ -13,6 +13,7 @@ awaited_types.workspace_id text collate C not null
 awaited_types.pattern text collate C not null
 awaited_types.definition_id text collate C not null
 awaited_types.version integer not null
+awaited_types.correlates text[] collate C not null default '{}'::text[]
 bus_events.workspace_id text collate C not null
 bus_events.source text collate C not null
 bus_events.event_id text collate C not null
@@ -25,6 +26,7 @@ bus_events.body jsonb
 bus_events.received_at timestamp with time zone not null default clock_timestamp()
 bus_events.routed_at timestamp with time zone
 bus_events.kept boolean not null default false
+bus_events.correlations text[] collate C not null default '{}'::text[]
 changes.stream_id text collate C not null
 changes.sequence integer not null
 changes.shard smallint not null
@@ -285,10 +287,12 @@ workflow_versions workflow_versions_timeout_seconds_check CHECK ((timeout_second
 workflow_versions workflow_versions_version_check CHECK ((version > 0))
 
 -- indexes
+CREATE INDEX awaited_types_correlated ON public.awaited_types USING btree (workspace_id, pattern) WHERE (correlates <> '{}'::text[])
 CREATE INDEX awaited_types_definition ON public.awaited_types USING btree (definition_id)
 CREATE INDEX bus_events_about ON public.bus_events USING btree (workspace_id, about) WHERE ((about <> ''::text) AND (body IS NOT NULL))
 CREATE INDEX bus_events_age ON public.bus_events USING btree (received_at)
 CREATE INDEX bus_events_body_age ON public.bus_events USING btree (received_at) WHERE (body IS NOT NULL)
+CREATE INDEX bus_events_correlations ON public.bus_events USING gin (correlations) WITH (fastupdate=off) WHERE ((correlations <> '{}'::text[]) AND (body IS NOT NULL))
 CREATE INDEX bus_events_type ON public.bus_events USING btree (workspace_id, type) WHERE (body IS NOT NULL)
 CREATE INDEX bus_events_unrouted ON public.bus_events USING btree (received_at) WHERE (routed_at IS NULL)
 CREATE INDEX changes_unpublished ON public.changes USING btree (shard, stream_id, sequence) WHERE (published_at IS NULL)
@@ -515,10 +519,10 @@ run_events as SELECT stream_id AS run_id,
   WHERE ((aggregate)::text = ANY (ARRAY['run'::text, 'step'::text]));
 
 -- comments
-column about of table bus_events: objective:<id> or approval:<id> when it reports on one, or empty.
+column about of table bus_events: The address of what it reports on: an objective, an approval, an evaluation; or empty.
 column actor of table changes: Who did it.
 column actor of table run_audit: Who reported it.
-column address of table run_waits: objective:<id>, approval:<id> or event:<type pattern>.
+column address of table run_waits: objective:<id>, approval:<id>, governance:<run>/<step>, event:<type pattern>, with #<correlation> if it has one.
 column agent_id of table step_items: The agent that does the work, or empty.
 column agent_id of table step_runs: The agent that does the work, or empty.
 column aggregate of table changes: What changed: a run, a step of it, a definition or a version.
@@ -555,6 +559,8 @@ column completed_at of table step_items: When it ended; set in terminal states a
 column completed_at of table step_runs: When it ended; set in terminal states and only there.
 column completed_at of table workflow_runs: When it ended; set in terminal states and only there.
 column completed_by of table human_tasks: The person who ended it, or empty.
+column correlates of table awaited_types: Expressions over such an event whose value tells its waits apart.
+column correlations of table bus_events: Keys of the values by which waits tell it apart; known once it was routed.
 column cost_usd of table step_items: Sum over attempts, exact.
 column cost_usd of table step_runs: Sum over attempts, exact.
 column created_at of table human_tasks: When the row was written first; lists are ordered by it.
