@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 from service.domain.definition import Definition, Version
-from service.domain.exchange import Page, Published
+from service.domain.exchange import Page, Published, TaskRow
 from service.domain.state import Run, StepRun
-from service.edge import payloads, render, wire
+from service.edge import payloads, render, render_task, wire
 from service.edge.render import Renderer
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024 - 1024
@@ -40,7 +40,7 @@ class _Payload(NamedTuple):
 
 
 class Answers:
-    """The responses about runs; `max_bytes` bounds each of them."""
+    """The responses about runs and the lists; `max_bytes` bounds each of them."""
 
     def __init__(self, renderer: Renderer, max_bytes: int = MAX_ANSWER_BYTES) -> None:
         self._renderer = renderer
@@ -73,6 +73,9 @@ class Answers:
         """The newest versions that fit."""
         return self._listed(map(_version, found), len(found), 0)
 
+    def tasks(self, page: Page[TaskRow]) -> Answer:
+        return self._listed(map(_task, page.rows), len(page.rows), page.total)
+
     def _listed(self, rendered: Iterable[bytes], wanted: int, total: int) -> Answer:
         rows = _Rows(self._max_bytes)
         for row in rendered:
@@ -98,12 +101,20 @@ def published(value: Published) -> Answer:
     return Answer(wire.field(1, _version(value.version)) + wire.field(2, _definition(value.definition)))
 
 
+def task(value: TaskRow) -> Answer:
+    return Answer(wire.field(1, _task(value)))
+
+
 def _definition(value: Definition) -> bytes:
     return render.definition(value).SerializeToString()
 
 
 def _version(value: Version) -> bytes:
     return render.version(value).SerializeToString()
+
+
+def _task(value: TaskRow) -> bytes:
+    return render_task.task(value).SerializeToString()
 
 
 class _Rows:

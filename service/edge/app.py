@@ -10,7 +10,18 @@ from typing import Protocol
 
 from service.domain.commands import Envelope
 from service.domain.definition import Definition, Version
-from service.domain.exchange import Idem, Page, Published, Replayable, RunFilter, StartRequest
+from service.domain.effects import Fault
+from service.domain.exchange import (
+    CanonicalEntity,
+    Idem,
+    Page,
+    Published,
+    Replayable,
+    RunFilter,
+    StartRequest,
+    TaskFilter,
+    TaskRow,
+)
 from service.domain.state import Run
 
 
@@ -50,3 +61,23 @@ class Runs(Protocol):
     async def get(self, run_id: str, visible: str | None) -> Run | None: ...
 
     async def list(self, chosen: RunFilter, limit: int, offset: int) -> Page[Run]: ...
+
+
+class Tasks(Protocol):
+    async def change(self, run_id: str, step_id: str, envelope: Envelope, visible: str | None) -> Replayable[TaskRow]:
+        """Brings a command to the task's run; gives the task as the command left it, without its comments."""
+        ...
+
+    async def get(self, run_id: str, step_id: str, visible: str | None) -> TaskRow | None: ...
+
+    async def list(self, chosen: TaskFilter, limit: int, offset: int) -> Page[TaskRow]: ...
+
+
+class Directory(Protocol):
+    """The service that owns entities."""
+
+    async def canonical(
+        self, entity_id: str, workspace_id: str, timeout_seconds: float
+    ) -> CanonicalEntity | Fault | None:
+        """None when there is no such entity; a Fault when its owner does not say, or is not configured."""
+        ...

@@ -1,16 +1,20 @@
 """Collects everything that is wrong with one request, so that a caller hears all of it at once.
 
 A check never raises: it notes a violation with the field's path and gives back a value that is safe to go on with;
-`settle` raises at the end. Paths are the wire's names (`steps[3].config.amount`). Called by `parse` only.
+`settle` raises at the end. Paths are the wire's names (`steps[3].config.amount`). Called by the modules that parse.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
+from enum import StrEnum
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from service.domain.errors import Kind, Refusal, Violation
 from service.edge import payloads
@@ -19,7 +23,18 @@ MAX_ID = 128
 MAX_NAME = 200
 MAX_TAGS = 64
 MAX_TAG = 64
+MAX_TEXT = 2_000
 MAX_COST_USD = 1e9
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 500
+
+E = TypeVar("E", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    limit: int
+    offset: int
 
 
 class Checks:
@@ -72,10 +87,38 @@ class Checks:
             self.note(path, "blank", "is blank")
         return value
 
+    def text(self, path: str, value: str, *, required: bool = False) -> str:
+        """What a person wrote."""
+        if required and not value.strip():
+            self.note(path, "required", "is required")
+        elif len(value) > MAX_TEXT:
+            self.note(path, "too_long", f"is longer than {MAX_TEXT} characters")
+        return value
+
+    def moment(self, path: str, value: Timestamp) -> datetime | None:
+        """UTC; None for what is no moment of the years 1 to 9999."""
+        try:
+            return value.ToDatetime(UTC)
+        except ValueError:
+            self.note(path, "out_of_range", "is not a moment of the years 1 to 9999")
+            return None
+
     def not_negative(self, path: str, value: int) -> int:
         if value < 0:
             self.note(path, "negative", "is negative")
         return value
+
+    def window(self, limit: int, offset: int) -> Window:
+        """A limit of 0 is the default, a huge one is clamped."""
+        self.not_negative("limit", limit)
+        self.not_negative("offset", offset)
+        return Window(min(limit, MAX_LIMIT) or DEFAULT_LIMIT, offset)
+
+    def member(self, path: str, number: int, known: Mapping[int, E]) -> E | None:
+        """The enum's member; None when it was not said, and when it is unknown, which is noted."""
+        if number and number not in known:
+            self.note(path, "unknown_enum_value", "is not a known value")
+        return known.get(number)
 
     def payload(self, path: str, struct: Struct) -> dict[str, Any]:
         try:

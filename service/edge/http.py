@@ -1,7 +1,8 @@
 """The few pages a platform asks for over HTTP: /healthz, /readyz, /metrics.
 
-/healthz says that the process lives, /readyz which of its dependencies answer (503 when one does not), /metrics is for
-Prometheus. One request per connection, small and short: whatever else arrives is a bad request. Started by wiring.
+/healthz says that the process lives, /readyz which of its dependencies answer (503 when one does not) and which
+siblings are configured (for information: a missing one fails steps, not the service), /metrics is for Prometheus. One
+request per connection, small and short: whatever else arrives is a bad request. Started by wiring.
 """
 
 import asyncio
@@ -24,10 +25,14 @@ class Page(NamedTuple):
 
 
 class HttpServer:
-    """`ready` tells of each dependency whether it answers; it must not block."""
+    """`ready` tells of each dependency whether it answers; it must not block. `siblings` are all there are, each with
+    whether it is configured."""
 
-    def __init__(self, ready: Callable[[], Mapping[str, bool]], metrics: CollectorRegistry) -> None:
+    def __init__(
+        self, ready: Callable[[], Mapping[str, bool]], siblings: Mapping[str, bool], metrics: CollectorRegistry
+    ) -> None:
         self._ready = ready
+        self._siblings = {name: "configured" if given else "not configured" for name, given in siblings.items()}
         self._metrics = metrics
         self._server: asyncio.Server | None = None
 
@@ -63,11 +68,14 @@ class HttpServer:
         if path == b"/healthz":
             return _json(HTTPStatus.OK, {"status": "alive"})
         if path == b"/readyz":
-            ready = dict(self._ready())
-            return _json(HTTPStatus.OK if all(ready.values()) else HTTPStatus.SERVICE_UNAVAILABLE, ready)
+            return self._readiness(self._ready())
         if path == b"/metrics":
             return Page(HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._metrics))
         return _json(HTTPStatus.NOT_FOUND, {"error": "no such page"})
+
+    def _readiness(self, ready: Mapping[str, bool]) -> Page:
+        status = HTTPStatus.OK if all(ready.values()) else HTTPStatus.SERVICE_UNAVAILABLE
+        return _json(status, {**ready, "siblings": self._siblings})
 
 
 def _json(status: HTTPStatus, value: Mapping[str, object]) -> Page:

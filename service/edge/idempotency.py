@@ -31,11 +31,11 @@ def read(context: Context, caller: Caller, method: str, request: Message) -> Ide
     return Idem(caller.actor, key, _digest(method, request))
 
 
-def envelope(command: Command, caller: Caller, idem: Idem | None) -> Envelope:
+def envelope(command: Command, actor: str, idem: Idem | None) -> Envelope:
     """The command with its cause, which is guarded when the caller gave a key."""
     if idem is None:
-        return Envelope(command, caller.actor, f"rpc:{uuid7()}")
-    return Envelope(command, caller.actor, f"rpc:{idem.scope}:{idem.key}", guarded=True, digest=idem.digest)
+        return Envelope(command, actor, f"rpc:{uuid7()}")
+    return Envelope(command, actor, f"rpc:{idem.scope}:{idem.key}", guarded=True, digest=idem.digest)
 
 
 async def tell(context: Context, replay: bool) -> None:

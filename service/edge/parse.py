@@ -5,10 +5,7 @@ otherwise gives plain values; nothing below the edge sees a protobuf message. Wh
 database (unknown ids, wrong moments) is not checked here. Called by the servicer; graphs are in `parse_version`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TypeVar
 
 from workflows.v1 import workflows_pb2 as pb
 
@@ -18,12 +15,7 @@ from service.domain.exchange import RunFilter, StartRequest
 from service.domain.state import StepState
 from service.edge import enums
 from service.edge.caller import Caller
-from service.edge.checks import Checks
-
-DEFAULT_LIMIT = 50
-MAX_LIMIT = 500
-
-E = TypeVar("E", bound=StrEnum)
+from service.edge.checks import Checks, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +24,6 @@ class NewDefinition:
     name: str
     description: str
     tags: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    limit: int
-    offset: int
 
 
 def new_definition(request: pb.CreateDefinitionRequest, caller: Caller) -> NewDefinition:
@@ -66,7 +52,7 @@ def definition_list(request: pb.ListDefinitionsRequest, caller: Caller) -> tuple
     checks.texts(request)
     checks.id("workspace_id", workspace_id)
     checks.tag("tag", request.tag)
-    window = _window(checks, request.limit, request.offset)
+    window = checks.window(request.limit, request.offset)
     checks.settle()
     return workspace_id or None, request.tag, window
 
@@ -77,8 +63,8 @@ def run_list(request: pb.ListRunsRequest, caller: Caller) -> tuple[RunFilter, Wi
     checks.texts(request)
     for field in ("workspace_id", "definition_id", "entity_id", "initiator_agent_id"):
         checks.id(field, getattr(request, field))
-    state = _member(checks, "state", request.state, enums.RUN_STATE_OF)
-    window = _window(checks, request.limit, request.offset)
+    state = checks.member("state", request.state, enums.RUN_STATE_OF)
+    window = checks.window(request.limit, request.offset)
     checks.settle()
     chosen = RunFilter(
         workspace_id=workspace_id or None,
@@ -103,7 +89,7 @@ _STARTED_BY_EVENT = frozenset({TriggerType.EVENT, TriggerType.WEBHOOK})
 
 
 def start_request(request: pb.StartRunRequest, caller: Caller) -> StartRequest:
-    workspace_id = caller.meant(request.workspace_id)
+    workspace_id, user_id = caller.meant(request.workspace_id), caller.acts_as(request.initiator_user_id)
     checks = Checks()
     checks.texts(request)
     checks.id("definition_id", request.definition_id, required=True)
@@ -120,7 +106,7 @@ def start_request(request: pb.StartRunRequest, caller: Caller) -> StartRequest:
         trigger_type=trigger_type,
         trigger_event_id=request.trigger_event_id,
         initiator_agent_id=request.initiator_agent_id,
-        initiator_user_id=request.initiator_user_id,
+        initiator_user_id=user_id,
         parent_run_id=request.parent_run_id,
         entity_id=request.entity_id,
         entity_type=request.entity_type,
@@ -130,7 +116,7 @@ def start_request(request: pb.StartRunRequest, caller: Caller) -> StartRequest:
 
 def _trigger_type(checks: Checks, request: pb.StartRunRequest) -> TriggerType:
     omitted = TriggerType.WORKFLOW if request.parent_run_id else TriggerType.MANUAL
-    found = _member(checks, "trigger_type", request.trigger_type, enums.TRIGGER_TYPE_OF) or omitted
+    found = checks.member("trigger_type", request.trigger_type, enums.TRIGGER_TYPE_OF) or omitted
     if found in _STARTED_BY_EVENT and not request.trigger_event_id:
         checks.note("trigger_event_id", "required", f"is required when the trigger type is {found}")
     return found
@@ -178,7 +164,7 @@ def transition(request: pb.TransitionStepRequest) -> tuple[str, TransitionStep]:
 
 
 def _reported_state(checks: Checks, number: int) -> StepState:
-    state = _member(checks, "state", number, enums.STEP_STATE_OF)
+    state = checks.member("state", number, enums.STEP_STATE_OF)
     if state is StepState.PENDING or number == 0:
         checks.note("state", "state_not_reportable", "has to be what the step has reached")
     return state or StepState.PENDING
@@ -191,17 +177,3 @@ def _only_id(path: str, value: str) -> str:
         checks.note(path, "nul_character", "holds a NUL character")
     checks.settle()
     return value
-
-
-def _window(checks: Checks, limit: int, offset: int) -> Window:
-    """A limit of 0 is the default, a huge one is clamped."""
-    checks.not_negative("limit", limit)
-    checks.not_negative("offset", offset)
-    return Window(min(limit, MAX_LIMIT) or DEFAULT_LIMIT, offset)
-
-
-def _member(checks: Checks, path: str, number: int, known: Mapping[int, E]) -> E | None:
-    """The enum's member; None when it was not said, and when it is unknown, which is noted."""
-    if number and number not in known:
-        checks.note(path, "unknown_enum_value", "is not a known value")
-    return known.get(number)

@@ -80,8 +80,8 @@ def step_head(step: StepRun) -> bytes:
         error_message=step.error_message,
         retry_count=step.retry_count,
         cost_usd=float(step.cost_usd),
-        started_at=_time(step.started_at),
-        completed_at=_time(step.completed_at),
+        started_at=moment(step.started_at),
+        completed_at=moment(step.completed_at),
     ).SerializeToString()
 
 
@@ -101,8 +101,8 @@ def run_head(run: Run) -> bytes:
         entity_id=run.entity_id,
         entity_type=run.entity_type,
         total_cost_usd=float(run.total_cost_usd),
-        started_at=_time(run.started_at),
-        completed_at=_time(run.completed_at),
+        started_at=moment(run.started_at),
+        completed_at=moment(run.completed_at),
     ).SerializeToString()
 
 
@@ -114,8 +114,8 @@ def definition(value: Definition) -> pb.WorkflowDefinition:
         description=value.description,
         latest_version=value.latest_version,
         tags=value.tags,
-        created_at=_time(value.created_at),
-        updated_at=_time(value.updated_at),
+        created_at=moment(value.created_at),
+        updated_at=moment(value.updated_at),
     )
 
 
@@ -130,7 +130,7 @@ def version(value: Version) -> pb.WorkflowVersion:
         default_retry_policy=_policy(value.default_retry_policy),
         timeout_seconds=value.timeout_seconds,
         author=value.author,
-        created_at=_time(value.created_at),
+        created_at=moment(value.created_at),
     )
 
 
@@ -194,6 +194,6 @@ def _policy(policy: RetryPolicy | None) -> pb.RetryPolicy | None:
     )
 
 
-def _time(at: datetime | None) -> Any:
+def moment(at: datetime | None) -> Any:
     """protobuf takes a datetime for a Timestamp and None for nothing; its stubs know only the message."""
     return at

@@ -1,8 +1,8 @@
 """What the RPCs on runs mean to the engine: satisfies `app.Runs`.
 
-Starting needs the definition, the version's plan and a start key; everything else is a command to a run or a read. The
-start key says who may start: an event starts a definition once, a caller's key one run, and a start without either gets
-a key of its own.
+Starting needs the definition, the version's plan, what is known of the entity and the parent, and a start key;
+everything else is a command to a run or a read. The start key says who may start: an event starts a definition once, a
+caller's key one run, and a start without either gets a key of its own.
 """
 
 from collections.abc import Callable
@@ -12,15 +12,15 @@ from typing import Protocol
 from service.domain.commands import Envelope, StartRun
 from service.domain.decision import Repeated
 from service.domain.definition import Definition, TriggerType
-from service.domain.errors import Kind, Refusal, conflict, not_found
+from service.domain.errors import Kind, Refusal, not_found
 from service.domain.exchange import Idem, Page, Replayable, RunFilter, StartRequest
 from service.domain.state import Run
 from service.edge.app import Definitions
+from service.edge.entities import EntityLookup
 from service.engine.advance import Advance
 from service.engine.plans import Plans
 from service.engine.ports import StartKey
 
-MAX_DEPTH = 16
 BY_EVENT = frozenset({TriggerType.EVENT, TriggerType.WEBHOOK})
 
 
@@ -29,30 +29,36 @@ class Reads(Protocol):
 
     async def run(self, run_id: str, visible: str | None) -> Run | None: ...
 
-    async def depth(self, run_id: str, visible: str | None, most: int) -> int | None: ...
-
     async def runs(self, chosen: RunFilter, limit: int, offset: int) -> Page[Run]: ...
 
 
 class EngineRuns:
     def __init__(
-        self, advance: Advance, plans: Plans, definitions: Definitions, reads: Reads, new_id: Callable[[], str]
+        self,
+        advance: Advance,
+        plans: Plans,
+        definitions: Definitions,
+        entities: EntityLookup,
+        reads: Reads,
+        new_id: Callable[[], str],
     ) -> None:
         self._advance = advance
         self._plans = plans
         self._definitions = definitions
+        self._entities = entities
         self._reads = reads
         self._new_id = new_id
 
     async def start(self, request: StartRequest, visible: str | None, actor: str, idem: Idem | None) -> Replayable[Run]:
         """Raises Refusal."""
         definition = await self._definition(request, visible)
-        await self._check_parent(request, definition)
         number = request.definition_version or definition.latest_version
         if number == 0:
             raise Refusal(Kind.NOT_FOUND, "not_published", "the definition has no published version yet")
         plan = await self._plans.get(definition.id, number)
-        command = _command(request, f"wfr_{self._new_id()}")
+        parent = await self._parent(request, definition)
+        known = await self._entities.settled(request, definition.workspace_id)
+        command = _command(known, parent, f"wfr_{self._new_id()}")
         key = _start_key(request, definition, command, idem)
         outcome = await self._advance.start(key, plan, Envelope(command, actor, f"{key.scope}/{key.key}"))
         return Replayable(outcome.run, isinstance(outcome.verdict, Repeated))
@@ -74,17 +80,16 @@ class EngineRuns:
             raise not_found("definition", request.definition_id)
         return definition
 
-    async def _check_parent(self, request: StartRequest, definition: Definition) -> None:
+    async def _parent(self, request: StartRequest, definition: Definition) -> Run | None:
         if not request.parent_run_id:
-            return
-        depth = await self._reads.depth(request.parent_run_id, definition.workspace_id, MAX_DEPTH)
-        if depth is None:
+            return None
+        parent = await self._reads.run(request.parent_run_id, definition.workspace_id)
+        if parent is None:
             raise not_found("run", request.parent_run_id)
-        if depth >= MAX_DEPTH:
-            raise conflict("run_too_deep", f"a line of parents and children is at most {MAX_DEPTH} runs long")
+        return parent
 
 
-def _command(request: StartRequest, run_id: str) -> StartRun:
+def _command(request: StartRequest, parent: Run | None, run_id: str) -> StartRun:
     return StartRun(
         run_id=run_id,
         trigger_type=request.trigger_type,
@@ -93,6 +98,8 @@ def _command(request: StartRequest, run_id: str) -> StartRun:
         initiator_agent_id=request.initiator_agent_id,
         initiator_user_id=request.initiator_user_id,
         parent_run_id=request.parent_run_id,
+        depth=parent.depth + 1 if parent else 1,
+        chain=(*parent.chain, parent.definition_id) if parent else (),
         entity_id=request.entity_id,
         entity_type=request.entity_type,
     )

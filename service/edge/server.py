@@ -1,4 +1,4 @@
-"""The gRPC server: our service, health and reflection behind one interceptor, on one address.
+"""The gRPC server: our services, health and reflection behind one interceptor, on one address.
 
 Health is NOT_SERVING until `set_serving(True)`; whoever watches the database and the bus flips it. Stopping says so
 first, lets calls in flight finish, then waits for the commits they left behind. Made by wiring.
@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
-from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
+from workflows.ops.v1 import tasks_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
 from service.edge import errors
@@ -19,13 +21,16 @@ from service.edge.errors import Context
 from service.edge.interceptors import Interceptor
 from service.edge.servicer import WorkflowService
 from service.edge.shield import Shield
+from service.edge.task_servicer import TaskService
 
 LOOPBACK = "127.0.0.1:0"
 MAX_REQUEST_BYTES = 1024 * 1024
 MAX_CALLS = 1_000
 STOP_SECONDS = 10.0
 
-SERVICE = pb.DESCRIPTOR.services_by_name["WorkflowService"]
+WORKFLOWS = pb.DESCRIPTOR.services_by_name["WorkflowService"]
+TASKS = ops.DESCRIPTOR.services_by_name["HumanTaskService"]
+OURS = (WORKFLOWS.full_name, TASKS.full_name)
 
 # Overload is answered by our own layer; grpc's own limits answer a bare CANCELLED, so they are out of the way.
 _OPTIONS = (
@@ -37,14 +42,15 @@ _OPTIONS = (
 
 
 class EdgeServer:
-    def __init__(self, service: WorkflowService, shield: Shield, *, max_calls: int = MAX_CALLS) -> None:
+    def __init__(
+        self, workflows: WorkflowService, tasks: TaskService, shield: Shield, *, max_calls: int = MAX_CALLS
+    ) -> None:
         self._shield = shield
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(interceptors=(Interceptor(max_calls),), options=_OPTIONS)
-        self._server.add_generic_rpc_handlers((_handlers(service),))
+        self._server.add_generic_rpc_handlers((_handlers(WORKFLOWS, workflows), _handlers(TASKS, tasks)))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = (SERVICE.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server)
+        reflection.enable_server_reflection((*OURS, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
 
     async def start(self, address: str = LOOPBACK) -> int:
         """Listens and gives the port. Raises RuntimeError when the address is taken."""
@@ -54,9 +60,9 @@ class EdgeServer:
         return port
 
     async def set_serving(self, serving: bool) -> None:
-        """What health answers, for the whole server and for our service."""
+        """What health answers, for the whole server and for each of our services."""
         status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
-        for name in ("", SERVICE.full_name):
+        for name in ("", *OURS):
             await self._health.set(name, status)
 
     async def stop(self, seconds: float = STOP_SECONDS) -> None:
@@ -67,16 +73,16 @@ class EdgeServer:
         await self._shield.drain(deadline - asyncio.get_running_loop().time())
 
 
-def _handlers(service: WorkflowService) -> grpc.GenericRpcHandler:
+def _handlers(contract: ServiceDescriptor, service: object) -> grpc.GenericRpcHandler:
     """Every RPC of the contract; the service's methods give the response's bytes."""
     return grpc.method_handlers_generic_handler(
-        SERVICE.full_name, {method.name: _handler(method, service) for method in SERVICE.methods}
+        contract.full_name, {method.name: _handler(method, service) for method in contract.methods}
     )
 
 
-def _handler(method: MethodDescriptor, service: WorkflowService) -> "grpc.RpcMethodHandler[Any, Any]":
+def _handler(method: MethodDescriptor, service: object) -> "grpc.RpcMethodHandler[Any, Any]":
     call: Callable[[Any, Context], Awaitable[bytes]] = getattr(service, method.name, _unimplemented)
-    return grpc.unary_unary_rpc_method_handler(call, getattr(pb, method.input_type.name).FromString, None)
+    return grpc.unary_unary_rpc_method_handler(call, GetMessageClass(method.input_type).FromString, None)
 
 
 async def _unimplemented(request: Any, context: Context) -> bytes:

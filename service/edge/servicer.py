@@ -11,13 +11,14 @@ from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.errors import Violation, not_found
 from service.edge import answers, idempotency, parse, parse_version, trailers
-from service.edge.answers import Answer, Answers
+from service.edge.answers import Answers
 from service.edge.app import Definitions, Runs
 from service.edge.caller import current
 from service.edge.checks import refusal
 from service.edge.errors import Context
 from service.edge.inspector import Inspector
 from service.edge.shield import Shield
+from service.edge.trailers import whole
 
 
 class WorkflowService:
@@ -52,7 +53,7 @@ class WorkflowService:
     async def ListDefinitions(self, request: pb.ListDefinitionsRequest, context: Context) -> bytes:
         workspace_id, tag, window = parse.definition_list(request, current())
         page = await self._definitions.list(workspace_id, tag, window.limit, window.offset)
-        return _whole(context, self._answers.definitions(page))
+        return whole(context, self._answers.definitions(page))
 
     async def PublishVersion(self, request: pb.PublishVersionRequest, context: Context) -> bytes:
         caller = current()
@@ -72,7 +73,7 @@ class WorkflowService:
         found = await self._definitions.versions(definition_id, current().workspace)
         if found is None:
             raise not_found("definition", definition_id)
-        return _whole(context, self._answers.versions(found))
+        return whole(context, self._answers.versions(found))
 
     async def _look_over(self, draft: parse_version.Draft) -> Sequence[Violation]:
         """The warnings about a draft. Raises Refusal with all its problems."""
@@ -89,32 +90,25 @@ class WorkflowService:
         idem = idempotency.read(context, caller, "StartRun", request)
         started = await self._shield.run(self._runs.start(wanted, caller.workspace, caller.actor, idem))
         await idempotency.tell(context, started.replay)
-        return _whole(context, self._answers.run(started.value))
+        return whole(context, self._answers.run(started.value))
 
     async def TransitionStep(self, request: pb.TransitionStepRequest, context: Context) -> bytes:
         caller = current()
         run_id, report = parse.transition(request)
         idem = idempotency.read(context, caller, "TransitionStep", request)
-        envelope = idempotency.envelope(report, caller, idem)
+        envelope = idempotency.envelope(report, caller.actor, idem)
         moved = await self._shield.run(self._runs.transition(run_id, envelope, caller.workspace))
         await idempotency.tell(context, moved.replay)
-        return _whole(context, self._answers.step(moved.value, report.step_id))
+        return whole(context, self._answers.step(moved.value, report.step_id))
 
     async def GetRun(self, request: pb.GetRunRequest, context: Context) -> bytes:
         run_id = parse.required_id(request)
         found = await self._runs.get(run_id, current().workspace)
         if found is None:
             raise not_found("run", run_id)
-        return _whole(context, self._answers.run(found))
+        return whole(context, self._answers.run(found))
 
     async def ListRuns(self, request: pb.ListRunsRequest, context: Context) -> bytes:
         chosen, window = parse.run_list(request, current())
         page = await self._runs.list(chosen, window.limit, window.offset)
-        return _whole(context, await self._answers.runs(page))
-
-
-def _whole(context: Context, answer: Answer) -> bytes:
-    """The answer's bytes; says so when something had to be left out."""
-    if answer.left_out:
-        context.set_trailing_metadata((trailers.truncated(answer.left_out),))
-    return answer.data
+        return whole(context, await self._answers.runs(page))

@@ -8,11 +8,20 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from service.domain.errors import Violation
+from service.edge.answers import Answer
+from service.edge.errors import Context
 
 TRUNCATED = "workflows-truncated"
 WARNINGS = "workflows-warnings"
 _MAX_BYTES = 3_000
 _MAX_TEXT = 300
+
+
+def whole(context: Context, answer: Answer) -> bytes:
+    """The answer's bytes; says so when something had to be left out."""
+    if answer.left_out:
+        context.set_trailing_metadata((truncated(answer.left_out),))
+    return answer.data
 
 
 def truncated(paths: Sequence[str]) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from workflows.ops.v1 import tasks_pb2_grpc
 from workflows.v1 import workflows_pb2_grpc
 
 from service.edge.answers import MAX_ANSWER_BYTES, Answers
@@ -16,32 +17,37 @@ from service.edge.render import Renderer
 from service.edge.server import MAX_CALLS, EdgeServer
 from service.edge.servicer import WorkflowService
 from service.edge.shield import Shield
-from tests.edge.fakes import FakeDefinitions, FakeRuns
+from service.edge.task_servicer import TaskService
+from tests.edge.fakes import FakeDefinitions, FakeRuns, FakeTasks
 
 
 @dataclass
 class Edge:
     definitions: FakeDefinitions
     runs: FakeRuns
+    tasks: FakeTasks
     server: EdgeServer
     shield: Shield
     channel: grpc.aio.Channel
     stub: workflows_pb2_grpc.WorkflowServiceStub
+    task_stub: tasks_pb2_grpc.HumanTaskServiceStub
 
     @property
     def committed(self) -> list[Any]:
-        return self.definitions.committed + self.runs.committed
+        return self.definitions.committed + self.runs.committed + self.tasks.committed
 
 
 @asynccontextmanager
 async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYTES) -> AsyncIterator[Edge]:
-    definitions, runs, shield, inspector = FakeDefinitions(), FakeRuns(), Shield(), Inspector()
-    service = WorkflowService(definitions, runs, inspector, Answers(Renderer(), max_bytes), shield)
-    server = EdgeServer(service, shield, max_calls=max_calls)
+    definitions, runs, tasks = FakeDefinitions(), FakeRuns(), FakeTasks()
+    answers, shield, inspector = Answers(Renderer(), max_bytes), Shield(), Inspector()
+    workflows = WorkflowService(definitions, runs, inspector, answers, shield)
+    server = EdgeServer(workflows, TaskService(tasks, answers, shield), shield, max_calls=max_calls)
     port = await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         stub = workflows_pb2_grpc.WorkflowServiceStub(channel)
-        yield Edge(definitions, runs, server, shield, channel, stub)
+        task_stub = tasks_pb2_grpc.HumanTaskServiceStub(channel)
+        yield Edge(definitions, runs, tasks, server, shield, channel, stub, task_stub)
     await server.stop(1)
     inspector.close()
 

@@ -8,8 +8,18 @@ from typing import Any
 
 from service.domain.commands import Envelope, TransitionStep
 from service.domain.definition import Definition, StepType, TriggerType, Version
-from service.domain.exchange import Idem, Page, Published, Replayable, RunFilter, StartRequest
-from service.domain.state import Run, RunState, StepRun, StepState
+from service.domain.exchange import (
+    Idem,
+    Page,
+    Published,
+    Replayable,
+    RunFilter,
+    StartRequest,
+    TaskComment,
+    TaskFilter,
+    TaskRow,
+)
+from service.domain.state import Run, RunState, StepRun, StepState, Task, TaskStatus
 
 NOW = datetime(2026, 11, 21, 2, 30, 0, 123456, tzinfo=UTC)
 
@@ -31,6 +41,25 @@ def run(*steps: StepRun, **changes: Any) -> Run:
         started_at=NOW,
     )
     return replace(made, **changes)
+
+
+def task_row(**changes: Any) -> TaskRow:
+    task = Task(
+        step_id="check",
+        attempt=1,
+        status=TaskStatus.CLAIMED,
+        title="Check the address",
+        instructions="Call them.",
+        form_schema={"type": "object", "required": ["ok"]},
+        assignee="ann",
+        group="sales",
+        due_at=NOW,
+        remind_at=NOW,
+        claimed_by="ann",
+        version=3,
+        opened_at=NOW,
+    )
+    return TaskRow("wfr_1", "acme", "wf_1", replace(task, **changes), (TaskComment("bob", "No answer.", NOW),))
 
 
 @dataclass
@@ -110,3 +139,20 @@ class FakeRuns(Fake):
     async def list(self, chosen: RunFilter, limit: int, offset: int) -> Page[Run]:
         self._read((chosen, limit, offset))
         return Page([self.found] if self.found else [], 9)
+
+
+@dataclass
+class FakeTasks(Fake):
+    found: TaskRow | None = field(default_factory=task_row)
+
+    async def change(self, run_id: str, step_id: str, envelope: Envelope, visible: str | None) -> Replayable[TaskRow]:
+        await self._write((run_id, step_id, envelope, visible))
+        return Replayable(task_row(), self.replay)
+
+    async def get(self, run_id: str, step_id: str, visible: str | None) -> TaskRow | None:
+        self._read((run_id, step_id, visible))
+        return self.found
+
+    async def list(self, chosen: TaskFilter, limit: int, offset: int) -> Page[TaskRow]:
+        self._read((chosen, limit, offset))
+        return Page([self.found] if self.found else [], 11)

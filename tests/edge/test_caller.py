@@ -1,13 +1,19 @@
-"""A caller who is bound to a workspace: what they may name, and what an unnamed workspace means."""
+"""What a caller may name, workspaces and people, and what it means to name none."""
+
+from collections.abc import Callable
 
 import pytest
+from workflows.ops.v1 import tasks_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.errors import Kind, Refusal
-from service.edge import parse
+from service.edge import parse, parse_task
 from service.edge.caller import OPEN, Caller
 
-ANN = Caller("acme", "user:ann")
+ANN = Caller("acme", "user:ann", user_id="ann")
+AGENT = Caller("acme", "agent:sdr", agent_id="sdr")
+SERVICE = Caller("acme", "service:crm")
+DESK = Caller("acme", "service:desk", for_others=True)
 
 
 @pytest.mark.parametrize(
@@ -17,11 +23,11 @@ ANN = Caller("acme", "user:ann")
         lambda: parse.definition_list(pb.ListDefinitionsRequest(workspace_id="other"), ANN),
         lambda: parse.run_list(pb.ListRunsRequest(workspace_id="other"), ANN),
         lambda: parse.start_request(pb.StartRunRequest(workspace_id="other", definition_id="wf_1"), ANN),
+        lambda: parse_task.task_list(ops.ListTasksRequest(workspace_id="other"), ANN),
     ],
-    ids=["CreateDefinition", "ListDefinitions", "ListRuns", "StartRun"],
+    ids=["CreateDefinition", "ListDefinitions", "ListRuns", "StartRun", "ListTasks"],
 )
-def test_a_foreign_workspace_is_denied(ask: object) -> None:
-    assert callable(ask)
+def test_a_foreign_workspace_is_denied(ask: Callable[[], object]) -> None:
     with pytest.raises(Refusal) as caught:
         ask()
     assert (caught.value.kind, caught.value.reason) == (Kind.DENIED, "foreign_workspace")
@@ -30,6 +36,7 @@ def test_a_foreign_workspace_is_denied(ask: object) -> None:
 def test_an_unnamed_workspace_is_the_caller_s_own() -> None:
     assert parse.new_definition(pb.CreateDefinitionRequest(name="x"), ANN).workspace_id == "acme"
     assert parse.run_list(pb.ListRunsRequest(), ANN)[0].workspace_id == "acme"
+    assert parse_task.task_list(ops.ListTasksRequest(), ANN)[0].workspace_id == "acme"
     assert parse.definition_list(pb.ListDefinitionsRequest(workspace_id="acme"), ANN)[0] == "acme"
 
 
@@ -37,3 +44,59 @@ def test_in_open_mode_every_workspace_is_visible() -> None:
     assert OPEN.may_see("acme")
     assert parse.run_list(pb.ListRunsRequest(), OPEN)[0].workspace_id is None
     assert parse.run_list(pb.ListRunsRequest(workspace_id="acme"), OPEN)[0].workspace_id == "acme"
+
+
+@pytest.mark.parametrize(
+    ("caller", "named", "person"),
+    [
+        pytest.param(ANN, "", "ann", id="a person is themself"),
+        pytest.param(ANN, "ann", "ann", id="a person names themself"),
+        pytest.param(DESK, "bob", "bob", id="a service that acts for others"),
+        pytest.param(DESK, "", "", id="a service is no person"),
+        pytest.param(AGENT, "", "", id="an agent is no person"),
+        pytest.param(OPEN, "bob", "bob", id="open mode"),
+        pytest.param(OPEN, "", "", id="open mode, nobody named"),
+    ],
+)
+def test_who_acts(caller: Caller, named: str, person: str) -> None:
+    assert caller.acts_as(named) == person
+    assert started(caller, named) == person
+
+
+@pytest.mark.parametrize("caller", [ANN, AGENT, SERVICE], ids=["person", "agent", "service"])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda caller: started(caller, "bob"),
+        lambda caller: claimed(caller, "bob"),
+    ],
+    ids=["StartRun", "ClaimTask"],
+)
+def test_acting_for_somebody_else_is_denied(ask: Callable[[Caller], object], caller: Caller) -> None:
+    with pytest.raises(Refusal) as caught:
+        ask(caller)
+    assert (caught.value.kind, caught.value.reason) == (Kind.DENIED, "foreign_user")
+
+
+@pytest.mark.parametrize(
+    ("caller", "named", "actor", "person"),
+    [
+        pytest.param(ANN, "", "user:ann", "ann", id="a person"),
+        pytest.param(DESK, "bob", "service:desk", "bob", id="a service for a person"),
+        pytest.param(AGENT, "", "agent:sdr", "agent:sdr", id="an agent in its own name"),
+        pytest.param(OPEN, "bob", "user:bob", "bob", id="open mode"),
+        pytest.param(OPEN, "", "anonymous", "anonymous", id="open mode, nobody named"),
+    ],
+)
+def test_who_changes_a_task(caller: Caller, named: str, actor: str, person: str) -> None:
+    order = claimed(caller, named)
+    assert (order.actor, order.command.user_id) == (actor, person)
+
+
+def started(caller: Caller, user_id: str) -> str:
+    request = pb.StartRunRequest(definition_id="wf_1", initiator_user_id=user_id)
+    return parse.start_request(request, caller).initiator_user_id
+
+
+def claimed(caller: Caller, user_id: str) -> parse_task.Order:
+    return parse_task.order(ops.ClaimTaskRequest(id="wfr_1/check", user_id=user_id), caller)

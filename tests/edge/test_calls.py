@@ -17,6 +17,7 @@ from tests.edge.edge import Edge, refused, serving
 START = pb.StartRunRequest(definition_id="wf_1")
 DONE = pb.TransitionStepRequest(run_id="wfr_1", step_id="one", state=pb.STEP_RUN_STATE_COMPLETED)
 KEY = (("idempotency-key", "k1"),)
+SERVICES = ("workflows.v1.WorkflowService", "workflows.ops.v1.HumanTaskService")
 
 
 async def test_a_report_arrives_as_a_command(edge: Edge) -> None:
@@ -133,10 +134,10 @@ async def test_a_burst_of_two_thousand_calls_is_answered(edge: Edge) -> None:
 
 async def test_health_flips(edge: Edge) -> None:
     serving_, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
-    for name in ("", "workflows.v1.WorkflowService"):
+    for name in ("", *SERVICES):
         assert await _health(edge, name) == not_serving
     await edge.server.set_serving(True)
-    for name in ("", "workflows.v1.WorkflowService"):
+    for name in ("", *SERVICES):
         assert await _health(edge, name) == serving_
     await edge.server.set_serving(False)
     assert await _health(edge, "") == not_serving
@@ -147,7 +148,7 @@ async def test_reflection_lists_the_services(edge: Edge) -> None:
     request = reflection_pb2.ServerReflectionRequest(list_services="")
     async for answer in stub.ServerReflectionInfo(iter([request])):
         names = {service.name for service in answer.list_services_response.service}
-        assert {"workflows.v1.WorkflowService", "grpc.health.v1.Health"} <= names
+        assert {*SERVICES, "grpc.health.v1.Health"} <= names
 
 
 async def test_stopping_waits_for_calls_and_for_commits_left_behind() -> None:

@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry, Counter
 
 from service.edge.http import HttpServer
 
+SIBLINGS = {"agents": "configured", "meter": "not configured"}
+
 
 class Pages(NamedTuple):
     port: int
@@ -21,7 +23,7 @@ async def pages() -> AsyncIterator[Pages]:
     ready = {"database": True, "bus": True}
     registry = CollectorRegistry()
     Counter("workflows_things", "Things", registry=registry).inc()
-    server = HttpServer(lambda: ready, registry)
+    server = HttpServer(lambda: ready, {"agents": True, "meter": False}, registry)
     yield Pages(await server.start(), ready)
     await server.stop()
 
@@ -43,12 +45,12 @@ async def test_alive(pages: Pages) -> None:
     assert await get(pages.port, "/healthz?x=1") == (200, b'{"status": "alive"}')
 
 
-async def test_ready_names_each_dependency(pages: Pages) -> None:
+async def test_ready_names_each_dependency_and_says_which_siblings_are_configured(pages: Pages) -> None:
     status, body = await get(pages.port, "/readyz")
-    assert (status, json.loads(body)) == (200, {"database": True, "bus": True})
+    assert (status, json.loads(body)) == (200, {"database": True, "bus": True, "siblings": SIBLINGS})
     pages.ready["bus"] = False
     status, body = await get(pages.port, "/readyz")
-    assert (status, json.loads(body)) == (503, {"database": True, "bus": False})
+    assert (status, json.loads(body)) == (503, {"database": True, "bus": False, "siblings": SIBLINGS})
 
 
 async def test_metrics(pages: Pages) -> None:
