@@ -105,8 +105,21 @@ def test_dev_says_when_an_address_is_taken() -> None:
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("GRPC_ADDRESS", "everywhere"), ("OBJECTIVES_ADDRESS", ":::"), ("NATS_LISTEN", "x"), ("DATABASE_POOL", "few")],
+    [
+        ("GRPC_ADDRESS", "everywhere"),
+        ("OBJECTIVES_ADDRESS", ":::"),
+        ("NATS_LISTEN", "x"),
+        ("DATABASE_POOL", "few"),
+        ("ENTITIES_REQUIRED", "true"),
+    ],
 )
 def test_a_setting_that_cannot_be_read_is_named(setting: str, value: str) -> None:
     with pytest.raises(ConfigError, match=setting):
         Config.read({"DATABASE_URL": "x", "NATS_URL": "y", setting: value})
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [({}, False), ({"ENTITIES_REQUIRED": "no"}, False), ({"ENTITIES_REQUIRED": "yes"}, True)]
+)
+def test_yes_and_no(said: dict[str, str], meant: bool) -> None:
+    assert Config.read({"DATABASE_URL": "x", "NATS_URL": "y", **said}).entities_required is meant
