@@ -97,7 +97,7 @@ class HumanTask(_message.Message):
     claimed_by: _builtins.str
     completed_by: _builtins.str
     version: _builtins.int
-    """Grows by one with every change."""
+    """Grows by one with every change; comments leave it as it is."""
     @_builtins.property
     def form_schema(self) -> _struct_pb2.Struct:
         """The JSON Schema that the output has to satisfy; empty takes anything."""
