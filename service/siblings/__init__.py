@@ -2,12 +2,14 @@
 
 `SiblingClients` satisfies the `Siblings` port of the engine: `encode` turns a domain call into the bytes that
 are stored with its effect, `perform` sends exactly those bytes and turns the reply, or its absence, into an
-`Answer` or a `Fault`. One small module per sibling knows its messages; `table` lists them; `sibling` owns the
-connection, `breaker` its breaker, `faults` the meaning of status codes. Addresses come from configuration
-alone, never from a payload.
+`Answer` or a `Fault`. One small module per sibling knows its messages; `table` lists them; `preparing` is the one
+errand of several look-ups, `search` finds what a call of unknown outcome has made; `connections` shares one
+deadline among an errand's calls, `sibling` owns a connection, `breaker` its breaker, `faults` the meaning of status
+codes. Addresses come from configuration alone, never from a payload.
 """
 
 from service.siblings.clients import SiblingClients
-from service.siblings.table import SIBLINGS
+from service.siblings.connections import SIBLINGS
+from service.siblings.entities import Entities
 
-__all__ = ["SIBLINGS", "SiblingClients"]
+__all__ = ["SIBLINGS", "Entities", "SiblingClients"]

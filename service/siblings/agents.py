@@ -1,45 +1,56 @@
-"""Agents as their own service knows them: handing work over, and finding one when the registry names none."""
+"""Agents as their own service knows them: that one exists, who can do something, and which prompts an agent uses."""
 
 from collections.abc import Sequence
 
 from agents.v1.agents_pb2 import (
     AGENT_STATUS_ACTIVE,
+    AGENT_STATUS_SUSPENDED,
     Agent,
-    DelegateRequest,
-    DelegateResponse,
+    GetConfigRequest,
+    GetConfigResponse,
+    GetRequest,
+    GetResponse,
     ListRequest,
     ListResponse,
 )
 
-from service.domain.effects import AgentFound, Delegate, Delegated, Fault
-from service.siblings.faults import no_agent
-from service.siblings.method import Method, demand, json_bytes
+from service.domain.effects import Fault, FaultKind
+from service.siblings.faults import no_agent, unknown
+from service.siblings.method import Garbled, Method, demand
+
+_SERVICE = "/agents.v1.AgentService"
 
 
-def delegate_request(call: Delegate, run_id: str) -> DelegateRequest:
-    return DelegateRequest(
-        from_agent_id=call.from_agent_id,
-        to_agent_id=call.to_agent_id,
-        required_capability=call.required_capability,
-        objective_id=call.objective_id,
-        workflow_run_id=run_id,
-        workflow_step_id=call.step_id,
-        context_payload=json_bytes(call.context),
-    )
+def get_request(agent_id: str) -> GetRequest:
+    return GetRequest(id=agent_id)
+
+
+def getting(agent_id: str, workspace_id: str) -> Method[GetResponse, str]:
+    """AgentService.Get, read as the id of an agent of this workspace that may work."""
+
+    def read(reply: GetResponse) -> str | Fault:
+        demand(reply.agent.id, "agent id")
+        if reply.agent.workspace_id != workspace_id:
+            return unknown("agent", agent_id)
+        if reply.agent.status == AGENT_STATUS_SUSPENDED:
+            return Fault(FaultKind.FAILED, "agent_suspended", f"agent {agent_id} is suspended")
+        return agent_id
+
+    return Method("agents", f"{_SERVICE}/Get", GetResponse, read, absent=unknown("agent", agent_id))
 
 
 def list_request(capability: str, workspace_id: str) -> ListRequest:
     return ListRequest(workspace_id=workspace_id, capability=capability, status=AGENT_STATUS_ACTIVE)
 
 
-def listing(capability: str, workspace_id: str) -> Method[ListResponse]:
+def listing(capability: str, workspace_id: str) -> Method[ListResponse, str]:
     """AgentService.List, read as the first agent that really is what was asked for."""
 
-    def read(reply: ListResponse) -> AgentFound | Fault:
+    def read(reply: ListResponse) -> str | Fault:
         fitting = _fitting(reply.agents, capability, workspace_id)
-        return AgentFound(fitting[0].id) if fitting else no_agent(capability)
+        return fitting[0].id if fitting else no_agent(capability)
 
-    return Method("agents", "/agents.v1.AgentService/List", ListResponse, read)
+    return Method("agents", f"{_SERVICE}/List", ListResponse, read)
 
 
 def _fitting(agents: Sequence[Agent], capability: str, workspace_id: str) -> list[Agent]:
@@ -53,8 +64,16 @@ def _fitting(agents: Sequence[Agent], capability: str, workspace_id: str) -> lis
     ]
 
 
-def _delegated(reply: DelegateResponse) -> Delegated:
-    return Delegated(demand(reply.delegation.id, "delegation id"))
+def config_request(agent_id: str) -> GetConfigRequest:
+    return GetConfigRequest(agent_id=agent_id)
 
 
-DELEGATE = Method("agents", "/agents.v1.AgentService/Delegate", DelegateResponse, _delegated)
+def binding(prompt_name: str) -> Method[GetConfigResponse, str]:
+    """AgentService.GetConfig, read as the label that the agent binds to the prompt; empty when it binds none."""
+
+    def read(reply: GetConfigResponse) -> str:
+        if not reply.HasField("config"):
+            raise Garbled("the reply has no config")
+        return reply.config.prompt_bindings.get(prompt_name, "")
+
+    return Method("agents", f"{_SERVICE}/GetConfig", GetConfigResponse, read, absent="")

@@ -1,23 +1,31 @@
-"""Decisions of people: asking for one, and reading what was decided.
+"""Decisions of people: asking for one, finding the question again, and reading what was decided.
 
 Whether a gate opens hangs on `_decision`. The sibling tells the outcome twice, as the request's `state` and
 as its last decision record; a state that is no decision (such as `resolved`) yields to the record, and an
 answer in which one says yes and the other no counts as no answer at all.
 """
 
+from math import isfinite
+from typing import Any
+
 from approvals.v1.approvals_pb2 import (
     ApprovalDecision,
+    AutoApproveEvidence,
     DecisionType,
     GetApprovalRequest,
     GetApprovalResponse,
+    ListPendingRequest,
+    ListPendingResponse,
     RequestApprovalRequest,
     RequestApprovalResponse,
     RiskLevel,
 )
 
 from service.domain.effects import ApprovalRequested, ApprovalStatus, GetApproval, RequestApproval
-from service.siblings.method import SURFACE, Garbled, Method, demand, json_bytes
+from service.siblings.method import SURFACE, Garbled, Method, demand, json_bytes, json_object
+from service.siblings.search import PAGE_SIZE, Page, Search
 
+_SERVICE = "/approvals.v1.ApprovalService"
 _PASSING = frozenset({"APPROVED", "AUTO_APPROVED"})
 _REFUSING = frozenset({"DENIED", "EXPIRED"})
 _UNDECIDED = frozenset({"PENDING", "ESCALATED"})
@@ -42,9 +50,48 @@ def get_approval_request(call: GetApproval, workspace_id: str) -> GetApprovalReq
     return GetApprovalRequest(approval_request_id=call.approval_request_id, workspace_id=workspace_id)
 
 
+def search(request: bytes, workspace_id: str) -> Search | None:
+    """Looks among the open approvals for the one whose context names the same run, step and attempt."""
+    origin = _origin(RequestApprovalRequest.FromString(request).context_json)
+    if origin is None:
+        return None
+
+    def page(offset: int) -> ListPendingRequest:
+        return ListPendingRequest(workspace_id=workspace_id, limit=PAGE_SIZE, offset=offset)
+
+    def read(reply: ListPendingResponse) -> Page:
+        ours = (each for each in reply.requests if each.id and _origin(each.context_json) == origin)
+        return Page(len(reply.requests), reply.total, next((ApprovalRequested(each.id) for each in ours), None))
+
+    return Search(Method("approvals", f"{_SERVICE}/ListPending", ListPendingResponse, read), page)
+
+
+def _origin(context_json: str) -> tuple[Any, ...] | None:
+    """Which attempt of which step asked; None for a request that is not of a workflow."""
+    context = json_object(context_json.encode()) or {}
+    names = ("run_id", "step_id", "attempt")
+    return tuple(context[name] for name in names) if all(context.get(name) for name in names) else None
+
+
 def _requested(reply: RequestApprovalResponse) -> ApprovalRequested:
     approval_id = demand(reply.approval_request.id, "approval id")
-    return ApprovalRequested(approval_id, auto_approved=reply.HasField("auto_approve_evidence"))
+    if not reply.HasField("auto_approve_evidence"):
+        return ApprovalRequested(approval_id)
+    return ApprovalRequested(approval_id, auto_approved=True, evidence=_evidence(reply.auto_approve_evidence))
+
+
+def _evidence(evidence: AutoApproveEvidence) -> dict[str, Any]:
+    return {
+        "pattern": evidence.pattern,
+        "confidence": _plain(evidence.confidence),
+        "observation_count": evidence.observation_count,
+        "threshold_applied": _plain(evidence.threshold_applied),
+    }
+
+
+def _plain(single: float) -> float | None:
+    """Seven digits are what single precision holds: 0.9, not 0.8999999761581421."""
+    return float(f"{single:.7g}") if isfinite(single) else None
 
 
 def _status(reply: GetApprovalResponse) -> ApprovalStatus:
@@ -76,5 +123,5 @@ def _word(text: str) -> str:
     return word
 
 
-REQUEST = Method("approvals", "/approvals.v1.ApprovalService/RequestApproval", RequestApprovalResponse, _requested)
-GET = Method("approvals", "/approvals.v1.ApprovalService/GetApproval", GetApprovalResponse, _status)
+REQUEST = Method("approvals", f"{_SERVICE}/RequestApproval", RequestApprovalResponse, _requested)
+GET = Method("approvals", f"{_SERVICE}/GetApproval", GetApprovalResponse, _status)

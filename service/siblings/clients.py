@@ -2,27 +2,23 @@
 
 `encode` is pure: the same call gives the same bytes, which are stored with the effect and later handed to
 `perform`, by this replica or another, as often as it takes. `perform` never changes them, and sends the
-effect's idempotency key and workspace as metadata, so a sibling can tell a repetition. It never raises for
-what a sibling does.
+effect's idempotency key and workspace as metadata, so a sibling can tell a repetition. What may have been made
+before is looked for first, where the sibling has a list to look in. It never raises for what a sibling does.
 """
 
-import string
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
-from urllib.parse import quote
 
 from google.protobuf.json_format import ParseError
 
-from service.domain.effects import Answer, Delegate, Fault, SiblingCall
-from service.siblings.breaker import Breaker
-from service.siblings.faults import most_telling, not_configured
-from service.siblings.method import Method
-from service.siblings.sibling import Metadata, Sibling
-from service.siblings.table import SIBLINGS, questions, request_of
-
-_METADATA_SAFE = string.punctuation.replace("%", "") + " "
+from service.domain.effects import Answer, Delegate, Fault, PrepareObjective, SiblingCall
+from service.engine.ports import Errand
+from service.siblings.connections import Connections, Line
+from service.siblings.entities import Entities
+from service.siblings.preparing import prepare
+from service.siblings.search import find
+from service.siblings.table import SEARCHES, method_of, request_of
 
 
 class SiblingClients:
@@ -33,14 +29,13 @@ class SiblingClients:
         self, addresses: Mapping[str, str], service_agent: str = "", clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._service_agent = service_agent
-        self._siblings = {
-            name: Sibling(name, addresses[name], Breaker(clock=clock)) for name in SIBLINGS if addresses.get(name)
-        }
+        self._connections = Connections(addresses, clock)
+        self.entities = Entities(self._connections)
 
     @property
     def missing(self) -> tuple[str, ...]:
         """The siblings without an address: what needs them fails with `not_configured`."""
-        return tuple(name for name in SIBLINGS if name not in self._siblings)
+        return self._connections.missing
 
     def encode(self, call: SiblingCall, workspace_id: str, run_id: str) -> bytes:
         """The request's bytes. Raises ValueError when the call holds values that the sibling's message
@@ -48,43 +43,29 @@ class SiblingClients:
         if isinstance(call, Delegate) and not call.from_agent_id:
             call = replace(call, from_agent_id=self._service_agent)
         try:
-            return request_of(call, workspace_id, run_id).SerializeToString(deterministic=True)
+            request = request_of(call, workspace_id, run_id)
+            return request if isinstance(request, bytes) else request.SerializeToString(deterministic=True)
         except (ParseError, TypeError, ValueError) as error:
             raise ValueError(f"{type(call).__name__}: {error}") from error
 
-    async def perform(
-        self, kind: str, request: bytes, workspace_id: str, idempotency_key: str, timeout_seconds: float
-    ) -> Answer | Fault:
-        """Sends the bytes and waits for at most `timeout_seconds`. Where two siblings can answer, each
-        gets half."""
-        metadata = _metadata(idempotency_key, workspace_id)
-        asked = questions(kind, request, workspace_id)
-        faults = []
-        for method, body in asked:
-            outcome = await self._ask(method, body, metadata, timeout_seconds / len(asked))
-            if not isinstance(outcome, Fault):
-                return outcome
-            faults.append(outcome)
-        return most_telling(faults)
+    async def perform(self, errand: Errand, timeout_seconds: float) -> Answer | Fault:
+        """Does all that the errand takes within `timeout_seconds`."""
+        line = self._connections.line(errand.workspace_id, timeout_seconds)
+        if errand.kind == PrepareObjective.__name__:
+            return await prepare(line, errand.request)
+        made = await _made_before(line, errand) if errand.repeated else None
+        if made is not None:
+            return made
+        answer: Answer | Fault = await line.send(method_of(errand.kind, errand.request), errand.request, errand.key)
+        return answer
 
     async def close(self) -> None:
         """Closes every channel; calls in flight come back as transport faults."""
-        for sibling in self._siblings.values():
-            await sibling.close()
-
-    async def _ask(
-        self, method: Method[Any], request: bytes, metadata: Metadata, timeout_seconds: float
-    ) -> Answer | Fault:
-        sibling = self._siblings.get(method.sibling)
-        if sibling is None:
-            return not_configured(method.sibling)
-        return await sibling.ask(method, request, metadata, timeout_seconds)
+        await self._connections.close()
 
 
-def _metadata(idempotency_key: str, workspace_id: str) -> Metadata:
-    return (("idempotency-key", _ascii(idempotency_key)), ("x-workspace-id", _ascii(workspace_id)))
-
-
-def _ascii(value: str) -> str:
-    """Metadata is printable ASCII; all else is percent-encoded."""
-    return quote(value, safe=_METADATA_SAFE)
+async def _made_before(line: Line, errand: Errand) -> Answer | Fault | None:
+    """What is there already, or a fault while nobody can tell; None when the call has to be made."""
+    prepared = SEARCHES.get(errand.kind)
+    search = prepared(errand.request, errand.workspace_id) if prepared else None
+    return await find(line, search) if search else None

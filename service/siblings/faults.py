@@ -35,8 +35,9 @@ KINDS = {
 
 
 def from_status(code: grpc.StatusCode, details: str | None) -> Fault:
-    """The fault that a status other than OK stands for; the sibling's message is cut to 500 characters."""
-    return Fault(KINDS[code], code.name.lower(), (details or "")[:_MESSAGE_LIMIT])
+    """The fault that a status other than OK stands for; the sibling's message is cut to 500 characters, and has no
+    NUL, which a database would refuse."""
+    return Fault(KINDS[code], code.name.lower(), (details or "").replace("\0", "")[:_MESSAGE_LIMIT])
 
 
 def transport(reason: str, message: str) -> Fault:
@@ -49,6 +50,11 @@ def not_configured(sibling: str) -> Fault:
 
 def no_agent(capability: str) -> Fault:
     return Fault(FaultKind.FAILED, "no_agent", f"no active agent has the capability {capability}")
+
+
+def unknown(what: str, name: str) -> Fault:
+    """There is no such agent, skill, prompt or entity, or none that this workspace may see."""
+    return Fault(FaultKind.FAILED, f"unknown_{what}", f"there is no {what} {name}")
 
 
 def most_telling(faults: Sequence[Fault]) -> Fault:

@@ -8,25 +8,25 @@ from collections.abc import Sequence
 
 from registry.v1.registry_pb2 import Agent, DiscoverRequest, DiscoverResponse
 
-from service.domain.effects import AgentFound, Fault, FindAgent
+from service.domain.effects import Fault
 from service.siblings.faults import no_agent
 from service.siblings.method import Method
 
 _LIMIT = 500
 
 
-def discover_request(call: FindAgent) -> DiscoverRequest:
-    return DiscoverRequest(capability=call.capability, limit=_LIMIT)
+def discover_request(capability: str) -> DiscoverRequest:
+    return DiscoverRequest(capability=capability, limit=_LIMIT)
 
 
-def discovery(capability: str, workspace_id: str) -> Method[DiscoverResponse]:
+def discovery(capability: str, workspace_id: str) -> Method[DiscoverResponse, str]:
     """RegistryService.Discover, read as the least loaded agent that fits; ties go to the smaller id."""
 
-    def read(reply: DiscoverResponse) -> AgentFound | Fault:
+    def read(reply: DiscoverResponse) -> str | Fault:
         fitting = _fitting(reply.agents, capability, workspace_id)
         if not fitting:
             return no_agent(capability)
-        return AgentFound(min(fitting, key=lambda agent: (_load(agent), agent.id)).id)
+        return min(fitting, key=lambda agent: (_load(agent), agent.id)).id
 
     return Method("registry", "/registry.v1.RegistryService/Discover", DiscoverResponse, read)
 

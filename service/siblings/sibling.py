@@ -11,10 +11,10 @@ from typing import Any
 
 import grpc
 
-from service.domain.effects import Answer, Fault, FaultKind
+from service.domain.effects import Fault, FaultKind
 from service.siblings.breaker import Breaker
 from service.siblings.faults import from_status, transport
-from service.siblings.method import Garbled, Method
+from service.siblings.method import Garbled, Method, Value
 
 Metadata = Sequence[tuple[str, str]]
 
@@ -35,8 +35,8 @@ class Sibling:
         self._channel: grpc.aio.Channel | None = None
 
     async def ask(
-        self, method: Method[Any], request: bytes, metadata: Metadata, timeout_seconds: float
-    ) -> Answer | Fault:
+        self, method: Method[Any, Value], request: bytes, metadata: Metadata, timeout_seconds: float
+    ) -> Value | Fault:
         """One call. Never raises for what the sibling does; a cancelled caller cancels the call."""
         if not self._breaker.admit():
             return transport("breaker_open", f"{self._name} has not been answering")
@@ -53,11 +53,13 @@ class Sibling:
             await channel.close()
 
     async def _exchange(
-        self, method: Method[Any], request: bytes, metadata: Metadata, timeout_seconds: float
-    ) -> Answer | Fault:
+        self, method: Method[Any, Value], request: bytes, metadata: Metadata, timeout_seconds: float
+    ) -> Value | Fault:
         try:
             return method.parse(await self._send(method.path, request, metadata, timeout_seconds))
         except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND and method.absent is not None:
+                return method.absent
             return from_status(error.code(), error.details())
         except Garbled as error:
             return transport("garbled_reply", str(error))

@@ -1,53 +1,69 @@
-"""Every call the engine may owe a sibling: its request, and the methods that answer it.
+"""Every call the engine may owe a sibling: its request, the method that answers it, and how to find it again.
 
-A new kind of call is one case in `request_of` and one row in `METHODS`. Finding an agent is the only call
-that two siblings can answer: the registry is asked first, with the stored bytes, and then the agents service.
+A new kind of call is one case in `request_of` and one row in `METHODS`. `PrepareObjective` alone has no method of its
+own, because it is a few look-ups (see `preparing`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
 from google.protobuf.message import Message
-from registry.v1.registry_pb2 import DiscoverRequest
 
 from service.domain.effects import (
     CancelObjective,
     CreateObjective,
     Delegate,
     EvaluateAction,
-    FindAgent,
     GetApproval,
+    GetDelegation,
+    GetObjective,
+    PrepareObjective,
+    QueryUsage,
     RequestApproval,
     SendNotification,
     SiblingCall,
 )
-from service.siblings import agents, approvals, governance, notifications, objectives, registry
+from service.siblings import approvals, delegations, governance, meter, notifications, objectives, preparing
 from service.siblings.method import Method
+from service.siblings.search import Search
 
-SIBLINGS = ("objectives", "agents", "registry", "approvals", "governance", "notifications")
-
-METHODS: Mapping[str, Method[Any]] = {
+METHODS: Mapping[str, Method[Any, Any]] = {
     "CreateObjective": objectives.CREATE,
+    "GetObjective": objectives.GET,
     "CancelObjective": objectives.CANCEL,
-    "Delegate": agents.DELEGATE,
+    "Delegate": delegations.DELEGATE,
+    "GetDelegation": delegations.GET,
     "RequestApproval": approvals.REQUEST,
     "GetApproval": approvals.GET,
     "EvaluateAction": governance.EVALUATE,
     "SendNotification": notifications.SEND,
 }
 
+SEARCHES: Mapping[str, Callable[[bytes, str], Search | None]] = {
+    "CreateObjective": objectives.search,
+    "Delegate": delegations.search,
+    "RequestApproval": approvals.search,
+}
+"""By the stored request and the workspace; None for a request that has no mark to be known by."""
 
-def request_of(call: SiblingCall, workspace_id: str, run_id: str) -> Message:
-    """The message to send. Raises ValueError, TypeError or ParseError for values its fields cannot hold."""
+
+def request_of(call: SiblingCall, workspace_id: str, run_id: str) -> Message | bytes:
+    """What to store and send. Raises ValueError, TypeError or ParseError for values its fields cannot hold."""
     match call:
-        case FindAgent():
-            return registry.discover_request(call)
+        case PrepareObjective():
+            return preparing.request(call)
         case CreateObjective():
             return objectives.create_request(call, workspace_id)
+        case GetObjective():
+            return objectives.get_request(call)
         case CancelObjective():
             return objectives.cancel_request(call)
+        case QueryUsage():
+            return meter.usage_request(call)
         case Delegate():
-            return agents.delegate_request(call, run_id)
+            return delegations.delegate_request(call, run_id)
+        case GetDelegation():
+            return delegations.get_request(call)
         case RequestApproval():
             return approvals.request_approval_request(call, workspace_id)
         case GetApproval():
@@ -60,17 +76,6 @@ def request_of(call: SiblingCall, workspace_id: str, run_id: str) -> Message:
             assert_never(call)
 
 
-def questions(kind: str, request: bytes, workspace_id: str) -> list[tuple[Method[Any], bytes]]:
-    """Which methods to ask with which bytes, in this order, until one answers."""
-    if kind == FindAgent.__name__:
-        return _agent_questions(request, workspace_id)
-    return [(METHODS[kind], request)]
-
-
-def _agent_questions(request: bytes, workspace_id: str) -> list[tuple[Method[Any], bytes]]:
-    capability = DiscoverRequest.FromString(request).capability
-    listed = agents.list_request(capability, workspace_id).SerializeToString(deterministic=True)
-    return [
-        (registry.discovery(capability, workspace_id), request),
-        (agents.listing(capability, workspace_id), listed),
-    ]
+def method_of(kind: str, request: bytes) -> Method[Any, Any]:
+    """The meter's reply does not say which objective it is about; its request does."""
+    return meter.usage(request) if kind == QueryUsage.__name__ else METHODS[kind]

@@ -1,6 +1,7 @@
 """Calls as the engine makes them: encoded once, then performed."""
 
-from service.domain.effects import Answer, CreateObjective, Fault, SiblingCall
+from service.domain.effects import Answer, CreateObjective, Delegate, Fault, RequestApproval, SiblingCall
+from service.engine.ports import Errand
 from service.siblings import SiblingClients
 
 WORKSPACE = "ws_acme"
@@ -12,14 +13,29 @@ OBJECTIVE = CreateObjective(
     description='For the lead\n{"action_type": "research_company"}',
     marker="wfr_1/research/1",
 )
+DELEGATION = Delegate("agent_a", "agent_b", "research", "obj_1", "each[3]", {"lead": "dana"})
+APPROVAL = RequestApproval(
+    "agent_a", "user_1", "send_outreach", "", {"deal": 85000.0}, {"run_id": RUN, "step_id": "each[3]", "attempt": 2}
+)
 
 
-def held_objective() -> CreateObjective:
-    return CreateObjective(agent_id="agent_idle", title="held", description="", marker="wfr_1/held/1")
+def held_objective(marker: str = "wfr_1/held/1") -> CreateObjective:
+    return CreateObjective(agent_id="agent_idle", title="held", description="", marker=marker)
+
+
+def errand(
+    clients: SiblingClients, call: SiblingCall, key: str = "key", workspace: str = WORKSPACE, repeated: bool = False
+) -> Errand:
+    request = clients.encode(call, workspace, RUN)
+    return Errand(type(call).__name__, request, workspace, RUN, key, repeated)
 
 
 async def ask(
-    clients: SiblingClients, call: SiblingCall, key: str = "key", timeout_seconds: float = 5, workspace: str = WORKSPACE
+    clients: SiblingClients,
+    call: SiblingCall,
+    key: str = "key",
+    timeout_seconds: float = 5,
+    workspace: str = WORKSPACE,
+    repeated: bool = False,
 ) -> Answer | Fault:
-    request = clients.encode(call, workspace, RUN)
-    return await clients.perform(type(call).__name__, request, workspace, key, timeout_seconds)
+    return await clients.perform(errand(clients, call, key, workspace, repeated), timeout_seconds)

@@ -7,10 +7,10 @@ import pytest
 
 from service.dev.siblings import Fault as Scripted
 from service.dev.siblings import SimulatedSiblings
-from service.domain.effects import Fault, FaultKind, FindAgent, GetApproval, ObjectiveCreated
+from service.domain.effects import Fault, FaultKind, GetApproval, ObjectiveCreated, PrepareObjective
 from service.siblings import SIBLINGS, SiblingClients
 from service.siblings.faults import KINDS, from_status
-from tests.siblings.asking import OBJECTIVE, RUN, WORKSPACE, ask, held_objective
+from tests.siblings.asking import OBJECTIVE, ask, errand, held_objective
 
 CODES = {
     FaultKind.TRANSPORT: [
@@ -109,9 +109,9 @@ async def test_nobody_listens() -> None:
 
 
 async def test_an_unconfigured_sibling_fails_at_once() -> None:
-    clients = SiblingClients({"objectives": "127.0.0.1:1", "approvals": "", "meter": "127.0.0.1:1"})
+    clients = SiblingClients({"objectives": "127.0.0.1:1", "approvals": "", "weather": "127.0.0.1:1"})
 
-    assert clients.missing == ("agents", "registry", "approvals", "governance", "notifications")
+    assert clients.missing == tuple(name for name in SIBLINGS if name != "objectives")
     expected = Fault(FaultKind.FAILED, "not_configured", "no address is configured for approvals")
     assert await ask(clients, GetApproval("apr_1")) == expected
 
@@ -120,7 +120,7 @@ async def test_without_configuration_nobody_finds_agents() -> None:
     clients = SiblingClients({})
 
     assert clients.missing == SIBLINGS
-    answer = await ask(clients, FindAgent("research"))
+    answer = await ask(clients, PrepareObjective("", "research", "", ""))
     assert answer == Fault(FaultKind.FAILED, "not_configured", "no address is configured for registry")
 
 
@@ -129,15 +129,15 @@ async def test_the_same_bytes_and_key_after_an_unknown_outcome_find_the_first_ef
     siblings: SimulatedSiblings, clients: SiblingClients, fault: str
 ) -> None:
     siblings.add_fault(Scripted("objectives.Create", fault, after_effect=True))
-    request = clients.encode(held_objective(), WORKSPACE, RUN)
+    creation = errand(clients, held_objective())
 
-    first = await clients.perform("CreateObjective", request, WORKSPACE, "key", 5)
-    second = await clients.perform("CreateObjective", request, WORKSPACE, "key", 5)
+    first = await clients.perform(creation, 5)
+    second = await clients.perform(creation, 5)
 
     assert isinstance(first, Fault)
     assert isinstance(second, ObjectiveCreated)
     assert list(siblings.objectives) == [second.objective_id]
-    assert [(call.request, call.idempotency_key) for call in siblings.calls] == [(request, "key")] * 2
+    assert [(call.request, call.idempotency_key) for call in siblings.calls] == [(creation.request, "key")] * 2
     assert [call.outcome for call in siblings.calls] == [fault, "REPEATED"]
 
 
@@ -149,7 +149,7 @@ async def test_the_breaker_opens_for_one_sibling_alone(siblings: SimulatedSiblin
         await ask(clients, OBJECTIVE)
 
     refused = await ask(clients, OBJECTIVE)
-    found = await ask(clients, FindAgent("research"))
+    found = await ask(clients, PrepareObjective("", "research", "", ""))
     now = 60.0
     probe = await ask(clients, OBJECTIVE)
     await clients.close()

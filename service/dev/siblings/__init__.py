@@ -6,17 +6,34 @@ them all; `script` says what they do; each module of a sibling's name holds its 
 and plays the scripted faults.
 """
 
-from service.dev.siblings.script import Fault, RegisteredAgent, Ruling, Script, Verdict, Work, parse_script, read_script
+from service.dev.siblings.script import (
+    Entity,
+    Fault,
+    Prompt,
+    RegisteredAgent,
+    Ruling,
+    Script,
+    Skill,
+    Token,
+    Verdict,
+    Work,
+    parse_script,
+    read_script,
+)
 from service.dev.siblings.serving import Call
 from service.dev.siblings.simulation import SimulatedSiblings
 
 __all__ = [
     "Call",
+    "Entity",
     "Fault",
+    "Prompt",
     "RegisteredAgent",
     "Ruling",
     "Script",
     "SimulatedSiblings",
+    "Skill",
+    "Token",
     "Verdict",
     "Work",
     "parse_script",

@@ -50,7 +50,9 @@ class Approvals:
             self._stage.spawn(self._await_ruling(approval, ruling))
             return pb.RequestApprovalResponse(approval_request=approval.request)
         self._stage.spawn(self._tell(approval, self._record(approval, ruling)))
-        evidence = pb.AutoApproveEvidence(pattern=request.action_type, confidence=1.0)
+        evidence = pb.AutoApproveEvidence(
+            pattern=request.action_type, confidence=0.97, observation_count=40, threshold_applied=0.9
+        )
         return pb.RequestApprovalResponse(approval_request=approval.request, auto_approve_evidence=evidence)
 
     async def _await_ruling(self, approval: Approval, ruling: Ruling) -> None:

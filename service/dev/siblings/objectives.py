@@ -1,9 +1,11 @@
 """The simulated objectives service: every objective is worked on in the background, as the script says of its name.
 
-Every change is told on the bus as an `events.v1.Change`; the last one carries the output and the cost.
+Every change is told on the bus as an `events.v1.Change`; the last one carries the output and the cost, where the
+script does not leave the one to the delegation or the other to the meter.
 """
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,6 +16,7 @@ from events.v1.change_pb2 import Change
 from google.protobuf.json_format import MessageToDict
 from objectives.v1 import objectives_pb2 as pb
 
+from service.dev.siblings.meter import Meter
 from service.dev.siblings.script import Work
 from service.dev.siblings.serving import Route
 from service.dev.siblings.stage import Refused, Stage, found, new_id, page, timestamp
@@ -23,9 +26,10 @@ _FINAL = (pb.OBJECTIVE_STATE_COMPLETED, pb.OBJECTIVE_STATE_FAILED, pb.OBJECTIVE_
 
 
 class Objectives:
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, meter: Meter) -> None:
         self.records: dict[str, pb.Objective] = {}
         self._stage = stage
+        self._meter = meter
         self._created: Counter[str] = Counter()
 
     def routes(self) -> list[Route]:
@@ -40,8 +44,15 @@ class Objectives:
         """Ends an objective and tells it; nothing happens to one that has ended."""
         objective = self.records[objective_id]
         if objective.state not in _FINAL:
+            self._leave_elsewhere(objective, result)
             self._move(objective, pb.ObjectiveState.Value(f"OBJECTIVE_STATE_{result.state}"))
             await self._tell(objective, result.state.lower(), _ending(result))
+
+    def _leave_elsewhere(self, objective: pb.Objective, result: Work) -> None:
+        if result.metered:
+            self._meter.record(objective.id, result.cost_usd)
+        if result.result_in_delegation and result.state == "COMPLETED":
+            self._stage.results[objective.id] = json.dumps(result.output).encode()
 
     def _create(self, request: pb.CreateRequest, workspace_id: str) -> pb.CreateResponse:
         objective = pb.Objective(
@@ -55,7 +66,8 @@ class Objectives:
         )
         self.records[objective.id] = objective
         self._move(objective, pb.OBJECTIVE_STATE_RUNNING)
-        self._stage.spawn(self._work_on(objective, self._next_work(objective)))
+        self._stage.taken[objective.id] = work = self._next_work(objective)
+        self._stage.spawn(self._work_on(objective, work))
         return pb.CreateResponse(objective=objective)
 
     def _next_work(self, objective: pb.Objective) -> Work:
@@ -115,8 +127,8 @@ class Objectives:
 
 
 def _ending(result: Work) -> dict[str, Any]:
-    told: dict[str, Any] = {"cost_usd": result.cost_usd}
-    if result.state == "COMPLETED":
+    told: dict[str, Any] = {} if result.metered else {"cost_usd": result.cost_usd}
+    if result.state == "COMPLETED" and not result.result_in_delegation:
         told["output_payload"] = dict(result.output)
     if result.error_message:
         told["error_message"] = result.error_message

@@ -1,13 +1,22 @@
 """What the simulated siblings do, as plain values or as a small JSON file.
 
-    {"agents": [{"id": "agent_research", "capabilities": ["research"]}],
-     "work": {"research_company": {"output": {"employees": 640}, "cost_usd": 0.034, "delay_seconds": 0.5}},
+    {"agents": [{"id": "agent_research", "capabilities": ["research"], "prompt_bindings": {"outreach": "stable"}}],
+     "work": {"research_company": {"output": {"employees": 640}, "cost_usd": 0.034, "delay_seconds": 0.5},
+              "send_outreach": {"cost_usd": 0.008, "metered": true, "result_in_delegation": true}},
      "governance": {"send_outreach": {"decision": "ALLOW"}},
      "approvals": {"send_outreach": {"decision": "APPROVED", "delay_seconds": 1}},
-     "faults": [{"method": "objectives.Create", "kind": "UNAVAILABLE", "times": 2}]}
+     "skills": {"skill_crm": {"scope": "WORKSPACE", "workspace_id": "ws_acme"}},
+     "prompts": {"outreach": {"content": "Write."}, "outreach@stable": {"content": "Write!", "version": 2}},
+     "entities": {"ent_dana": {"type": "CONTACT", "name": "Dana", "records": ["hubspot/101"]}},
+     "tokens": {"secret": {"subject": "user_ann", "organization_id": "ws_acme", "scopes": ["workflows:read"]}},
+     "unknown_agents": ["agent_ghost"], "unknown_skills": ["skill_ghost"], "unknown_prompts": ["prompt_ghost"],
+     "faults": [{"method": "objectives.Create", "kind": "UNAVAILABLE", "times": 2, "after_effect": true},
+                {"method": "prompts.*", "kind": "SLOW", "delay_seconds": 0.3}]}
 
 Work is found by the action type in the objective's description, then by its title; governance and approvals by action
-type; `*` is for all others, and without it the defaults below hold. The mappings may be changed while it is played.
+type; `*` is for all others, and without it the defaults below hold. Agents are found by capability only when they are
+listed; asked for by id, any agent exists, and so does any skill and any prompt, unless it is among the unknown ones.
+Entities and tokens exist when they are listed. The mappings may be changed while it is played.
 """
 
 import json
@@ -17,12 +26,14 @@ from pathlib import Path
 from typing import Any
 
 ANY = "*"
+SLOW = "SLOW"
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredAgent:
     """Without a workspace the agent belongs to every one; the capability `*` stands for all. An agent that is not
-    `registered` is known to the agents service alone."""
+    `registered` is known to the agents service alone. The status is an enum name without its prefix; `prompt_bindings`
+    gives the label under which the agent uses a prompt."""
 
     id: str
     capabilities: tuple[str, ...] = (ANY,)
@@ -30,12 +41,18 @@ class RegisteredAgent:
     current: int = 0
     max: int = 10
     registered: bool = True
+    status: str = "ACTIVE"
+    prompt_bindings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """What becomes of an objective: its state (`COMPLETED`, `FAILED`, `CANCELLED`) once the delay is over. The first
-    `failures` objectives of its name fail instead; one that is `held` waits for `finish_objective`."""
+    `failures` objectives of its name fail instead; one that is `held` waits for `finish_objective`.
+
+    The change that tells of the end has the output and the cost, unless the work is `metered`, then its cost is at the
+    meter alone, or has its `result_in_delegation`, then its output is there alone. `delegation` is the status with
+    which it is taken on when it is delegated."""
 
     output: Mapping[str, Any] = field(default_factory=dict)
     cost_usd: float = 0.0
@@ -44,6 +61,9 @@ class Work:
     error_message: str = ""
     failures: int = 0
     held: bool = False
+    metered: bool = False
+    result_in_delegation: bool = False
+    delegation: str = "ACCEPTED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +88,61 @@ class Ruling:
 
 
 @dataclass(frozen=True, slots=True)
+class Skill:
+    """The scope is `GLOBAL`, `WORKSPACE` or `PERSONAL`; without a workspace the skill is in the one that asks."""
+
+    scope: str = "GLOBAL"
+    workspace_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a prompt's name stands for, or its name with a label: `outreach@stable`."""
+
+    content: str = "Do what the step says."
+    version: int = 1
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """The type is `CONTACT`, `COMPANY` and so on; `records` are its records elsewhere, `integration/record`. Without a
+    workspace the entity belongs to every one."""
+
+    type: str
+    name: str = ""
+    workspace_id: str = ""
+    records: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Whose token it is, with the field names of the identity service."""
+
+    subject: str
+    organization_id: str
+    scopes: tuple[str, ...] = ()
+    token_type: str = "user"
+    service: str = ""
+    agent_type: str = ""
+    user_subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """Befalls the next `times` calls of a method (`objectives.Create`; a shell pattern will do). The kind is the name
-    of a status code, or `HANG`, `EMPTY`, `GARBAGE`. With `after_effect` the work is done before it strikes."""
+    of a status code, or `HANG`, `EMPTY`, `GARBAGE`: with `after_effect` the work is done before it strikes, and only
+    the reply is lost. `SLOW` does the work and replies `delay_seconds` later."""
 
     method: str
     kind: str
     times: int = 1
     after_effect: bool = False
+    delay_seconds: float = 0.0
+
+    @property
+    def works(self) -> bool:
+        return self.after_effect or self.kind == SLOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +151,13 @@ class Script:
     work: dict[str, Work] = field(default_factory=dict)
     governance: dict[str, Verdict] = field(default_factory=dict)
     approvals: dict[str, Ruling] = field(default_factory=dict)
+    skills: dict[str, Skill] = field(default_factory=dict)
+    prompts: dict[str, Prompt] = field(default_factory=dict)
+    entities: dict[str, Entity] = field(default_factory=dict)
+    tokens: dict[str, Token] = field(default_factory=dict)
+    unknown_agents: tuple[str, ...] = ()
+    unknown_skills: tuple[str, ...] = ()
+    unknown_prompts: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
 
     def work_for(self, title: str, description: str) -> tuple[str, Work]:
@@ -99,12 +173,33 @@ class Script:
     def ruling_on(self, action_type: str) -> Ruling:
         return self.approvals.get(action_type) or self.approvals.get(ANY) or Ruling()
 
+    def agent(self, agent_id: str) -> RegisteredAgent | None:
+        if agent_id in self.unknown_agents:
+            return None
+        listed = (agent for agent in self.agents if agent.id == agent_id)
+        return next(listed, RegisteredAgent(agent_id, capabilities=()))
+
+    def skill(self, skill_id: str) -> Skill | None:
+        return None if skill_id in self.unknown_skills else self.skills.get(skill_id, Skill())
+
+    def prompt(self, name: str, label: str) -> Prompt | None:
+        if name in self.unknown_prompts:
+            return None
+        return self.prompts.get(f"{name}@{label}") or self.prompts.get(name) or Prompt()
+
 
 _ENTRIES: Mapping[str, Callable[..., Any]] = {
     "agents": RegisteredAgent,
     "work": Work,
     "governance": Verdict,
     "approvals": Ruling,
+    "skills": Skill,
+    "prompts": Prompt,
+    "entities": Entity,
+    "tokens": Token,
+    "unknown_agents": str,
+    "unknown_skills": str,
+    "unknown_prompts": str,
     "faults": Fault,
 }
 
@@ -128,7 +223,9 @@ def _entries(kind: Callable[..., Any], told: Any) -> Any:
     return tuple(_entry(kind, one) for one in told)
 
 
-def _entry(kind: Callable[..., Any], told: Mapping[str, Any]) -> Any:
+def _entry(kind: Callable[..., Any], told: Any) -> Any:
+    if not isinstance(told, Mapping):
+        return kind(told)
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in told.items()}
     try:
         return kind(**values)

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import grpc
 from google.protobuf.message import Message
 
-from service.dev.siblings.script import Fault
+from service.dev.siblings.script import SLOW, Fault
 from service.dev.siblings.stage import Refused, Stage
 
 Context: TypeAlias = grpc.aio.ServicerContext[bytes, bytes]
@@ -88,10 +88,10 @@ class Desk:
             self._log(route, raw, key, workspace_id, refusal.code.name)
             await context.abort(refusal.code, str(refusal))
         self._log(route, raw, key, workspace_id, fault.kind if fault else outcome)
-        return await _strike(fault, context) if fault else reply
+        return await _strike(fault, reply, context) if fault else reply
 
     def _reply(self, route: Route, raw: bytes, key: str, workspace_id: str, fault: Fault | None) -> tuple[bytes, str]:
-        if fault and not fault.after_effect:
+        if fault and not fault.works:
             return b"", fault.kind
         if route.once and (known := self._answers.get((route.method, key))) is not None:
             return known, REPEATED
@@ -111,7 +111,10 @@ class Desk:
         self._stage.moved()
 
 
-async def _strike(fault: Fault, context: Context) -> bytes:
+async def _strike(fault: Fault, reply: bytes, context: Context) -> bytes:
+    if fault.kind == SLOW:
+        await asyncio.sleep(fault.delay_seconds)
+        return reply
     if fault.kind == "HANG":
         await asyncio.Event().wait()
     if fault.kind in _RAW_REPLIES:

@@ -3,26 +3,41 @@
 Everything is in memory and ends with `stop`. Observers read `calls` and the records, and wait with `until`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 import grpc
 from agents.v1.agents_pb2 import DelegationRecord
+from meter.v1.meter_pb2 import UsageRecord
 from notifications.v1.notifications_pb2 import Notification
 from objectives.v1.objectives_pb2 import Objective
 
 from service.dev.siblings.agents import Agents
 from service.dev.siblings.approvals import Approval, Approvals
+from service.dev.siblings.catalogues import Catalogues
 from service.dev.siblings.changes import Changes
 from service.dev.siblings.governance import Governance
+from service.dev.siblings.meter import Meter
 from service.dev.siblings.notifications import Notifications
 from service.dev.siblings.objectives import Objectives
 from service.dev.siblings.script import Fault, Ruling, Script, Work
-from service.dev.siblings.serving import Call, Desk
+from service.dev.siblings.serving import Call, Desk, Route
 from service.dev.siblings.stage import Stage
 
-_NAMES = ("objectives", "agents", "registry", "approvals", "governance", "notifications")
+_NAMES = (
+    "objectives",
+    "agents",
+    "registry",
+    "approvals",
+    "governance",
+    "notifications",
+    "meter",
+    "prompts",
+    "skills",
+    "entities",
+    "identity",
+)
 
 
 class SimulatedSiblings:
@@ -34,7 +49,8 @@ class SimulatedSiblings:
         self._changes = Changes(nats_url)
         self._stage = Stage(script, self._changes)
         self._desk = Desk(self._stage, script.faults)
-        self._objectives = Objectives(self._stage)
+        self._meter = Meter(self._stage)
+        self._objectives = Objectives(self._stage, self._meter)
         self._approvals = Approvals(self._stage)
         self._agents = Agents(self._stage)
         self._notifications = Notifications(self._stage)
@@ -58,6 +74,10 @@ class SimulatedSiblings:
         return self._agents.delegations
 
     @property
+    def usage(self) -> Sequence[UsageRecord]:
+        return self._meter.records
+
+    @property
     def notifications(self) -> Mapping[str, Notification]:
         return self._notifications.records
 
@@ -66,11 +86,21 @@ class SimulatedSiblings:
         await self._changes.start()
         self._server = grpc.aio.server()
         port = self._server.add_insecure_port("127.0.0.1:0")
-        siblings = (self._objectives, self._approvals, self._agents, Governance(self._stage), self._notifications)
-        routes = [route for sibling in siblings for route in sibling.routes()]
-        self._server.add_generic_rpc_handlers(self._desk.handlers(routes))
+        self._server.add_generic_rpc_handlers(self._desk.handlers(self._routes()))
         await self._server.start()
         self.addresses = {name: f"127.0.0.1:{port}" for name in _NAMES}
+
+    def _routes(self) -> list[Route]:
+        siblings = (
+            self._objectives,
+            self._approvals,
+            self._agents,
+            self._notifications,
+            self._meter,
+            Governance(self._stage),
+            Catalogues(self._stage),
+        )
+        return [route for sibling in siblings for route in sibling.routes()]
 
     async def stop(self) -> None:
         if self._server is not None:
@@ -94,6 +124,10 @@ class SimulatedSiblings:
     async def finish_objective(self, objective_id: str, result: Work) -> None:
         """Ends an objective by hand and tells it on the bus. Raises KeyError when there is no such objective."""
         await self._objectives.finish(objective_id, result)
+
+    def record_usage(self, objective_id: str, cost_usd: float, record_id: str = "") -> None:
+        """Adds a record of an objective's cost to the meter, under a new id where none is given."""
+        self._meter.record(objective_id, cost_usd, record_id)
 
     async def decide_approval(
         self, approval_id: str, decision: str, by: str = "user_manager", reason: str = ""

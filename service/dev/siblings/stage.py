@@ -1,5 +1,7 @@
 """What the simulated siblings share: the script, the way to the bus, background work, and a signal for observers.
 
+`taken` is the work of every objective, by its id, and `results` what came of it where only the delegation says so.
+
 Handlers are plain functions, so each is one atomic move; what takes time (an agent's work, a manager's decision,
 publishing) runs in the background and is cancelled when the stage closes.
 """
@@ -15,7 +17,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from uuid_utils.compat import uuid7
 
 from service.dev.siblings.changes import Changes
-from service.dev.siblings.script import Script
+from service.dev.siblings.script import Script, Work
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT_PAGE = 50
@@ -35,6 +37,8 @@ class Stage:
     def __init__(self, script: Script, changes: Changes) -> None:
         self.script = script
         self.changes = changes
+        self.taken: dict[str, Work] = {}
+        self.results: dict[str, bytes] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._moved = asyncio.Event()
 

@@ -1,0 +1,100 @@
+"""The siblings that are configured, each with one connection and one breaker, and a line to them per errand.
+
+A `Line` knows who asks and how long all of it may take: however many calls an errand needs, they share one deadline.
+Look-ups carry the workspace alone. The idempotency key goes out with the call that it belongs to and with no other, so
+that a sibling which remembers keys cannot take one call for another.
+"""
+
+import string
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from google.protobuf.message import Message
+
+from service.domain.effects import Fault
+from service.siblings.breaker import Breaker
+from service.siblings.faults import not_configured, transport
+from service.siblings.method import Method, Value
+from service.siblings.sibling import Metadata, Sibling
+
+SIBLINGS = (
+    "objectives",
+    "agents",
+    "registry",
+    "approvals",
+    "governance",
+    "notifications",
+    "meter",
+    "prompts",
+    "skills",
+    "entities",
+    "identity",
+)
+
+_METADATA_SAFE = string.punctuation.replace("%", "") + " "
+
+
+class Connections:
+    """`addresses` maps a sibling's name to `host:port`; names that are not ours are ignored, empty ones count as
+    unset. `clock` is monotonic, in seconds."""
+
+    def __init__(self, addresses: Mapping[str, str], clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._siblings = {
+            name: Sibling(name, addresses[name], Breaker(clock=clock)) for name in SIBLINGS if addresses.get(name)
+        }
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The siblings without an address."""
+        return tuple(name for name in SIBLINGS if name not in self._siblings)
+
+    def line(self, workspace_id: str, timeout_seconds: float) -> "Line":
+        return Line(self._siblings, workspace_id, timeout_seconds, self._clock)
+
+    async def close(self) -> None:
+        """Closes every channel; calls in flight come back as transport faults."""
+        for sibling in self._siblings.values():
+            await sibling.close()
+
+
+class Line:
+    def __init__(
+        self,
+        siblings: Mapping[str, Sibling],
+        workspace_id: str,
+        timeout_seconds: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self.workspace_id = workspace_id
+        self._siblings = siblings
+        self._clock = clock
+        self._until = clock() + timeout_seconds
+
+    async def look_up(self, method: Method[Any, Value], request: Message, share: float = 1.0) -> Value | Fault:
+        """Asks something that changes nothing; it may take `share` of the time that is left."""
+        raw = request.SerializeToString(deterministic=True)
+        return await self._ask(method, raw, self._metadata(), share)
+
+    async def send(self, method: Method[Any, Value], request: bytes, idempotency_key: str) -> Value | Fault:
+        """Sends the very bytes under their key, and waits as long as there is time."""
+        metadata = (("idempotency-key", _ascii(idempotency_key)), *self._metadata())
+        return await self._ask(method, request, metadata, 1.0)
+
+    async def _ask(self, method: Method[Any, Value], request: bytes, metadata: Metadata, share: float) -> Value | Fault:
+        sibling = self._siblings.get(method.sibling)
+        if sibling is None:
+            return not_configured(method.sibling)
+        seconds = (self._until - self._clock()) * share
+        if seconds <= 0:
+            return transport("deadline_exceeded", f"no time was left to ask {method.sibling}")
+        return await sibling.ask(method, request, metadata, seconds)
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        return (("x-workspace-id", _ascii(self.workspace_id)),)
+
+
+def _ascii(value: str) -> str:
+    """Metadata is printable ASCII; all else is percent-encoded."""
+    return quote(value, safe=_METADATA_SAFE)
