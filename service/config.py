@@ -10,8 +10,19 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-SIBLINGS = ("objectives", "agents", "registry", "approvals", "governance", "notifications")
-
+SIBLINGS = (
+    "objectives",
+    "agents",
+    "registry",
+    "approvals",
+    "governance",
+    "notifications",
+    "meter",
+    "prompts",
+    "skills",
+    "entities",
+    "identity",
+)
 
 ADDRESS = r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}"  # host:port
 STREAMS = r"\s*([\w-]+=[\w.*>-]+\s*(,\s*|$))*"  # stream=subject filter, by commas
@@ -60,6 +71,11 @@ class Config:
     approvals: str = setting("APPROVALS_ADDRESS", "", "approvals service, host:port", f"({ADDRESS})?")
     governance: str = setting("GOVERNANCE_ADDRESS", "", "governance service, host:port", f"({ADDRESS})?")
     notifications: str = setting("NOTIFICATIONS_ADDRESS", "", "notifications service, host:port", f"({ADDRESS})?")
+    meter: str = setting("METER_ADDRESS", "", "meter service, host:port", f"({ADDRESS})?")
+    prompts: str = setting("PROMPTS_ADDRESS", "", "prompts service, host:port", f"({ADDRESS})?")
+    skills: str = setting("SKILLS_ADDRESS", "", "skills service, host:port", f"({ADDRESS})?")
+    entities: str = setting("ENTITIES_ADDRESS", "", "entities service, host:port", f"({ADDRESS})?")
+    identity: str = setting("IDENTITY_ADDRESS", "", "identity service, host:port", f"({ADDRESS})?")
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Config":
