@@ -35,8 +35,51 @@ class StartRun:
     entity_type: str = ""
 
 
+CALLER, PARENT = "caller", "parent"
+"""Who can have paused a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseRun:
+    """`word` numbers what a parent says, so that its older word never overrides its newer one."""
+
+    reason: str
+    source: str = CALLER
+    word: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRun:
+    source: str = CALLER
+    word: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class CancelRun:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompensateRun:
+    """Undoes what was done. Only a parent may have a run undone that COMPLETED."""
+
+    reason: str
+    by_parent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RetryStep:
+    """An operator has a FAILED step of a FAILED run tried again."""
+
+    step_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SkipStep:
+    """An operator does without a step: a FAILED one of a FAILED run, or one that has not started."""
+
+    step_id: str
     reason: str
 
 
@@ -114,7 +157,7 @@ TaskCommand: TypeAlias = ClaimTask | ReleaseTask | ReassignTask | CommentTask | 
 
 @dataclass(frozen=True, slots=True)
 class ChildEnded:
-    """A child run reached `state`, or its cost changed after that."""
+    """A child run reached `state`, or its cost changed after that, or it has been compensated."""
 
     step_id: str
     attempt: int
@@ -124,6 +167,7 @@ class ChildEnded:
     cost_usd: Decimal
     reason: str = ""
     message: str = ""
+    compensated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,11 +253,12 @@ class TimePassed:
     """The clock reached the run's `wake_at`; what is due is read off the state."""
 
 
+ControlCommand: TypeAlias = PauseRun | ResumeRun | CancelRun | CompensateRun | RetryStep | SkipStep
 Command: TypeAlias = (
     StartRun
     | TransitionStep
     | TaskCommand
-    | CancelRun
+    | ControlCommand
     | ChildEnded
     | EffectSucceeded
     | EffectFailed

@@ -36,7 +36,7 @@ def _key(expression: str, event: BusEvent) -> str:
     try:
         value = program.evaluate({**(event.payload or {}), "event": event_view(event)})
         return "" if value is None else correlation(expression, value)
-    except (ExpressionError, TypeError):  # TypeError: a number that has no form in JSON
+    except ExpressionError:
         return ""
 
 

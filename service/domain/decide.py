@@ -14,25 +14,33 @@ from service.domain.commands import (
     ChildEnded,
     ClaimTask,
     CommentTask,
+    CompensateRun,
     CompleteTask,
     EffectFailed,
     EffectSucceeded,
     Envelope,
     EventArrived,
+    PauseRun,
     ReassignTask,
     RejectTask,
     ReleaseTask,
+    ResumeRun,
+    RetryStep,
+    SkipStep,
     StartRun,
     TimePassed,
     TransitionStep,
 )
+from service.domain.compensation import child_compensated, compensate
+from service.domain.control import cancel, pause, resume, tell_drained
 from service.domain.decision import Accepted, Decision, Guard, Ignored, Repeated, Seen, Verdict, Wait
 from service.domain.definition import TriggerType
 from service.domain.effects import Owed, TellParent
 from service.domain.errors import Kind, Refusal, conflict
-from service.domain.flow import cancel, settle, time_out
+from service.domain.flow import settle, time_out
 from service.domain.heard import effect_failed, effect_succeeded, event_arrived
 from service.domain.plan import Plan
+from service.domain.reopen import retry_step, skip_step
 from service.domain.report import report
 from service.domain.state import Run, RunState, StepRun
 from service.domain.steps import rules_of
@@ -85,6 +93,7 @@ def _verdict(turn: Turn, envelope: Envelope, seen: dict[str, Seen], held: Callab
     try:
         _act(turn, envelope)
         settle(turn)
+        tell_drained(turn, mark.run)
     except Refusal as refusal:
         turn.back_to(mark)
         return refusal
@@ -112,9 +121,19 @@ def _act(turn: Turn, envelope: Envelope) -> None:
         case (ClaimTask() | ReleaseTask() | ReassignTask() | CommentTask() | CompleteTask() | RejectTask()) as command:
             act(turn, command)
         case ChildEnded() as command:
-            child_ended(turn, command)
-        case CancelRun(reason):
-            _cancel(turn, reason)
+            child_compensated(turn, command) if command.compensated else child_ended(turn, command)
+        case PauseRun() as command:
+            pause(turn, command)
+        case ResumeRun() as command:
+            resume(turn, command)
+        case CancelRun() as command:
+            cancel(turn, command)
+        case CompensateRun() as command:
+            compensate(turn, command)
+        case RetryStep() as command:
+            retry_step(turn, command)
+        case SkipStep() as command:
+            skip_step(turn, command)
         case StartRun():
             raise conflict("run_exists", "the run has been started already")
         case _ as never:
@@ -171,14 +190,6 @@ def _due(turn: Turn, at: datetime | None) -> bool:
     return at is not None and at <= turn.now
 
 
-def _cancel(turn: Turn, reason: str) -> None:
-    if turn.run.state is RunState.CANCELLED:
-        return
-    if turn.run.state.terminal:
-        raise conflict("run_terminal", f"the run is {turn.run.state}")
-    cancel(turn, reason)
-
-
 # --- the frame ---------------------------------------------------------------------------------------------------
 
 
@@ -223,8 +234,9 @@ def _check_parent(plan: Plan, command: StartRun) -> None:
 def _tell_parent(before: Run | None, turn: Turn) -> None:
     """A child run tells its end, and what it cost after all."""
     run = turn.run
+    compensated = any(event.operation in ("compensated", "compensate") for event in turn.events)
     known = before is not None and before.state is run.state and before.total_cost_usd == run.total_cost_usd
-    if not run.parent_step_id or not run.state.terminal or known:
+    if not run.parent_step_id or not run.state.terminal or (known and not compensated):
         return
     turn.owe_for_run(
         TellParent(
@@ -236,6 +248,7 @@ def _tell_parent(before: Run | None, turn: Turn) -> None:
             cost_usd=str(run.total_cost_usd),
             reason=run.failure_reason,
             message=run.failure_message,
+            compensated=compensated or (before is not None and before.state is RunState.COMPENSATING),
         )
     )
 

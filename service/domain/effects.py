@@ -154,14 +154,35 @@ class StartChild:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseChild:
+    """`word` is the number of the parent's change that asks for it."""
+
+    run_id: str
+    reason: str
+    word: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeChild:
+    run_id: str
+    word: int
+
+
+@dataclass(frozen=True, slots=True)
 class CancelChild:
     run_id: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
+class CompensateChild:
+    run_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class TellParent:
-    """A child run has ended, or its cost has changed since: `state` is the RunState it is in."""
+    """A child run has ended, its cost has changed since, or it was compensated: `state` is the RunState it is in."""
 
     run_id: str
     step_id: str
@@ -171,6 +192,7 @@ class TellParent:
     cost_usd: str
     reason: str
     message: str
+    compensated: bool = False
 
 
 SiblingCall: TypeAlias = (
@@ -186,7 +208,7 @@ SiblingCall: TypeAlias = (
     | EvaluateAction
     | SendNotification
 )
-RunCall: TypeAlias = StartChild | CancelChild | TellParent
+RunCall: TypeAlias = StartChild | PauseChild | ResumeChild | CancelChild | CompensateChild | TellParent
 OwnCall: TypeAlias = RunCall | Deliver
 """What this service does itself; a sibling is asked for everything else."""
 Call: TypeAlias = SiblingCall | OwnCall

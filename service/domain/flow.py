@@ -8,6 +8,7 @@ of edges that do not hold are kept in `evidence["dead"]` of the source, so nothi
 from enum import Enum
 from typing import Any
 
+from service.domain.compensation import walk
 from service.domain.definition import Edge, Payload, StepType
 from service.domain.items import stop_working, work_off
 from service.domain.outcome import abandon, complete, fail_for_good
@@ -27,9 +28,11 @@ class Fate(Enum):
 
 
 def settle(turn: Turn) -> None:
-    """Starts what is ready, skips what is dead, ends what is over. Does nothing in a run that is not RUNNING."""
+    """Starts what is ready, skips what is dead, ends what is over; undoes what is next in a COMPENSATING run."""
+    if turn.run.state is RunState.COMPENSATING:
+        return walk(turn)
     if turn.run.state is not RunState.RUNNING:
-        return
+        return None
     for step_id in turn.plan.graph.order:
         if turn.run.failure_reason:
             break
@@ -42,6 +45,7 @@ def settle(turn: Turn) -> None:
         _drain(turn)
     elif all(step.state in _DONE for step in turn.run.steps.values()):
         _complete_run(turn)
+    return None
 
 
 _DONE = frozenset({StepState.COMPLETED, StepState.SKIPPED})
@@ -141,7 +145,7 @@ def time_out(turn: Turn) -> None:
         turn.move_run(RunState.FAILED, "failed")
 
 
-def cancel(turn: Turn, reason: str) -> None:
+def cancel_everything(turn: Turn, reason: str) -> None:
     """Ends a run that is no longer wanted: nothing of it goes on, nothing is compensated."""
     for step_id, step in turn.run.steps.items():
         if step.state.open:

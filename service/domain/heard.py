@@ -4,6 +4,8 @@ An answer counts for the attempt that asked. One that comes for a step that has 
 be, undone: an objective created for an abandoned attempt is cancelled.
 """
 
+from typing import get_args
+
 from service.domain.commands import EventArrived
 from service.domain.costs import metered
 from service.domain.decision import Postponed
@@ -21,9 +23,9 @@ from service.domain.effects import (
     ObjectiveCreated,
     Owed,
     QueryUsage,
+    RunCall,
     RunTold,
     StartChild,
-    TellParent,
     UsageReported,
 )
 from service.domain.expressions import ExpressionError
@@ -35,9 +37,10 @@ from service.domain.waits import hears
 
 LONGEST_DELAY_SECONDS = 60.0
 GIVES_UP_AFTER_TRIES = 30
-NEVER_FAILS_A_STEP = frozenset(
-    call.__name__ for call in (CancelObjective, CancelChild, TellParent, QueryUsage, Deliver)
-)
+TO_OTHER_RUNS = frozenset(call.__name__ for call in get_args(RunCall))
+NEVER_FAILS_A_STEP = TO_OTHER_RUNS - {StartChild.__name__} | {
+    call.__name__ for call in (CancelObjective, QueryUsage, Deliver)
+}
 LEAVES_TRACES = NEVER_FAILS_A_STEP | {CreateObjective.__name__, StartChild.__name__}
 
 

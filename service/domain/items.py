@@ -5,6 +5,8 @@ batch, within a batch at most `concurrency` at once; a batch begins when the one
 with the results in the order of the list, or fails as soon as more items have failed than it tolerates.
 """
 
+from itertools import islice
+
 from service.domain import outcome
 from service.domain.definition import Json
 from service.domain.starting import start
@@ -21,13 +23,14 @@ def work_off(turn: Turn, step_id: str) -> None:
         return
     items = turn.items(step_id)
     failed = [item for item in items if item.state is StepState.FAILED]
-    tolerated = turn.planned(step_id).config.get("tolerated_failures", 0)
-    if len(failed) > tolerated:
+    unfinished = next((item for item in items if not item.state.terminal), None)
+    if len(failed) > turn.planned(step_id).config.get("tolerated_failures", 0):
         _give_up(turn, step_id, failed, len(items))
-    elif all(item.state.terminal for item in items):
+    elif unfinished is None:
         outcome.complete(turn, step_id, {"items": [_result(item) for item in items]})
     else:
-        _go_on(turn, step_id, items)
+        present = unfinished.evidence["batch"]
+        _go_on(turn, step_id, [item for item in items if item.evidence["batch"] == present])
 
 
 def stop_working(turn: Turn, step_id: str) -> None:
@@ -39,18 +42,12 @@ def stop_working(turn: Turn, step_id: str) -> None:
         turn.move(step_id, StepState.CANCELLED, "cancelled")
 
 
-def _go_on(turn: Turn, step_id: str, items: list[StepRun]) -> None:
-    batch = _present_batch(items)
-    room = int(turn.planned(step_id).config.get("concurrency", CONCURRENCY)) - sum(item.state.open for item in batch)
-    ready = [item for item in batch if item.state is StepState.PENDING and _may_start(turn, item)]
-    for item in ready[: max(room, 0)]:
+def _go_on(turn: Turn, step_id: str, batch: list[StepRun]) -> None:
+    busy = sum(1 for item in batch if item.state.open)
+    room = max(int(turn.planned(step_id).config.get("concurrency", CONCURRENCY)) - busy, 0)
+    ready = (item for item in batch if item.state is StepState.PENDING and _may_start(turn, item))
+    for item in islice(ready, room):
         start(turn, item.step_id, item.input_payload)
-
-
-def _present_batch(items: list[StepRun]) -> list[StepRun]:
-    """The first batch that has not ended."""
-    unfinished = next(item for item in items if not item.state.terminal)
-    return [item for item in items if item.evidence["batch"] == unfinished.evidence["batch"]]
 
 
 def _may_start(turn: Turn, item: StepRun) -> bool:

@@ -37,6 +37,8 @@ def malformed(pattern: str) -> str | None:
         return f"has more than {MAX_TOKENS} tokens"
     if not all(tokens):
         return "has an empty token"
+    if "#" in pattern:
+        return "has a '#'"
     if ">" in tokens[:-1]:
         return "has '>' before its last token"
     return _malformed_token(tokens)

@@ -55,9 +55,14 @@ class StepState(StrEnum):
 
 
 _TERMINAL_RUN = frozenset({RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED})
-_OPEN_STEP = frozenset({StepState.RUNNING, StepState.WAITING})
-_TERMINAL_STEP = frozenset(
-    {StepState.COMPLETED, StepState.FAILED, StepState.SKIPPED, StepState.COMPENSATED, StepState.CANCELLED}
+# Tuples, since they are asked for every item of a list: an enum's hash is slow, its identity is not.
+_OPEN_STEP = (StepState.RUNNING, StepState.WAITING)
+_TERMINAL_STEP = (
+    StepState.COMPLETED,
+    StepState.FAILED,
+    StepState.SKIPPED,
+    StepState.COMPENSATED,
+    StepState.CANCELLED,
 )
 
 
@@ -115,6 +120,10 @@ class StepRun:
         """What earlier attempts worked on; a late cost may still name it."""
         return [past["objective_id"] for past in self.evidence.get("attempts", ())]
 
+    def worked_on(self, objective_id: str) -> bool:
+        """Was that the objective of any attempt?"""
+        return objective_id == self.objective_id or objective_id in self.earlier_objectives
+
 
 class TaskStatus(StrEnum):
     OPEN = "OPEN"
@@ -152,7 +161,10 @@ class Run:
     `version` is the fencing token of every write; `sequence` the number of the run's last event. `failure_reason` is
     set from the moment a step has failed for good, while what is in flight still drains. A run that is the work of a
     step names it (`parent_step_id`, `parent_attempt`); `depth` counts its line of parents, itself included; `chain` are
-    the definitions on the way that led to it. `items` and `tasks` are details of steps, by item key and step id.
+    the definitions on the way that led to it. `pauses` says by source who paused it, when and why; `parent_word` is the
+    number of the last word of its parent about that. `compensation` is kept from the first compensation on: the state
+    the run came from, what it had failed of, who asked and why. `forked_from` and `forked_step` name the run it was
+    made from. `items` and `tasks` are details of steps, by item key and step id.
     """
 
     id: str
@@ -182,12 +194,25 @@ class Run:
     deadline_at: datetime | None = None
     version: int = 0
     sequence: int = 0
+    pauses: Mapping[str, Payload] = field(default_factory=dict)
+    parent_word: int = 0
+    compensation: Payload = field(default_factory=dict)
+    forked_from: str = ""
+    forked_step: str = ""
     items: Mapping[str, StepRun] = field(default_factory=dict)
     tasks: Mapping[str, Task] = field(default_factory=dict)
 
     @property
     def failing(self) -> bool:
         return self.state is RunState.RUNNING and self.failure_reason != ""
+
+    @property
+    def drained(self) -> bool:
+        """Paused, and nothing is in flight any more: what is left waits for the world or for being resumed."""
+        flying = any(
+            step.state is StepState.RUNNING and step.step_type not in _NEVER_FLIES for step in self.steps.values()
+        )
+        return self.state is RunState.PAUSED and not flying
 
     @property
     def wake_at(self) -> datetime | None:
@@ -201,8 +226,8 @@ class Run:
         return min((at for at in times if at is not None), default=None)
 
     def _retry(self, step: StepRun) -> datetime | None:
-        """Retries wait while the run does not go on."""
-        return step.retry_at if self.state is RunState.RUNNING else None
+        """Retries wait while the run is paused."""
+        return None if self.state is RunState.PAUSED else step.retry_at
 
 
 def step_of(key: str) -> str:
@@ -211,4 +236,9 @@ def step_of(key: str) -> str:
 
 
 def item_key(step_id: str, index: int) -> str:
-    return f"{step_id}[{index}]"
+    return f"{items_prefix(step_id)}{index}]"
+
+
+def items_prefix(step_id: str) -> str:
+    """How the keys of a step's items begin."""
+    return f"{step_id}["

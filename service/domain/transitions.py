@@ -17,8 +17,9 @@ RUN: Mapping[RunState, frozenset[RunState]] = {
     R.PAUSED: frozenset({R.RUNNING, R.FAILED, R.CANCELLED}),
     R.FAILED: frozenset({R.COMPENSATING, R.RUNNING}),
     R.CANCELLED: frozenset({R.COMPENSATING}),
-    R.COMPENSATING: frozenset({R.FAILED, R.CANCELLED}),
-    R.COMPLETED: frozenset(),
+    R.COMPENSATING: frozenset({R.FAILED, R.CANCELLED, R.COMPLETED}),
+    # COMPLETED -> COMPENSATING: a child run that completed is undone with its parent.
+    R.COMPLETED: frozenset({R.COMPENSATING}),
 }
 
 STEP: Mapping[StepState, frozenset[StepState]] = {

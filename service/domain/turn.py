@@ -16,7 +16,7 @@ from service.domain.decision import Audit, Event, Guard, Interaction, Postponed
 from service.domain.definition import Payload
 from service.domain.effects import Call, Effect, Owed
 from service.domain.plan import Plan, StepPlan
-from service.domain.state import Run, RunState, StepRun, StepState, TaskStatus, changed, step_of
+from service.domain.state import Run, RunState, StepRun, StepState, TaskStatus, changed, items_prefix, step_of
 
 _TASK_ENDS = {StepState.COMPLETED.value: TaskStatus.COMPLETED, "task_rejected": TaskStatus.REJECTED}
 
@@ -69,7 +69,8 @@ class Turn:
 
     def items(self, step_id: str) -> list[StepRun]:
         """The items of a step, in order."""
-        return [item for key, item in self.run.items.items() if step_of(key) == step_id]
+        prefix = items_prefix(step_id)
+        return [item for key, item in self.run.items.items() if key.startswith(prefix)]
 
     def everything(self) -> list[StepRun]:
         """All steps, then all items."""
@@ -111,6 +112,8 @@ class Turn:
     def move_run(self, state: RunState, operation: str, **changes: Any) -> None:
         transitions.check(transitions.RUN, self.run.state, state)
         changes["completed_at"] = self.now if state.terminal else None
+        if state is not RunState.PAUSED:
+            changes["pauses"] = {}
         self._emit("run", operation, state=state, **changes)
 
     def change_run(self, **changes: Any) -> None:

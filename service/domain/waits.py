@@ -17,28 +17,38 @@ from service.domain.state import StepRun, StepState
 
 
 def addresses(run_id: str, step: StepRun, definition: StepDefinition) -> frozenset[str]:
-    """Every address under which this step can be reached now."""
-    objectives = (step.objective_id, *step.earlier_objectives)
-    found = {f"objective:{objective_id}" for objective_id in objectives if objective_id}
-    if step.approval_request_id and step.state is StepState.WAITING:
-        found.add(f"approval:{step.approval_request_id}")
-    if step.step_type is StepType.GOVERNANCE_CHECK and step.state.open:
-        found.add(f"governance:{run_id}/{step.step_id}")
-    if step.step_type is StepType.WAIT_FOR_EVENT and step.state is StepState.WAITING:
-        found |= _awaited(step, definition)
-    return frozenset(found)
+    """Every address under which this step can be reached now. A link that is none of its kind's is no address."""
+    match step.step_type:
+        case StepType.AGENT_ACTION:
+            objectives = (step.objective_id, *step.earlier_objectives)
+            return frozenset(f"objective:{objective_id}" for objective_id in objectives if objective_id)
+        case StepType.APPROVAL_GATE:
+            return _approval(step)
+        case StepType.GOVERNANCE_CHECK if step.state.open:
+            return _approval(step) | {f"governance:{run_id}/{step.step_id}"}
+        case StepType.WAIT_FOR_EVENT if step.state is StepState.WAITING:
+            return _awaited(step, definition)
+        case _:
+            return frozenset()
 
 
-def _awaited(step: StepRun, definition: StepDefinition) -> set[str]:
+def _approval(step: StepRun) -> frozenset[str]:
+    asked = step.approval_request_id and step.state is StepState.WAITING
+    return frozenset({f"approval:{step.approval_request_id}"} if asked else ())
+
+
+def _awaited(step: StepRun, definition: StepDefinition) -> frozenset[str]:
     pattern = definition.event_type_pattern or (">" if definition.event_subject_pattern else "")
     value = step.evidence.get("correlation", "")
     if not pattern:
-        return set()
-    return {f"event:{pattern}#{value}" if value else f"event:{pattern}"}
+        return frozenset()
+    return frozenset({f"event:{pattern}#{value}" if value else f"event:{pattern}"})
 
 
 def hears(run_id: str, step: StepRun, definition: StepDefinition, event: BusEvent) -> bool:
     """Is the event addressed to something this step waits for now? What it is correlated by is left to the step."""
+    if step.step_type is StepType.AGENT_ACTION:  # the same as below, but a list may have two thousand of them
+        return isinstance(event.about, ObjectiveReport) and step.worked_on(event.about.objective_id)
     return any(_reaches(event, address) for address in addresses(run_id, step, definition))
 
 
@@ -64,7 +74,7 @@ def correlation(expression: str, value: Json) -> str:
 
 def _whole(value: Json) -> Json:
     """Numbers are doubles on one side and may be whole on the other: 5 and 5.0 are one value."""
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
         return int(value)
     if isinstance(value, dict):
         return {key: _whole(item) for key, item in value.items()}

@@ -1,4 +1,4 @@
-"""What runs owe other runs: starting a child, cancelling it, and telling the parent that it has ended.
+"""What runs owe other runs: starting and controlling a child, and telling the parent what became of it.
 
 Such an effect is performed by a command to the other run, so each run changes only through its own fence. Starting is
 guarded by the effect's key as start key, telling and cancelling by the state of the run that is told; so all three may
@@ -7,18 +7,31 @@ happen twice and count once. Called by the dispatcher.
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import assert_never
+from typing import assert_never, get_args
 
 import orjson
 
-from service.domain.commands import CancelRun, ChildEnded, Envelope, StartRun
+from service.domain.commands import (
+    PARENT,
+    CancelRun,
+    ChildEnded,
+    CompensateRun,
+    ControlCommand,
+    Envelope,
+    PauseRun,
+    ResumeRun,
+    StartRun,
+)
 from service.domain.definition import TriggerType
 from service.domain.effects import (
     Answer,
     CancelChild,
     ChildStarted,
+    CompensateChild,
     Fault,
     FaultKind,
+    PauseChild,
+    ResumeChild,
     RunCall,
     RunTold,
     StartChild,
@@ -32,7 +45,7 @@ from service.engine.ports import Catalogue, StartKey, Work
 ACTOR = "service:workflows"
 PASSING = frozenset({Kind.ABORTED, Kind.UNAVAILABLE, Kind.EXHAUSTED})
 
-_CALLS: dict[str, type[RunCall]] = {call.__name__: call for call in (StartChild, CancelChild, TellParent)}
+_CALLS: dict[str, type[RunCall]] = {call.__name__: call for call in get_args(RunCall)}
 
 
 class Crossing:
@@ -52,8 +65,14 @@ class Crossing:
             match call:
                 case StartChild():
                     return await self._start(work, call)
+                case PauseChild():
+                    return await self._tell(call.run_id, PauseRun(call.reason, PARENT, call.word), work)
+                case ResumeChild():
+                    return await self._tell(call.run_id, ResumeRun(PARENT, call.word), work)
                 case CancelChild():
                     return await self._tell(call.run_id, CancelRun(call.reason), work)
+                case CompensateChild():
+                    return await self._tell(call.run_id, CompensateRun(call.reason, by_parent=True), work)
                 case TellParent():
                     return await self._tell(call.run_id, _ended(work.run_id, call), work)
                 case _:
@@ -85,7 +104,7 @@ class Crossing:
         outcome = await self._advance.start(key, plan, Envelope(command, ACTOR, f"run:{work.run_id}"))
         return ChildStarted(outcome.run.id)
 
-    async def _tell(self, run_id: str, command: CancelRun | ChildEnded, work: Work) -> RunTold:
+    async def _tell(self, run_id: str, command: ControlCommand | ChildEnded, work: Work) -> RunTold:
         await self._advance.submit(run_id, Envelope(command, ACTOR, f"run:{work.run_id}"), work.workspace_id)
         return RunTold()
 
@@ -100,4 +119,5 @@ def _ended(child_run_id: str, call: TellParent) -> ChildEnded:
         cost_usd=Decimal(call.cost_usd),
         reason=call.reason,
         message=call.message,
+        compensated=call.compensated,
     )

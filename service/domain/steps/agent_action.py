@@ -89,6 +89,7 @@ class AgentAction(StepRules):
         changes = of_objective(step, report.objective_id, report.cost_usd)
         if step.state.open and report.objective_id == step.objective_id:
             return heard_outcome(turn, step_id, report, changes)
+        changes = {**changes, **_after_all(step, report)}
         if not changes:
             raise Unwanted("attempt_over", "the attempt that this objective worked on is over")
         turn.link(step_id, **changes)
@@ -171,6 +172,15 @@ def _progress(turn: Turn, step_id: str, changes: dict[str, Any]) -> None:
         turn.link(step_id, **changes)
     elif "heartbeat" not in step.alarms:
         raise Unwanted("progress", "the objective goes on")
+
+
+def _after_all(step: StepRun, report: ObjectiveReport) -> dict[str, Any]:
+    """A cancelled objective that completed all the same revives nothing, but there is something to undo."""
+    known = step.evidence.get("completed_after_all") or report.objective_id != step.objective_id
+    if known or step.state is not StepState.CANCELLED or report.state != "COMPLETED":
+        return {}
+    evidence = {**step.evidence, "completed_after_all": True}
+    return {"evidence": evidence, "output_payload": report.output or {}}
 
 
 def _pass_on(turn: Turn, step: StepRun, report: ObjectiveReport) -> None:

@@ -76,6 +76,7 @@ def check_form(turn: Turn, step_id: str, output: Payload) -> None:
 
 def _opened(turn: Turn, step_id: str) -> Task:
     step, config = turn.step(step_id), turn.planned(step_id).config
+    before = turn.run.tasks.get(step_id)
     return Task(
         step_id=step_id,
         attempt=step.attempt,
@@ -87,6 +88,7 @@ def _opened(turn: Turn, step_id: str) -> Task:
         group=config.get("group", ""),
         due_at=_in(turn, config.get("due_seconds")),
         remind_at=_in(turn, config.get("reminder_seconds")),
+        version=before.version + 1 if before else 1,
         opened_at=turn.now,
     )
 

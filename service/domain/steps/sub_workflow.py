@@ -9,7 +9,7 @@ from typing import Any
 from service.domain import outcome
 from service.domain.commands import ChildEnded
 from service.domain.costs import attempt_cost, of_objective
-from service.domain.effects import Answer, ChildStarted, StartChild
+from service.domain.effects import Answer, ChildStarted, PauseChild, StartChild
 from service.domain.scope import evaluate_all
 from service.domain.state import RunState, StepRun, StepState
 from service.domain.steps.rules import StepRules, Unwanted
@@ -48,12 +48,21 @@ class SubWorkflow(StepRules):
         if turn.run.failing:
             turn.link(step_id, evidence=evidence)
             return outcome.abandon(turn, step_id)
-        turn.move(step_id, StepState.WAITING, "waiting", evidence=evidence)
+        step = turn.move(step_id, StepState.WAITING, "waiting", evidence=evidence)
+        if turn.run.state is RunState.PAUSED:
+            pause_child(turn, step)
         return None
 
     def expired(self, turn: Turn, step_id: str) -> None:
         outcome.take_back(turn, turn.step(step_id), "the attempt timed out")
         outcome.fail(turn, step_id, "timed_out", "the child run did not end in time")
+
+
+def pause_child(turn: Turn, step: StepRun) -> None:
+    """Call when a run is paused that has this child, or gets it while it is paused."""
+    reason = next(iter(turn.run.pauses.values()), {}).get("reason", "")
+    call = PauseChild(step.evidence["child_run_id"], reason, turn.run.sequence)
+    turn.owe(step, call, str(turn.run.sequence))
 
 
 def child_ended(turn: Turn, command: ChildEnded) -> None:

@@ -25,6 +25,8 @@ class WithItems(StepRules):
 
     def start(self, turn: Turn, step_id: str, changes: dict[str, Any]) -> None:
         step = turn.move(step_id, StepState.RUNNING, "started", **changes)
+        if turn.items(step_id):
+            return None  # begun anew by an operator: what is done stays done
         program = turn.planned(step_id).items
         assert program is not None  # that is what makes it a step with items
         values = evaluate(program, turn, step_id)
