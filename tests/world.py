@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from workflows.ops.v1.tasks_pb2_grpc import HumanTaskServiceStub
 from workflows.v1 import workflows_pb2 as pb
 from workflows.v1.workflows_pb2_grpc import WorkflowServiceStub
 
@@ -60,6 +61,7 @@ class World:
     bus: Client
     channel: grpc.aio.Channel
     stub: WorkflowServiceStub
+    tasks: HumanTaskServiceStub
     changes: list[Change] = field(default_factory=list)
     heard: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -175,7 +177,7 @@ async def around(siblings: SimulatedSiblings, nats_url: str, address: str) -> As
     """The world around a service that listens there, now or later."""
     bus_client = nats.connect(nats_url, reconnect_time_wait=0.1, max_reconnect_attempts=-1)
     async with await bus_client as bus, grpc.aio.insecure_channel(address) as channel:
-        found = World(siblings, bus, channel, WorkflowServiceStub(channel))
+        found = World(siblings, bus, channel, WorkflowServiceStub(channel), HumanTaskServiceStub(channel))
         await bus.subscribe("workflows.changes.>", cb=found.hear)
         await bus.flush()
         yield found

@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import psycopg
 from google.protobuf import json_format
+from psycopg import sql
 from workflows.v1 import workflows_pb2 as pb
 
 from service.dev.siblings.serving import Call
@@ -16,6 +18,21 @@ async def begin(
 ) -> pb.WorkflowRun:
     published = await shared.publish(like)
     return await shared.start(published.definition.id, payload, **fields)
+
+
+class Rows:
+    """Looks into the tables of a world's database."""
+
+    def __init__(self, owner: psycopg.AsyncConnection[dict[str, Any]]) -> None:
+        self._owner = owner
+
+    async def of(self, table: str, run_id: str) -> list[dict[str, Any]]:
+        query = sql.SQL("select * from {} where run_id = %s").format(sql.Identifier(table))
+        return await (await self._owner.execute(query, (run_id,))).fetchall()
+
+    async def evidence(self, run_id: str, step_id: str) -> dict[str, Any]:
+        """What was kept of a step's decision."""
+        return next(row["evidence"] for row in await self.of("step_runs", run_id) if row["step_id"] == step_id)
 
 
 async def until_siblings(shared: World, holds: Callable[[], bool]) -> None:
@@ -47,3 +64,16 @@ def asked(shared: World, run_id: str) -> list[Call]:
 
 def plain(payload: Any) -> dict[str, Any]:
     return json_format.MessageToDict(payload)
+
+
+async def told_of(shared: World, objective_id: str, state: str, **more: Any) -> None:
+    """Says on the bus what became of an objective, in words of one's own."""
+    payload = {"id": objective_id, "state": f"OBJECTIVE_STATE_{state}", **more}
+    change = {"@type": "type.googleapis.com/events.v1.Change", "aggregate_type": "objective", "payload": payload}
+    await shared.say(f"objectives.changes.objective.{state.lower()}", change)
+
+
+async def at_work(shared: World, run_id: str, step_id: str) -> str:
+    """The objective of a step, once it is linked."""
+    run = await shared.until(run_id, lambda run: bool(found(run, step_id).objective_id))
+    return found(run, step_id).objective_id
