@@ -6,7 +6,7 @@ be, undone: an objective created for an abandoned attempt is cancelled.
 
 from typing import get_args
 
-from service.domain.commands import EventArrived
+from service.domain.commands import BusEvent, EventArrived, ObjectiveReport
 from service.domain.costs import metered
 from service.domain.decision import Postponed
 from service.domain.effects import (
@@ -86,14 +86,19 @@ def effect_failed(turn: Turn, effect: Owed, fault: Fault) -> None:
 def event_arrived(turn: Turn, command: EventArrived) -> None:
     """Every step that waits for it takes it: an event counts once in a run, for all the waits that are open then."""
     turn.settled.append(command.effect)
-    listening = [step for step in turn.everything() if _hears(turn, step, command)]
+    listening = _listening(turn, command.event)
     refusals = [refusal for step in listening if (refusal := _refusal(turn, step, command)) is not None]
     if len(refusals) == len(listening):
         raise refusals[0] if refusals else Unwanted("not_awaited", "no step waits for this event now")
 
 
-def _hears(turn: Turn, step: StepRun, command: EventArrived) -> bool:
-    return hears(turn.run.id, step, turn.planned(step.step_id).definition, command.event)
+def _listening(turn: Turn, event: BusEvent) -> list[StepRun]:
+    """Items are reached through their objectives alone; there may be two thousand of them."""
+    steps = turn.run.steps.values()
+    found = [step for step in steps if hears(turn.run.id, step, turn.planned(step.step_id).definition, event)]
+    if isinstance(event.about, ObjectiveReport):
+        found += [item for item in turn.run.items.values() if item.worked_on(event.about.objective_id)]
+    return found
 
 
 def _refusal(turn: Turn, step: StepRun, command: EventArrived) -> Unwanted | None:

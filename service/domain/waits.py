@@ -47,8 +47,6 @@ def _awaited(step: StepRun, definition: StepDefinition) -> frozenset[str]:
 
 def hears(run_id: str, step: StepRun, definition: StepDefinition, event: BusEvent) -> bool:
     """Is the event addressed to something this step waits for now? What it is correlated by is left to the step."""
-    if step.step_type is StepType.AGENT_ACTION:  # the same as below, but a list may have two thousand of them
-        return isinstance(event.about, ObjectiveReport) and step.worked_on(event.about.objective_id)
     return any(_reaches(event, address) for address in addresses(run_id, step, definition))
 
 
