@@ -209,10 +209,13 @@ class Run:
     @property
     def drained(self) -> bool:
         """Paused, and nothing is in flight any more: what is left waits for the world or for being resumed."""
-        flying = any(
-            step.state is StepState.RUNNING and step.step_type not in _NEVER_FLIES for step in self.steps.values()
-        )
-        return self.state is RunState.PAUSED and not flying
+        return self.state is RunState.PAUSED and not any(self._flies(step) for step in self.steps.values())
+
+    def _flies(self, step: StepRun) -> bool:
+        if step.state is not StepState.RUNNING or step.step_type is StepType.PARALLEL:
+            return False
+        items = [item for key, item in self.items.items() if key.startswith(items_prefix(step.step_id))]
+        return not items or any(item.state.open for item in items)
 
     @property
     def wake_at(self) -> datetime | None:

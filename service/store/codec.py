@@ -40,6 +40,11 @@ RUN_COLUMNS = (
     "started_at",
     "completed_at",
     "deadline_at",
+    "pauses",
+    "parent_word",
+    "compensation",
+    "forked_from",
+    "forked_step",
     "version",
     "sequence",
 )
@@ -54,11 +59,13 @@ MOVING_COLUMNS = (
     "started_at",
     "completed_at",
     "deadline_at",
+    "pauses",
+    "compensation",
 )
 """Those that change in the life of a run, beside its counters."""
 
-TOLD_COLUMNS = tuple(column for column in RUN_COLUMNS if column != "version")
-"""What an event tells of a run: all but the fencing token, which also moves when nothing is told."""
+TOLD_COLUMNS = tuple(column for column in RUN_COLUMNS if column not in ("version", "parent_word"))
+"""What an event tells of a run: all but the counters that also move when nothing is told."""
 
 _TASK_TIMES = ("due_at", "remind_at", "opened_at", "closed_at")
 _NO_ALARMS: Mapping[str, str] = {}

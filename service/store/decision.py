@@ -9,7 +9,7 @@ from typing import Any
 
 from service.domain.decision import Decision, Event, Postponed
 from service.domain.effects import Effect, Owed
-from service.domain.state import Run, StepRun
+from service.domain.state import Run, RunState, StepRun
 from service.store.codec import MOVING_COLUMNS, TOLD_COLUMNS, StepCodec, dumps
 from service.store.queries import joined
 
@@ -105,7 +105,8 @@ class Document:
         }
 
     def _about_run(self, run: Run) -> dict[str, Any]:
-        return {"run": _columns(run, TOLD_COLUMNS), "steps": self._steps.all(tuple(run.steps.values()))}
+        told = {"run": _columns(run, TOLD_COLUMNS), "steps": self._steps.all(tuple(run.steps.values()))}
+        return {**told, "drained": run.drained} if run.state is RunState.PAUSED else told
 
     def _about_step(self, step: StepRun, run: Run, before: Run) -> dict[str, Any]:
         moved = [column for column in MOVING_COLUMNS if _differ(getattr(run, column), getattr(before, column))]
@@ -135,7 +136,8 @@ def _columns(run: Run, names: Iterable[str]) -> dict[str, Any]:
 
 
 def _moving_row(run: Run) -> dict[str, Any]:
-    return {**_columns(run, MOVING_COLUMNS), "sequence": run.sequence, "wake_at": run.wake_at}
+    counters = _columns(run, ("sequence", "parent_word"))
+    return {**_columns(run, MOVING_COLUMNS), **counters, "wake_at": run.wake_at}
 
 
 def _new_row(run: Run) -> dict[str, Any]:
