@@ -70,6 +70,7 @@ async def test_delegate(siblings: SimulatedSiblings, clients: SiblingClients) ->
     answer = await ask(clients, Delegate("agent_a", "agent_b", "research", "obj_1", "research", {"b": 1, "a": [2]}))
 
     assert isinstance(answer, Delegated)
+    assert answer == Delegated(answer.delegation_id, "ACCEPTED")
     assert answer.delegation_id in siblings.delegations
     sent = DelegateRequest.FromString(siblings.calls[-1].request)
     assert (sent.workflow_run_id, sent.workflow_step_id) == (RUN, "research")
@@ -103,6 +104,12 @@ async def test_auto_approval_is_a_claim_that_can_be_confirmed(clients: SiblingCl
     requested = await ask(clients, RequestApproval("agent_a", "", "routine", "", {}, {}))
     assert isinstance(requested, ApprovalRequested)
     assert requested.auto_approved
+    assert requested.evidence == {
+        "pattern": "routine",
+        "confidence": 0.97,
+        "observation_count": 40,
+        "threshold_applied": 0.9,
+    }
 
     confirmed = await ask(clients, GetApproval(requested.approval_request_id))
 

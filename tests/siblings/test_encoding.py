@@ -5,10 +5,12 @@ from types import MappingProxyType
 import pytest
 from agents.v1.agents_pb2 import DelegateRequest
 
+from service import config
 from service.domain.effects import (
     CreateObjective,
     Delegate,
     EvaluateAction,
+    PrepareObjective,
     RequestApproval,
     SendNotification,
     SiblingCall,
@@ -43,6 +45,19 @@ def test_the_order_of_keys_does_not_matter() -> None:
 def test_what_the_message_cannot_hold_is_a_value_error(call: SiblingCall) -> None:
     with pytest.raises(ValueError, match=type(call).__name__):
         encode(call)
+
+
+def test_a_composite_look_up_is_stored_as_sorted_json() -> None:
+    stored = encode(PrepareObjective("", "research", "skill_a", "outreach"))
+
+    assert stored == b'{"agent_id":"","capability":"research","prompt_name":"outreach","skill_id":"skill_a"}'
+
+
+def test_every_sibling_has_a_setting_for_its_address() -> None:
+    assert SIBLINGS == config.SIBLINGS
+    told = {f"{name.upper()}_ADDRESS": f"{name}:1" for name in SIBLINGS}
+    read = config.Config.read({"DATABASE_URL": "d", "NATS_URL": "n", **told})
+    assert read.siblings == {name: f"{name}:1" for name in SIBLINGS}
 
 
 def test_every_method_belongs_to_a_sibling() -> None:

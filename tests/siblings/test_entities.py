@@ -1,0 +1,60 @@
+"""Whom a run is about: found, unknown, somebody else's, or not to be asked."""
+
+import pytest
+from entities.v1.entities_pb2 import GetCanonicalRequest
+
+from service.dev.siblings import Entity, SimulatedSiblings
+from service.dev.siblings import Fault as Scripted
+from service.domain.effects import Fault, FaultKind
+from service.domain.exchange import CanonicalEntity
+from service.siblings import SiblingClients
+from tests.siblings.asking import WORKSPACE
+
+
+async def test_an_entity_of_this_workspace(siblings: SimulatedSiblings, clients: SiblingClients) -> None:
+    found = await clients.entities.canonical("ent_dana", WORKSPACE, 5)
+
+    assert found == CanonicalEntity("ent_dana", "ENTITY_TYPE_CONTACT", "Dana")
+    [call] = siblings.calls
+    assert (call.method, call.workspace_id) == ("entities.GetCanonical", WORKSPACE)
+    assert GetCanonicalRequest.FromString(call.request).id == "ent_dana"
+
+
+@pytest.mark.parametrize("entity_id", ["ent_ghost", "ent_elsewhere"])
+async def test_nobody_of_that_id(clients: SiblingClients, entity_id: str) -> None:
+    assert await clients.entities.canonical(entity_id, WORKSPACE, 5) is None
+
+
+async def test_everybody_sees_their_own(siblings: SimulatedSiblings, clients: SiblingClients) -> None:
+    siblings.script.entities["ent_deal"] = Entity("DEAL", workspace_id="ws_other")
+
+    assert await clients.entities.canonical("ent_deal", "ws_other", 5) == CanonicalEntity(
+        "ent_deal", "ENTITY_TYPE_DEAL", ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("UNAVAILABLE", (FaultKind.TRANSPORT, "unavailable")),
+        ("EMPTY", (FaultKind.TRANSPORT, "garbled_reply")),
+        ("GARBAGE", (FaultKind.TRANSPORT, "garbled_reply")),
+        ("HANG", (FaultKind.TRANSPORT, "deadline_exceeded")),
+        ("PERMISSION_DENIED", (FaultKind.FAILED, "permission_denied")),
+    ],
+)
+async def test_no_answer_is_not_nobody(
+    siblings: SimulatedSiblings, clients: SiblingClients, kind: str, expected: tuple[FaultKind, str]
+) -> None:
+    siblings.add_fault(Scripted("entities.GetCanonical", kind))
+
+    answer = await clients.entities.canonical("ent_dana", WORKSPACE, 0.2)
+
+    assert isinstance(answer, Fault)
+    assert (answer.kind, answer.reason) == expected
+
+
+async def test_without_an_address() -> None:
+    answer = await SiblingClients({}).entities.canonical("ent_dana", WORKSPACE, 5)
+
+    assert answer == Fault(FaultKind.FAILED, "not_configured", "no address is configured for entities")
