@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
+from service.domain.beginning import begin
 from service.domain.commands import (
     BusEvent,
     Command,
@@ -19,14 +20,30 @@ from service.domain.commands import (
     TimePassed,
     TransitionStep,
 )
-from service.domain.decide import begin, decide
-from service.domain.decision import Decision, Event, Verdict
+from service.domain.decide import decide
+from service.domain.decision import Audit, Decision, Event, Interaction, Verdict
 from service.domain.definition import Edge, RetryPolicy, StepDefinition, StepType, TriggerType, Version
-from service.domain.effects import Answer, Deliver, Effect, Fault, ObjectiveCreated, ObjectivePrepared, Owed
+from service.domain.effects import (
+    Answer,
+    Call,
+    Deliver,
+    Effect,
+    Fault,
+    FaultKind,
+    ObjectiveCreated,
+    ObjectivePrepared,
+    Owed,
+)
 from service.domain.plan import Plan
 from service.domain.state import Run, StepRun, StepState
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+Asked = TypeVar("Asked", bound=Call)
+
+DOWN = Fault(FaultKind.TRANSPORT, "unavailable", "nobody there")
+NO = Fault(FaultKind.FAILED, "not_found", "no such thing")
+BAD = Fault(FaultKind.REJECTED, "invalid", "malformed")
 
 
 def step(step_id: str, step_type: StepType = StepType.HUMAN_TASK, **fields: Any) -> StepDefinition:
@@ -74,14 +91,22 @@ def chain(count: int, build: Callable[[str], StepDefinition] = step) -> Version:
     return version([build(name) for name in names], edges(*(f"{a}>{b}" for a, b in pairwise(names))))
 
 
+def alone(definition: StepDefinition, payload: Mapping[str, Any] | None = None, **fields: Any) -> "Story":
+    """A run of this one step."""
+    return Story(version([definition], **fields), payload or {"deal": 5})
+
+
 class Story:
-    """A run in memory, moved by `decide` alone. It keeps what is owed and every event."""
+    """A run in memory, moved by `decide` alone. It keeps what is owed and ever was, every event and what was said."""
 
     def __init__(self, drawn: Version, payload: Mapping[str, Any] | None = None, **start: Any) -> None:
         self.plan = Plan.of(drawn)
         self.now = NOW
         self.events: list[Event] = []
         self.owed: dict[str, Effect] = {}
+        self.ever_owed: list[Effect] = []
+        self.said: list[Interaction] = []
+        self.audits: list[Audit] = []
         self.last: Decision
         command = StartRun("wfr_1", start.pop("trigger_type", TriggerType.MANUAL), payload or {}, **start)
         self._take(begin(self.plan, Envelope(command, "user:ann", "rpc:1"), self.now))
@@ -104,6 +129,15 @@ class Story:
     def told(self) -> list[str]:
         """`step.operation` of every event so far, `run.operation` for the run's own."""
         return [f"{event.step.step_id if event.step else 'run'}.{event.operation}" for event in self.events]
+
+    def calls(self, kind: type[Asked]) -> list[Asked]:
+        """What was ever asked of this kind, in order."""
+        return [effect.call for effect in self.ever_owed if isinstance(effect.call, kind)]
+
+    def owing(self, kind: type[Call]) -> str:
+        """The id of the one effect of this kind that is owed now."""
+        (found,) = [effect.id for effect in self.owed.values() if isinstance(effect.call, kind)]
+        return found
 
     # --- what happens ----------------------------------------------------------------------------------------------
 
@@ -135,15 +169,20 @@ class Story:
     def fault(self, effect_id: str, fault: Fault, tries: int = 0) -> Verdict:
         return self.do(EffectFailed(replace(self.owes(effect_id), tries=tries), fault), actor="service:workflows")
 
-    def hear(self, event: BusEvent) -> Verdict:
+    def hear(self, event: BusEvent, received_at: datetime | None = None) -> Verdict:
         effect = Owed(f"deliver/{event.id}", "", 0, Deliver.__name__, 1)
         cause = f"event:{event.source}/{event.id}"
-        return self.do(EventArrived(effect, event, self.now), guarded=True, actor="event:bus", cause=cause)
+        arrived = EventArrived(effect, event, received_at or self.now)
+        return self.do(arrived, guarded=True, actor="event:bus", cause=cause)
 
     def objective(self, step_id: str, state: str, cost: str | None = None, **output: Any) -> Verdict:
+        """The bus says what has become of the objective of the present attempt, with its result."""
         spent = Decimal(cost) if cost else None
-        about = ObjectiveReport(self[step_id].objective_id, state, output, spent, "said so")
-        return self.hear(event(f"evt_{len(self.events)}", about=about))
+        return self.hear_of(self[step_id].objective_id, state, output=output, cost_usd=spent, message="said so")
+
+    def hear_of(self, objective_id: str, state: str, **said: Any) -> Verdict:
+        """The bus says what has become of an objective, perhaps of an earlier attempt, perhaps without a result."""
+        return self.hear(event(f"evt_{len(self.events)}", about=ObjectiveReport(objective_id, state, **said)))
 
     def wait(self, seconds: float) -> Verdict:
         self.now += timedelta(seconds=seconds)
@@ -159,6 +198,9 @@ class Story:
         for gone in decision.settled:
             self.owed.pop(gone.id, None)
         self.owed |= {effect.id: effect for effect in decision.owed}
+        self.ever_owed += decision.owed
+        self.said += decision.interactions
+        self.audits += decision.audits
 
 
 def event(event_id: str, kind: str = "objectives.changes.objective.update", **fields: Any) -> BusEvent:

@@ -18,7 +18,10 @@ from service.domain.state import RunState, StepState
 
 @dataclass(frozen=True, slots=True)
 class StartRun:
-    """Begins a run. The id is chosen by the caller of `decide`; the start key that fences it is the store's."""
+    """Begins a run. The id is chosen by the caller of `decide`; the start key that fences it is the store's.
+
+    `max_seconds` bounds the run beside its version's timeout; 0 is no bound.
+    """
 
     run_id: str
     trigger_type: TriggerType
@@ -33,6 +36,7 @@ class StartRun:
     chain: tuple[str, ...] = ()
     entity_id: str = ""
     entity_type: str = ""
+    max_seconds: int = 0
 
 
 CALLER, PARENT = "caller", "parent"
@@ -79,6 +83,15 @@ class RetryStep:
 class SkipStep:
     """An operator does without a step: a FAILED one of a FAILED run, or one that has not started."""
 
+    step_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForkRun:
+    """Begins a run from what another one did before a step; that step and all after it begin anew."""
+
+    run_id: str
     step_id: str
     reason: str
 
@@ -157,7 +170,10 @@ TaskCommand: TypeAlias = ClaimTask | ReleaseTask | ReassignTask | CommentTask | 
 
 @dataclass(frozen=True, slots=True)
 class ChildEnded:
-    """A child run reached `state`, or its cost changed after that, or it has been compensated."""
+    """A child run reached `state`, or its cost changed after that.
+
+    `undone` is `done` or `failed` when its own compensation has come to its end, else empty.
+    """
 
     step_id: str
     attempt: int
@@ -167,7 +183,7 @@ class ChildEnded:
     cost_usd: Decimal
     reason: str = ""
     message: str = ""
-    compensated: bool = False
+    undone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +272,7 @@ class TimePassed:
 ControlCommand: TypeAlias = PauseRun | ResumeRun | CancelRun | CompensateRun | RetryStep | SkipStep
 Command: TypeAlias = (
     StartRun
+    | ForkRun
     | TransitionStep
     | TaskCommand
     | ControlCommand

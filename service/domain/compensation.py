@@ -166,8 +166,7 @@ def child_compensated(turn: Turn, command: ChildEnded) -> None:
     """A child run says how its own compensation went."""
     step = turn.step(command.step_id)
     if step.evidence.get("undoing") == ASKED and step.evidence.get("child_run_id") == command.child_run_id:
-        went = FAILED if command.reason == "compensation_failed" else DONE
-        turn.link(step.step_id, evidence={**step.evidence, "undoing": went})
+        turn.link(step.step_id, evidence={**step.evidence, "undoing": command.undone})
 
 
 def _undone(turn: Turn, step_id: str) -> bool:

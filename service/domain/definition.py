@@ -93,6 +93,8 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
+    """`max_run_seconds` bounds every run that starts, whatever its version says; 0 is no bound."""
+
     id: str
     workspace_id: str
     name: str
@@ -101,6 +103,7 @@ class Definition:
     tags: tuple[str, ...]
     created_at: datetime
     updated_at: datetime
+    max_run_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,7 +192,7 @@ class TellParent:
     cost_usd: str
     reason: str
     message: str
-    compensated: bool = False
+    undone: str = ""
 
 
 SiblingCall: TypeAlias = (

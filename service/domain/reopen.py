@@ -4,7 +4,7 @@ The run goes on as soon as no failed step is left; then the steps that were canc
 PARALLELs that failed of their children, begin anew. Who did it and why is in the run's history.
 """
 
-from datetime import timedelta
+from datetime import datetime
 
 from service.domain.commands import RetryStep, SkipStep
 from service.domain.compensation import reset
@@ -54,9 +54,13 @@ def _go_on(turn: Turn) -> None:
     for step in main:
         if step.state in (StepState.FAILED, StepState.CANCELLED):
             _start_over(turn, step)
-    seconds = turn.plan.version.timeout_seconds
-    deadline = turn.now + timedelta(seconds=seconds) if seconds else None
-    turn.move_run(RunState.RUNNING, "resume", failure_reason="", failure_message="", deadline_at=deadline)
+    turn.move_run(RunState.RUNNING, "resume", failure_reason="", failure_message="", deadline_at=_deadline(turn))
+
+
+def _deadline(turn: Turn) -> datetime | None:
+    """As long again as the run had at first."""
+    run = turn.run
+    return turn.now + (run.deadline_at - run.started_at) if run.deadline_at and run.started_at else None
 
 
 def _follows_children(step: StepRun) -> bool:

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from service.domain.beginning import begin, fork
 from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, EventArrived
-from service.domain.decide import begin, decide
+from service.domain.decide import decide
 from service.domain.decision import Accepted, Decision, Repeated, Wait
 from service.domain.effects import Call, Owed, OwnCall, encode_own
 from service.domain.errors import Kind, Refusal, not_found
@@ -68,7 +69,13 @@ class Advance:
 
     async def start(self, key: StartKey, plan: Plan, envelope: Envelope) -> Outcome:
         """Begins a run, once per key. A repetition answers like the first time. Raises Refusal, StoreUnavailable."""
-        decision = begin(plan, envelope, self.clock.now())
+        return await self._begin(key, begin(plan, envelope, self.clock.now()))
+
+    async def fork(self, key: StartKey, plan: Plan, source: Run, envelope: Envelope) -> Outcome:
+        """Begins a run from what `source` did, once per key, and changes `source` in nothing. Raises like `start`."""
+        return await self._begin(key, fork(plan, source, envelope, self.clock.now()))
+
+    async def _begin(self, key: StartKey, decision: Decision) -> Outcome:
         leased_at = self.clock.monotonic()
         requests = self._requests(decision)
         try:

@@ -99,6 +99,7 @@ class Crossing:
             chain=tuple(call.chain),
             entity_id=call.entity_id,
             entity_type=call.entity_type,
+            max_seconds=found.max_run_seconds,
         )
         key = StartKey(work.workspace_id, "child", f"{work.run_id}/{work.effect.id}", b"")
         outcome = await self._advance.start(key, plan, Envelope(command, ACTOR, f"run:{work.run_id}"))
@@ -119,5 +120,5 @@ def _ended(child_run_id: str, call: TellParent) -> ChildEnded:
         cost_usd=Decimal(call.cost_usd),
         reason=call.reason,
         message=call.message,
-        compensated=call.compensated,
+        undone=call.undone,
     )

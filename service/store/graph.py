@@ -22,9 +22,9 @@ from service.store.pool import Row
 
 
 def definition_of(row: Row) -> Definition:
-    """From id, workspace_id, name, description, latest_version, tags, created_at, updated_at."""
-    id_, workspace_id, name, description, latest_version, tags, *times = row
-    return Definition(id_, workspace_id, name, description, latest_version, tuple(tags), *times)
+    """From id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds."""
+    id_, workspace_id, name, description, latest_version, tags, *rest = row
+    return Definition(id_, workspace_id, name, description, latest_version, tuple(tags), *rest)
 
 
 def version_of(row: Row) -> Version:

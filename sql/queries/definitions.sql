@@ -3,13 +3,13 @@
 -- name: definition_create
 insert into workflow_definitions (id, workspace_id, name, description, tags, sequence)
 values ($1, $2, $3, $4, $5::text[], 1)
-returning id, workspace_id, name, description, latest_version, tags, created_at, updated_at
+returning id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds
 
 -- name: definition_lock
 select sequence, workspace_id, latest_version from workflow_definitions where id = $1 for update
 
 -- name: definition_find
-select id, workspace_id, name, description, latest_version, tags, created_at, updated_at
+select id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds
   from workflow_definitions
  where workspace_id = $1 and (id = $2 or ($2 = '' and name = $3))
 
@@ -17,7 +17,7 @@ select id, workspace_id, name, description, latest_version, tags, created_at, up
 update workflow_definitions
    set latest_version = latest_version + 1, sequence = sequence + 1
  where id = $1
-returning id, workspace_id, name, description, latest_version, tags, created_at, updated_at
+returning id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds
 
 -- name: version_create
 insert into workflow_versions

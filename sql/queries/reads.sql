@@ -54,7 +54,7 @@ select (select count(*) from chosen) as total,
  order by r.id desc
 
 -- name: definition_get
-select id, workspace_id, name, description, latest_version, tags, created_at, updated_at
+select id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds
   from workflow_definitions
  where id = $1
 
@@ -68,7 +68,8 @@ with chosen as materialized (
     select id from chosen order by id desc limit $3 offset $4
 )
 select (select count(*) from chosen) as total,
-       d.id, d.workspace_id, d.name, d.description, d.latest_version, d.tags, d.created_at, d.updated_at
+       d.id, d.workspace_id, d.name, d.description, d.latest_version, d.tags, d.created_at, d.updated_at,
+       d.max_run_seconds
   from (select 1) one
   left join page on true
   left join workflow_definitions d on d.id = page.id
