@@ -118,10 +118,10 @@ class World:
             await self.heard.wait_for(lambda: len(self._of(run_id)) >= count)
         return self._of(run_id)
 
-    async def until_told(self, run_id: str, last: str) -> list[Change]:
+    async def until_told(self, run_id: str, last: str, patience_seconds: float = PATIENCE_SECONDS) -> list[Change]:
         """The run's changes on the bus up to the first of that type, `run.completed` say."""
         kind = f"workflows.changes.{last}"
-        async with asyncio.timeout(PATIENCE_SECONDS), self.heard:
+        async with asyncio.timeout(patience_seconds), self.heard:
             await self.heard.wait_for(lambda: any(change.type == kind for change in self._of(run_id)))
         return self._of(run_id)
 
