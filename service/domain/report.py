@@ -45,7 +45,7 @@ def _meant(turn: Turn, command: TransitionStep) -> str:
     if not items or command.state is StepState.SKIPPED:
         return command.step_id
     for item in items:
-        if command.objective_id and item.objective_id == command.objective_id:
+        if command.objective_id and item.worked_on(command.objective_id):
             return item.step_id
     raise invalid("objective_id", "item_ambiguous", "the step works through a list: name the objective of one item")
 
@@ -98,6 +98,8 @@ def _not_started(turn: Turn, step: StepRun) -> Exception:
 
 def _check_attempt(turn: Turn, command: TransitionStep) -> None:
     step = turn.step(command.step_id)
+    if command.objective_id in step.earlier_objectives:
+        raise conflict("objective_superseded", "the attempt that this objective worked on is over")
     if command.objective_id and step.objective_id and command.objective_id != step.objective_id:
         raise conflict("objective_superseded", "another objective is linked to the present attempt")
     ambiguous = command.state is StepState.FAILED and step.retry_count and not command.objective_id
