@@ -2,7 +2,8 @@
 
 A report counts for the attempt whose objective it names, also for one that is over, and replaces what was known of that
 attempt, so nothing is counted twice. The meter is the last source: its sum counts only where nobody else said anything.
-It is asked when an objective ends without a cost, and once more later, for records that were written late.
+It is asked when an objective ends without a cost, and once more later, for records that were written late; when one is
+cancelled, only later.
 """
 
 from collections.abc import Sequence
@@ -48,10 +49,15 @@ def remember_attempt(step: StepRun, cost: Decimal, reason: str) -> dict[str, Any
 
 def ask_meter(turn: Turn, step: StepRun) -> None:
     """Call when an objective has ended and its cost may be known to nobody but the meter."""
-    if step.objective_id and step.cost_usd == step.settled_cost_usd:
-        call = QueryUsage(step.objective_id)
-        turn.owe(step, call)
-        turn.owe(step, call, "late", LATE_SECONDS)
+    if _cost_unknown(step):
+        turn.owe(step, QueryUsage(step.objective_id))
+    ask_meter_later(turn, step)
+
+
+def ask_meter_later(turn: Turn, step: StepRun) -> None:
+    """Call when an objective is being cancelled: the meter knows what it cost when that has been done."""
+    if _cost_unknown(step):
+        turn.owe(step, QueryUsage(step.objective_id), "late", LATE_SECONDS)
 
 
 def metered(turn: Turn, key: str, answer: UsageReported) -> None:
@@ -66,6 +72,10 @@ def metered(turn: Turn, key: str, answer: UsageReported) -> None:
         evidence = {**step.evidence, **changes.pop("evidence", {})}
         evidence["metered"] = {**before, answer.objective_id: str(answer.cost_usd)}
         turn.link(key, evidence=evidence, **changes)
+
+
+def _cost_unknown(step: StepRun) -> bool:
+    return step.objective_id != "" and step.cost_usd == step.settled_cost_usd
 
 
 def _known(step: StepRun, objective_id: str) -> Decimal:

@@ -9,12 +9,12 @@ from zlib import crc32
 
 import orjson
 
-from service.domain.costs import remember_attempt
+from service.domain.costs import ask_meter_later, remember_attempt
 from service.domain.definition import Payload, StepType
 from service.domain.effects import CancelChild, CancelObjective
 from service.domain.expressions import ExpressionError
-from service.domain.scope import hands_down, holds
-from service.domain.state import StepRun, StepState
+from service.domain.scope import CONTROL, hands_down, holds
+from service.domain.state import StepRun, StepState, changed
 from service.domain.turn import Turn
 
 MAX_HANDED_DOWN = 256 * 1024  # bytes of JSON
@@ -28,8 +28,10 @@ def complete(turn: Turn, step_id: str, output: Payload, **changes: Any) -> None:
     if len(orjson.dumps(handed)) > MAX_HANDED_DOWN:
         return fail_for_good(turn, step_id, "payload_too_large", "what this step hands down is over 256 KiB")
     evidence = {**step.evidence, **changes.pop("evidence", {})}
+    changes = {"error_reason": "", "error_message": ""} | changes  # what an earlier attempt failed of is over
+    ended = changed(step, state=StepState.COMPLETED, output_payload=output, **changes)
     try:
-        dead = evidence.get("dead") or _dead_targets(turn, step_id, {**handed, **output})
+        dead = evidence.get("dead") or _dead_targets(turn.supposing(ended), step_id, {**handed, **output})
     except ExpressionError as error:
         return fail_for_good(turn, step_id, "condition_error", str(error))
     if dead:
@@ -61,8 +63,7 @@ def fail_for_good(turn: Turn, step_id: str, reason: str, message: str, **changes
     """Ends a step or an item badly. An item's step decides later what that means for it."""
     step = turn.step(step_id)
     item = step_id in turn.run.items
-    continues = turn.planned(step_id).on_failure_continue and step.step_type not in NEVER_CONTINUES and not item
-    if continues and reason != "condition_error":
+    if not item and _continues(turn, step, reason):
         output = {"error": {"reason": reason, "message": message}}
         return complete(turn, step_id, output, error_reason=reason, error_message=message, **changes)
     changes |= {"error_reason": reason, "error_message": message}
@@ -70,6 +71,13 @@ def fail_for_good(turn: Turn, step_id: str, reason: str, message: str, **changes
     if not item and not turn.run.failure_reason:
         turn.change_run(failure_reason=reason, failure_message=f"step {step_id}: {message}")
     return None
+
+
+def _continues(turn: Turn, step: StepRun, reason: str) -> bool:
+    if not turn.planned(step.step_id).on_failure_continue or step.step_type in NEVER_CONTINUES:
+        return False
+    passes_too_much_on = reason == "payload_too_large" and step.step_type in CONTROL
+    return reason != "condition_error" and not passes_too_much_on
 
 
 def _goes_on(turn: Turn) -> bool:
@@ -82,10 +90,11 @@ def _retry(turn: Turn, step_id: str, reason: str, message: str, **changes: Any) 
     delay = planned.retry.backoff_seconds * multiplier**step.retry_count
     delay = min(delay, planned.config.get("max_backoff_seconds", delay))
     cost = changes.pop("cost_usd", step.cost_usd)
+    objective_id = changes.get("objective_id", step.objective_id)  # perhaps only the report of its end names it
     changes |= {"error_reason": reason, "error_message": message}
     changes |= {"objective_id": "", "delegation_id": "", "approval_request_id": ""}
     changes |= {"cost_usd": cost, "settled_cost_usd": cost, "retry_count": step.retry_count + 1}
-    changes["evidence"] = remember_attempt(step, cost, reason)
+    changes["evidence"] = remember_attempt(changed(step, objective_id=objective_id), cost, reason)
     at = turn.after(delay * (1 + 0.1 * _jitter(turn.run.id, step)))
     turn.move(step_id, StepState.PENDING, "retrying", retry_at=at, **changes)
 
@@ -106,8 +115,9 @@ def abandon(turn: Turn, step_id: str) -> None:
 
 
 def take_back(turn: Turn, step: StepRun, reason: str) -> None:
-    """Cancels what an attempt has set going elsewhere."""
+    """Cancels what an attempt has set going elsewhere, and later asks what it cost until then."""
     if step.objective_id:
         turn.owe(step, CancelObjective(step.objective_id, reason))
+        ask_meter_later(turn, step)
     if child := step.evidence.get("child_run_id"):
         turn.owe(step, CancelChild(child, reason))

@@ -76,6 +76,10 @@ class Turn:
         """All steps, then all items."""
         return [*self.run.steps.values(), *self.run.items.values()]
 
+    def supposing(self, step: StepRun) -> "Turn":
+        """The run as it would be with this step, for reading alone: edges see their source as it ends."""
+        return Turn(self.plan, changed(self.run, steps={**self.run.steps, step.step_id: step}), self.now)
+
     def after(self, seconds: float) -> datetime:
         return self.now + timedelta(seconds=seconds)
 

@@ -5,7 +5,7 @@ from typing import Any
 from service.domain import outcome
 from service.domain.definition import Edge, Json, Payload
 from service.domain.scope import evaluate, holds
-from service.domain.state import StepState
+from service.domain.state import StepState, changed
 from service.domain.steps.rules import StepRules
 from service.domain.turn import Turn
 
@@ -15,7 +15,7 @@ class Branch(StepRules):
         turn.move(step_id, StepState.RUNNING, "started", **changes)
         found = _value(turn, step_id)
         bare = {**turn.step(step_id).input_payload, **found}
-        chosen = _choose(turn, step_id, bare)
+        chosen = _choose(turn.supposing(changed(turn.step(step_id), output_payload=found)), step_id, bare)
         if chosen is None:
             shown = ", ".join(f"{key} = {_short(value)}" for key, value in found.items())
             message = f"no edge's condition holds ({shown})" if shown else "no edge's condition holds"
