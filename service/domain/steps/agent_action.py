@@ -13,8 +13,10 @@ from service.domain.commands import EventArrived, ObjectiveReport, TransitionSte
 from service.domain.costs import ask_meter, of_objective
 from service.domain.effects import (
     Answer,
+    CancelObjective,
     Delegated,
     DelegationStatus,
+    Fault,
     GetDelegation,
     GetObjective,
     ObjectiveCreated,
@@ -67,18 +69,24 @@ class AgentAction(StepRules):
         step = turn.step(step_id)
         if answer.agent_id != step.agent_id:
             step = turn.link(step_id, agent_id=answer.agent_id)
-        turn.owe(step, objective_for(turn, step, answer.prompt))
+        if not step.objective_id:  # else somebody has created one and said so
+            turn.owe(step, objective_for(turn, step, answer.prompt))
         return None
 
     def _created(self, turn: Turn, step_id: str, objective_id: str, agent_id: str) -> None:
-        linked = turn.step(step_id).objective_id
-        if linked and linked != objective_id:
-            raise Unwanted("objective_superseded", "another objective is linked to this attempt")
         step = turn.step(step_id)
+        if step.objective_id not in ("", objective_id):
+            reason = "another objective is linked to this attempt"
+            return turn.owe(step, CancelObjective(objective_id, reason), objective_id)
         step = turn.link(step_id, objective_id=objective_id, agent_id=agent_id or step.agent_id)
         watch(turn, step_id)
         if not turn.planned(step_id).definition.agent_id:
             turn.owe(step, delegation_of(turn, step))
+        return None
+
+    def faulted(self, turn: Turn, step_id: str, fault: Fault) -> None:
+        outcome.take_back(turn, turn.step(step_id), "the attempt failed")
+        super().faulted(turn, step_id, fault)
 
     # --- what is heard and reported --------------------------------------------------------------------------------
 
@@ -119,8 +127,10 @@ class AgentAction(StepRules):
                 _ask_owner(turn, step_id)
 
     def expired(self, turn: Turn, step_id: str) -> None:
+        if "grace" in turn.step(step_id).alarms:
+            return _finish_without_result(turn, step_id)
         outcome.take_back(turn, turn.step(step_id), "the attempt timed out")
-        outcome.fail(turn, step_id, "timed_out", "the attempt reached its timeout")
+        return outcome.fail(turn, step_id, "timed_out", "the attempt reached its timeout")
 
 
 # --- outcomes --------------------------------------------------------------------------------------------------------
@@ -129,7 +139,7 @@ class AgentAction(StepRules):
 def heard_outcome(turn: Turn, step_id: str, report: ObjectiveReport, changes: dict[str, Any]) -> None:
     """What the objective of the present attempt has come to; `changes` is what it cost, where that is news."""
     if report.state not in ENDED:
-        return _progress(turn, step_id, changes)
+        return _progress(turn, step_id, report, changes)
     if report.state == "COMPLETED" and report.output is None:
         return _await_result(turn, step_id, changes)
     if report.cost_usd is None:
@@ -166,11 +176,11 @@ def _finish_without_result(turn: Turn, step_id: str) -> None:
         outcome.complete(turn, step_id, {})
 
 
-def _progress(turn: Turn, step_id: str, changes: dict[str, Any]) -> None:
+def _progress(turn: Turn, step_id: str, report: ObjectiveReport, changes: dict[str, Any]) -> None:
     step = watch(turn, step_id)
     if changes:
         turn.link(step_id, **changes)
-    elif "heartbeat" not in step.alarms:
+    elif "heartbeat" not in step.alarms and not report.said:
         raise Unwanted("progress", "the objective goes on")
 
 
@@ -194,7 +204,9 @@ def _pass_on(turn: Turn, step: StepRun, report: ObjectiveReport) -> None:
 
 
 def watch(turn: Turn, step_id: str) -> StepRun:
-    """Sets anew when the objective's owner is asked, and when silence counts as failure."""
+    """Sets anew when the objective's owner is asked, and when silence counts as failure, unless it has ended."""
+    if "grace" in turn.step(step_id).alarms:
+        return turn.step(step_id)
     alarms = {"check": turn.after(turn.plan.patience.check_seconds)}
     if heartbeat := turn.planned(step_id).config.get("heartbeat_seconds"):
         alarms["heartbeat"] = turn.after(heartbeat)
