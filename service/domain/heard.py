@@ -19,6 +19,7 @@ from service.domain.effects import (
     Deliver,
     Fault,
     FaultKind,
+    GetDelegation,
     ObjectiveCancelled,
     ObjectiveCreated,
     Owed,
@@ -38,10 +39,8 @@ from service.domain.waits import hears
 LONGEST_DELAY_SECONDS = 60.0
 GIVES_UP_AFTER_TRIES = 30
 TO_OTHER_RUNS = frozenset(call.__name__ for call in get_args(RunCall))
-NEVER_FAILS_A_STEP = TO_OTHER_RUNS - {StartChild.__name__} | {
-    call.__name__ for call in (CancelObjective, QueryUsage, Deliver)
-}
-LEAVES_TRACES = NEVER_FAILS_A_STEP | {CreateObjective.__name__, StartChild.__name__}
+LEAVES_TRACES = TO_OTHER_RUNS | {call.__name__ for call in (CreateObjective, CancelObjective, QueryUsage, Deliver)}
+NEVER_FAILS_A_STEP = LEAVES_TRACES - {CreateObjective.__name__, StartChild.__name__} | {GetDelegation.__name__}
 
 
 def effect_succeeded(turn: Turn, effect: Owed, answer: Answer) -> None:
