@@ -34,12 +34,17 @@ def work_off(turn: Turn, step_id: str) -> None:
 
 
 def stop_working(turn: Turn, step_id: str) -> None:
-    """In a failing run: nothing new starts, what is in flight comes home, then the step is CANCELLED."""
+    """In a failing run: nothing new starts, what is in flight comes home; a step that lacks items then is CANCELLED."""
     for item in turn.items(step_id):
         if item.state is StepState.PENDING:
             turn.move(item.step_id, StepState.CANCELLED, "cancelled")
-    if not any(item.state.open for item in turn.items(step_id)):
+    items = turn.items(step_id)
+    if any(item.state.open for item in items):
+        return
+    if any(item.state is StepState.CANCELLED for item in items):
         turn.move(step_id, StepState.CANCELLED, "cancelled")
+    else:
+        work_off(turn, step_id)
 
 
 def _go_on(turn: Turn, step_id: str, batch: list[StepRun]) -> None:
