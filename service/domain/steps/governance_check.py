@@ -9,9 +9,10 @@ from typing import Any
 from zlib import crc32
 
 from service.domain import outcome
-from service.domain.commands import EventArrived, GovernanceReport
+from service.domain.commands import EventArrived, GovernanceReport, TransitionStep
 from service.domain.definition import Payload
 from service.domain.effects import ActionEvaluated, Answer, ApprovalRequested, ApprovalStatus, EvaluateAction
+from service.domain.errors import conflict
 from service.domain.scope import evaluate_all
 from service.domain.state import StepState
 from service.domain.steps.decision import Decided, asker
@@ -24,6 +25,12 @@ class GovernanceCheck(Decided):
         agent_id = planned.definition.agent_id
         turn.move(step_id, StepState.RUNNING, "started", agent_id=agent_id, **changes)
         self._evaluate(turn, step_id)
+
+    def check_reporter(self, turn: Turn, step_id: str, report: TransitionStep) -> None:
+        """Nobody can report what governance says, only what came of the approval that it wanted."""
+        super().check_reporter(turn, step_id, report)
+        if not turn.step(step_id).approval_request_id:
+            raise conflict("report_not_taken", "the check is not waiting for an approval")
 
     def heard(self, turn: Turn, step_id: str, arrived: EventArrived) -> None:
         if not isinstance(arrived.event.about, GovernanceReport):
