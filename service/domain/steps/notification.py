@@ -3,6 +3,7 @@
 from typing import Any
 
 from service.domain import outcome
+from service.domain.commands import TransitionStep
 from service.domain.effects import Answer, Fault, NotificationSent, SendNotification
 from service.domain.plan import StepPlan
 from service.domain.scope import evaluate_all
@@ -48,6 +49,11 @@ class Notification(StepRules):
         if turn.planned(step_id).config.get("required"):
             return super().faulted(turn, step_id, fault)
         return _give_up(turn, step_id, fault.reason, fault.message)
+
+    def reported_failure(self, turn: Turn, step_id: str, report: TransitionStep) -> None:
+        if turn.planned(step_id).config.get("required"):
+            return super().reported_failure(turn, step_id, report)
+        return _give_up(turn, step_id, "reported_failure", report.error_message or "reported as failed")
 
     def expired(self, turn: Turn, step_id: str) -> None:
         message = "the notification could not be sent in time"
