@@ -47,6 +47,10 @@ async def test_status_mapping(siblings: SimulatedSiblings, clients: SiblingClien
     assert not siblings.objectives
 
 
+def test_the_message_has_no_nul() -> None:
+    assert from_status(grpc.StatusCode.NOT_FOUND, "no\0body").message == "nobody"
+
+
 def test_the_message_is_cut() -> None:
     assert len(from_status(grpc.StatusCode.NOT_FOUND, "x" * 10_000).message) == 500
 
@@ -73,6 +77,18 @@ async def test_a_hanging_sibling_costs_no_more_than_the_deadline(
 
     assert isinstance(answer, Fault)
     assert (answer.kind, answer.reason) == (FaultKind.TRANSPORT, "deadline_exceeded")
+
+
+async def test_running_out_of_time_before_asking_is_not_held_against_the_sibling(
+    siblings: SimulatedSiblings, clients: SiblingClients
+) -> None:
+    for _ in range(6):
+        answer = await ask(clients, OBJECTIVE, timeout_seconds=0)
+        assert isinstance(answer, Fault)
+        assert (answer.kind, answer.reason) == (FaultKind.TRANSPORT, "deadline_exceeded")
+
+    assert isinstance(await ask(clients, OBJECTIVE), ObjectiveCreated)
+    assert len(siblings.calls) == 1
 
 
 async def test_a_cancelled_caller_stays_cancelled(siblings: SimulatedSiblings, clients: SiblingClients) -> None:
