@@ -118,7 +118,7 @@ class StepRun:
     @property
     def earlier_objectives(self) -> list[str]:
         """What earlier attempts worked on; a late cost may still name it."""
-        return [past["objective_id"] for past in self.evidence.get("attempts", ())]
+        return [past["objective_id"] for past in self.evidence.get("attempts", ()) if past["objective_id"]]
 
     def worked_on(self, objective_id: str) -> bool:
         """Was that the objective of any attempt?"""
