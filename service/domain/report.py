@@ -27,7 +27,7 @@ def report(turn: Turn, command: TransitionStep) -> None:
         raise invalid("state", "state_not_reportable", f"a step cannot be reported as {command.state}")
     command = replace(command, step_id=_meant(turn, command))
     if repeats(turn.step(command.step_id), command):
-        return
+        return rules_of(turn, command.step_id).repeated(turn, command.step_id)
     if turn.run.state.terminal:
         raise conflict("run_terminal", f"the run is {turn.run.state}")
     if command.state is StepState.SKIPPED:
@@ -37,6 +37,7 @@ def report(turn: Turn, command: TransitionStep) -> None:
     _check_state(turn, command)
     _check_attempt(turn, command)
     rules.reported(turn, command.step_id, command)
+    return None
 
 
 def _meant(turn: Turn, command: TransitionStep) -> str:

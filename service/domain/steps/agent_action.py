@@ -114,6 +114,10 @@ class AgentAction(StepRules):
         elif report.cost_usd is None:
             ask_meter(turn, changed(before, objective_id=before.objective_id or report.objective_id))
 
+    def repeated(self, turn: Turn, step_id: str) -> None:
+        if "heartbeat" in turn.step(step_id).alarms:
+            watch(turn, step_id)
+
     # --- the clock -------------------------------------------------------------------------------------------------
 
     def rang(self, turn: Turn, step_id: str, alarm: str) -> None:

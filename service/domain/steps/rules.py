@@ -71,6 +71,9 @@ class StepRules:
         else:
             self.reported_failure(turn, step_id, report)
 
+    def repeated(self, turn: Turn, step_id: str) -> None:
+        """A TransitionStep that says nothing new; nobody is told of it."""
+
     def reported_failure(self, turn: Turn, step_id: str, report: TransitionStep) -> None:
         message = report.error_message or "reported as failed"
         outcome.fail(turn, step_id, "reported_failure", message, **links(turn, step_id, report))
