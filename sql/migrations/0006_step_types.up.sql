@@ -41,7 +41,7 @@ comment on table step_items is 'One item of a step that works through a list: a 
 comment on column step_items.step_id is 'The item''s key: the step''s id and the index, as in each[3].';
 comment on column step_items.parent_step is 'The step it is an item of.';
 comment on column step_items.item_index is 'Its place in the list, from 0.';
-comment on column step_items.batch is 'The batch it was started with; null before that, or without batches.';
+comment on column step_items.batch is 'The batch it goes with; null without one.';
 
 create table human_tasks (
     run_id         text collate "C" not null,

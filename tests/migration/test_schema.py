@@ -42,7 +42,9 @@ async def test_lists_of_words_equal_the_enums(looker: Owner, domain: str, enum: 
     assert re.findall(r"'(\w+)'", check) == [member.value for member in enum]
 
 
-@pytest.mark.parametrize(("table", "enum"), [("workflow_runs", RunState), ("step_runs", StepState), ("step_items", StepState)])
+@pytest.mark.parametrize(
+    ("table", "enum"), [("workflow_runs", RunState), ("step_runs", StepState), ("step_items", StepState)]
+)
 async def test_an_end_has_a_time_and_nothing_else_has(looker: Owner, table: str, enum: type[Any]) -> None:
     [(check,)] = await rows(
         looker, f"select pg_get_constraintdef(oid) from pg_constraint where conname = '{table}_terminal'"

@@ -49,6 +49,16 @@ async def test_a_name_is_unique_in_its_workspace(definitions: Definitions) -> No
     assert (await definitions.create("ws_2", "Outbound", "", [], "user:ann", None)).value.workspace_id == "ws_2"
 
 
+async def test_a_definition_is_found_by_id_or_name_in_its_workspace(definitions: Definitions) -> None:
+    made = (await definitions.create("ws_1", "Outbound", "text", ["b"], "user:ann", None)).value
+    assert await definitions.find("ws_1", made.id, "") == made
+    assert await definitions.find("ws_1", "", "Outbound") == made
+    assert await definitions.find("ws_1", "wf_none", "Outbound") is None
+    assert await definitions.find("ws_1", "", "") is None
+    assert await definitions.find("ws_2", made.id, "") is None
+    assert await definitions.find("ws_2", "", "Outbound") is None
+
+
 async def test_a_version_is_read_as_it_was_published(definitions: Definitions, runs: Runs) -> None:
     definition_id = await create(definitions)
     published = (await definitions.publish(draft(definition_id), "ws_1", "user:ann", None)).value

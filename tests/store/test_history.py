@@ -8,7 +8,7 @@ import pytest
 
 from service.domain.decision import Decision
 from service.domain.definition import RetryPolicy, StepType
-from service.domain.effects import AgentFound, Fault, FaultKind, ObjectiveCreated
+from service.domain.effects import Fault, FaultKind, ObjectiveCreated, ObjectivePrepared
 from service.domain.state import Run, StepState
 from service.engine.ports import StartKey
 from service.store.runs import Runs
@@ -64,7 +64,7 @@ def timed_out() -> Told:
 
 def routed() -> Told:
     story = Told(version([agent("a", agent_id="", required_capability="sales")]))
-    story.answer(next(iter(story.owed)), AgentFound("agent_7"))
+    story.answer(next(iter(story.owed)), ObjectivePrepared("agent_7"))
     story.fault(next(iter(story.owed)), Fault(FaultKind.TRANSPORT, "unavailable", "down"))
     return story
 
@@ -89,13 +89,21 @@ def _requests(decision: Decision) -> Mapping[str, bytes]:
     return {effect.id: b"bytes" for effect in decision.owed}
 
 
+def told(run: Run | None) -> Run | None:
+    """What a history tells of a run: alarms, items and tasks are beside it."""
+    if run is None:
+        return None
+    steps = {key: replace(step, alarms={}) for key, step in run.steps.items()}
+    return replace(run, version=0, steps=steps, items={}, tasks={})
+
+
 @pytest.mark.parametrize("name", STORIES)
 async def test_the_fold_is_the_row(runs: Runs, name: str) -> None:
     states = await persist(runs, STORIES[name]().decisions)
     snapshot = await runs.load("wfr_1")
     assert snapshot is not None
-    assert await runs.run_at("wfr_1", snapshot.run.sequence) == replace(snapshot.run, version=0)
-    assert states[snapshot.run.sequence] == replace(snapshot.run, version=0)
+    assert told(await runs.run_at("wfr_1", snapshot.run.sequence)) == told(snapshot.run)
+    assert told(states[snapshot.run.sequence]) == told(snapshot.run)
 
 
 @pytest.mark.parametrize("name", STORIES)
@@ -103,7 +111,7 @@ async def test_the_fold_gives_every_earlier_state(runs: Runs, name: str) -> None
     states = await persist(runs, STORIES[name]().decisions)
     assert len(states) > 1
     for sequence, state in states.items():
-        assert await runs.run_at("wfr_1", sequence) == state
+        assert told(await runs.run_at("wfr_1", sequence)) == told(state)
 
 
 async def test_an_unknown_run_has_no_history(runs: Runs) -> None:

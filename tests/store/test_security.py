@@ -5,12 +5,33 @@ from typing import Any
 import psycopg
 import pytest
 
+from service.domain.decision import Interaction
+from service.domain.definition import StepType
+from service.domain.state import Run, StepRun, Task, TaskStatus
 from service.store.pool import READER, Pool
 from service.store.reads import Reads
 from service.store.runs import Runs
 from tests.store.decisions import run, store
 
 Owner = psycopg.AsyncConnection[tuple[Any, ...]]
+
+
+SEEN = (
+    "workflow_runs",
+    "step_runs",
+    "step_items",
+    "human_tasks",
+    "interactions",
+    "changes",
+    "run_events",
+    "start_keys",
+)
+
+
+def everything(workspace_id: str) -> Run:
+    """A run that has a row in every table of runs."""
+    item = StepRun("a[0]", "A", StepType.AGENT_ACTION)
+    return run(workspace_id=workspace_id, items={"a[0]": item}, tasks={"b": Task("b", 1, TaskStatus.OPEN, "Look")})
 
 
 async def values(connection: Owner, statement: str) -> list[Any]:
@@ -39,12 +60,12 @@ async def test_every_table_has_a_workspace(owner: Owner) -> None:
 
 
 @pytest.mark.parametrize(("workspace", "seen"), [("ws_1", ["ws_1"]), ("ws_2", ["ws_2"]), ("ws_3", []), ("", [])])
-@pytest.mark.parametrize("table", ["workflow_runs", "step_runs", "changes", "run_events", "start_keys"])
+@pytest.mark.parametrize("table", SEEN)
 async def test_the_reader_sees_one_workspace(
     runs: Runs, owner: Owner, table: str, workspace: str, seen: list[str]
 ) -> None:
     for tenant in ("ws_1", "ws_2"):
-        await store(runs, run(workspace_id=tenant))
+        await store(runs, everything(tenant), interactions=(Interaction("a", "notice", "agent:sdr", "hello", {}),))
     await owner.execute(f"set role {READER}".encode())
     await owner.execute(f"set workflows.workspace = '{workspace}'".encode())
     assert await values(owner, f"select distinct workspace_id from {table}") == seen
