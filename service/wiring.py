@@ -24,14 +24,16 @@ from service.bus.streams import ensure_changes_stream
 from service.config import Config
 from service.domain.plan import Patience
 from service.edge.answers import Answers
+from service.edge.definition_servicer import DefinitionService
 from service.edge.entities import EntityLookup
 from service.edge.health import Health
 from service.edge.http import HttpServer
 from service.edge.inspector import Inspector
 from service.edge.metrics import EngineCollector
 from service.edge.render import Renderer
+from service.edge.run_servicer import RunService
 from service.edge.runs import EngineRuns
-from service.edge.server import EdgeServer
+from service.edge.server import EdgeServer, Services
 from service.edge.servicer import WorkflowService
 from service.edge.shield import Shield
 from service.edge.task_servicer import TaskService
@@ -189,8 +191,13 @@ def _edge(config: Config, outside: Outside, engine: Engine, stack: AsyncExitStac
     tasks = EngineTasks(engine.advance, TaskReads(outside.reading))
     inspector, shield, answers = Inspector(), Shield(), Answers(Renderer())
     stack.callback(inspector.close)
-    workflows = WorkflowService(definitions, runs, inspector, answers, shield)
-    return EdgeServer(workflows, TaskService(tasks, answers, shield), shield, max_calls=config.max_calls)
+    services = Services(
+        WorkflowService(definitions, runs, inspector, answers, shield),
+        TaskService(tasks, answers, shield),
+        RunService(runs, answers, shield),
+        DefinitionService(definitions, shield),
+    )
+    return EdgeServer(services, shield, max_calls=config.max_calls)
 
 
 async def _open(config: Config, house: House, stack: AsyncExitStack) -> Running:
@@ -230,7 +237,7 @@ async def _finish(house: House) -> None:
 def _say_what_is_open(outside: Outside, service: Running) -> None:
     log.warning("open mode: no tokens are asked for, every caller sees every workspace")
     for name in outside.siblings.missing:
-        log.warning("%s is not configured: steps that need it fail with not_configured", name)
+        log.warning("%s is not configured: what needs it fails with not_configured", name)
     log.info("serving gRPC on %s, health and metrics on http://%s", service.grpc, service.http)
 
 
