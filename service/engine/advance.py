@@ -133,7 +133,12 @@ class Advance:
         plan = await self.plans.get(run.definition_id, run.definition_version)
         held = (lambda effect: True) if cached else (lambda effect: effect.id in snapshot.held)
         envelopes = [letter.envelope for letter in letters]
-        decision = decide(plan, run, envelopes, snapshot.now, snapshot.seen, held)
+        try:
+            decision = decide(plan, run, envelopes, snapshot.now, snapshot.seen, held)
+        except LookupError:
+            if cached:
+                return False  # a state that may be old does not know every step or item that an answer can be for
+            raise
         if decision.empty and cached:
             return False  # no write, so no fence: a refusal must not rest on a state that may be old
         if not decision.empty:
