@@ -237,11 +237,23 @@ Report: TypeAlias = ObjectiveReport | ApprovalReport | GovernanceReport
 
 
 @dataclass(frozen=True, slots=True)
+class Tap:
+    """Which record of which connected system changed, and how; empty text is what the tap did not say."""
+
+    provider: str
+    entity_type: str
+    entity_id: str
+    action: str
+    provider_event_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class BusEvent:
     """A CloudEvent as the rules see it, whatever shape it had on the wire. `tenant` is a workspace id.
 
     `bus_subject` is where it was published, `subject` the CloudEvent's own. `about` is set when the payload is a change
-    of an objective, an approval or an evaluation.
+    of an objective, an approval or an evaluation, `tap` when it is a change that the tap saw. `chain` has the
+    definitions that led to the event, the first one first.
     """
 
     id: str
@@ -253,6 +265,8 @@ class BusEvent:
     time: datetime | None = None
     payload: Payload | None = None
     about: Report | None = None
+    tap: Tap | None = None
+    chain: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, ObjectiveReport, Report
+from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, ObjectiveReport, Report, Tap
 from service.domain.correlations import Correlate, correlations
 from service.domain.decision import Wait
 from service.domain.effects import Deliver
@@ -150,8 +150,11 @@ def _given(event: BusEvent, keys: Mapping[Correlate, str]) -> dict[str, Any]:
 
 
 def _body(event: BusEvent) -> dict[str, Any]:
+    """Without `tap` and `chain` where there are none: so plain events keep the digest they were first kept with."""
     about = {topic(event).partition(":")[0]: _told(event.about)} if event.about else None
-    return {"time": event.time, "payload": event.payload, "about": about}
+    body = {"time": event.time, "payload": event.payload, "about": about}
+    more = {"tap": event.tap, "chain": event.chain}
+    return body | {name: value for name, value in more.items() if value}
 
 
 def _told(about: Report) -> dict[str, Any]:
@@ -178,6 +181,8 @@ def _stored(row: Row) -> StoredEvent:
         time=optional(datetime.fromisoformat, body["time"]),
         payload=body["payload"],
         about=optional(_report_of, body["about"]),
+        tap=optional(lambda told: Tap(**told), body.get("tap")),
+        chain=tuple(body.get("chain", ())),
     )
     return StoredEvent(event, received_at)
 

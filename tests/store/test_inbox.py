@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, ObjectiveReport
+from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, ObjectiveReport, Tap
 from service.domain.decision import Wait
 from service.domain.definition import StepType
 from service.domain.effects import Deliver
@@ -100,6 +100,7 @@ async def test_keepers_at_once_agree(inbox: Inbox) -> None:
         event(about=replace(about("o1"), said={"kind": "choice", "text": "Which?", "choices": ["a", "b"]})),
         event(about=ApprovalReport("ap1", "APPROVED", "ann", "fine"), payload=None),
         event(about=GovernanceReport("wfr_1", "check", "DENY")),
+        event(tap=Tap("gmail", "message", "m1", "received"), chain=("wf_1", "wf_2")),
     ],
 )
 async def test_an_event_is_read_as_it_was_kept(inbox: Inbox, kept: BusEvent) -> None:
