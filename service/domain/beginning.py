@@ -43,6 +43,7 @@ def fork(plan: Plan, source: Run, envelope: Envelope, now: datetime) -> Decision
         chain=source.chain,
         entity_id=source.entity_id,
         entity_type=source.entity_type,
+        max_seconds=command.max_seconds,
     )
     run = changed(_new_run(plan, like, now), forked_from=source.id, forked_step=command.step_id)
     return _first(Turn(plan, changed(run, steps=_kept(plan, source, run, command.step_id)), now), envelope)

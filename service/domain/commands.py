@@ -89,11 +89,15 @@ class SkipStep:
 
 @dataclass(frozen=True, slots=True)
 class ForkRun:
-    """Begins a run from what another one did before a step; that step and all after it begin anew."""
+    """Begins a run from what another one did before a step; that step and all after it begin anew.
+
+    `max_seconds` as of StartRun.
+    """
 
     run_id: str
     step_id: str
     reason: str
+    max_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from service.domain.definition import Definition, Payload, TriggerType, Version
-from service.domain.state import RunState, Task, TaskStatus
+from service.domain.state import RunState, StepState, Task, TaskStatus
 
 T = TypeVar("T")
 
@@ -57,6 +57,27 @@ class StartRequest:
     entity_id: str
     entity_type: str
     input_payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class ForkRequest:
+    """`definition_version` 0 is the one of the run that is forked."""
+
+    run_id: str
+    step_id: str
+    definition_version: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToUndo:
+    """A step that a compensation would undo: by which step of its own version, or by which child run's compensation."""
+
+    step_id: str
+    state: StepState
+    compensation_step_id: str
+    child_run_id: str
+    attempted_before: bool
 
 
 @dataclass(frozen=True, slots=True)

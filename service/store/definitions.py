@@ -69,6 +69,20 @@ class Definitions:
             await call.answer(connection, published)
             return Replayable(published)
 
+    async def bound(
+        self, definition_id: str, max_run_seconds: int, visible: str | None, idem: Idem | None
+    ) -> Replayable[int]:
+        """Bounds the runs that start from now on; gives what is in force. 0 is no bound."""
+        async with self._pool.transaction() as connection:
+            _, workspace_id = await _lock(connection, definition_id, visible)
+            call = _Call("SetMaxRunDuration", workspace_id, idem)
+            known = await call.answered(connection)
+            if known is not None:
+                return Replayable(known, replay=True)
+            (seconds,) = await _returned(connection, "definition_bound", (definition_id, max_run_seconds))
+            await call.answer(connection, seconds)
+            return Replayable(seconds)
+
     async def get(self, definition_id: str, visible: str | None) -> Definition | None:
         return await self._reads.definition(definition_id, visible)
 

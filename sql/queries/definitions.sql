@@ -19,6 +19,9 @@ update workflow_definitions
  where id = $1
 returning id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds
 
+-- name: definition_bound
+update workflow_definitions set max_run_seconds = $2 where id = $1 returning max_run_seconds
+
 -- name: version_create
 insert into workflow_versions
     (id, definition_id, workspace_id, version, steps, edges, trigger, default_retry_policy, timeout_seconds, author)
