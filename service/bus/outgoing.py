@@ -23,6 +23,9 @@ SOURCE = "workflows"
 SCHEMAS = "buf.build/evalops/proto"
 ACK_SECONDS = 5.0
 
+_DRAINED = {None: "", False: "false", True: "true"}
+"""Whether a paused run has nothing in flight any more; said of runs that are paused only."""
+
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 _PRINTABLE = "".join(char for char in map(chr, range(0x21, 0x7F)) if char not in '"%')
 _PLAIN = re.compile(f"[{re.escape(_PRINTABLE)}]*")
@@ -85,6 +88,7 @@ def _extensions(change: Unpublished, body: bodies.Body) -> Mapping[str, str]:
         "causationid": change.cause,
         "causechain": _chain(change.header),
         "truncated": "true" if body.truncated else "",
+        "drained": _DRAINED[change.data.get("drained")],
     }
 
 

@@ -111,6 +111,14 @@ async def test_a_truncated_event_says_so(bus: Connection) -> None:
     assert message.headers["ce-truncated"] == "true"
 
 
+@pytest.mark.parametrize(("drained", "header"), [(True, "true"), (False, "false")])
+async def test_a_paused_run_says_whether_it_is_drained(bus: Connection, drained: bool, header: str) -> None:
+    paused = change(aggregate="run", operation="pause", data={"run": {"state": "PAUSED"}, "steps": [], "drained": drained})
+    (message,) = await _published(bus, paused)
+    assert message.headers
+    assert message.headers["ce-drained"] == header
+
+
 async def test_published_twice_is_one_event(bus: Connection) -> None:
     await _published(bus, change())
     await Publisher(bus).publish(change())
