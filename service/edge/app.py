@@ -13,6 +13,7 @@ from service.domain.definition import Definition, Version
 from service.domain.effects import Fault
 from service.domain.exchange import (
     CanonicalEntity,
+    ForkRequest,
     Idem,
     Page,
     Published,
@@ -21,6 +22,7 @@ from service.domain.exchange import (
     StartRequest,
     TaskFilter,
     TaskRow,
+    ToUndo,
 )
 from service.domain.state import Run
 
@@ -50,13 +52,29 @@ class Definitions(Protocol):
         """Newest first; None when there is no such definition."""
         ...
 
+    async def bound(
+        self, definition_id: str, max_run_seconds: int, visible: str | None, idem: Idem | None
+    ) -> Replayable[int]:
+        """Bounds the runs that start from now on; gives what is in force. 0 is no bound."""
+        ...
+
 
 class Runs(Protocol):
     async def start(
         self, request: StartRequest, visible: str | None, actor: str, idem: Idem | None
     ) -> Replayable[Run]: ...
 
-    async def transition(self, run_id: str, envelope: Envelope, visible: str | None) -> Replayable[Run]: ...
+    async def change(self, run_id: str, envelope: Envelope, visible: str | None) -> Replayable[Run]:
+        """Brings a command to the run; gives the run as the command left it."""
+        ...
+
+    async def fork(
+        self, request: ForkRequest, visible: str | None, actor: str, idem: Idem | None
+    ) -> Replayable[Run]: ...
+
+    async def to_undo(self, run_id: str, visible: str | None) -> Sequence[Sequence[ToUndo]] | None:
+        """What a compensation would undo now, level by level; None when there is no such run."""
+        ...
 
     async def get(self, run_id: str, visible: str | None) -> Run | None: ...
 

@@ -1,19 +1,21 @@
 """What the RPCs on runs mean to the engine: satisfies `app.Runs`.
 
-Starting needs the definition, the version's plan, what is known of the entity and the parent, and a start key;
-everything else is a command to a run or a read. The start key says who may start: an event starts a definition once, a
-caller's key one run, and a start without either gets a key of its own.
+Starting needs the definition, the version's plan, what is known of the entity and the parent, and a start key; a fork
+needs the run it is made from. Everything else is a command to a run or a read. The start key says who may start: an
+event starts a definition once, a caller's key one run, and a start without either gets a key of its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Protocol
 
-from service.domain.commands import Envelope, StartRun
+from service.domain.commands import Envelope, ForkRun, StartRun
+from service.domain.compensation import levels
 from service.domain.decision import Repeated
 from service.domain.definition import Definition, TriggerType
 from service.domain.errors import Kind, Refusal, not_found
-from service.domain.exchange import Idem, Page, Replayable, RunFilter, StartRequest
+from service.domain.exchange import ForkRequest, Idem, Page, Replayable, RunFilter, StartRequest, ToUndo
+from service.domain.plan import Plan
 from service.domain.state import Run
 from service.edge.app import Definitions
 from service.edge.entities import EntityLookup
@@ -58,15 +60,37 @@ class EngineRuns:
         plan = await self._plans.get(definition.id, number)
         parent = await self._parent(request, definition)
         known = await self._entities.settled(request, definition.workspace_id)
-        command = _command(known, parent, f"wfr_{self._new_id()}")
+        command = _command(known, parent, f"wfr_{self._new_id()}", definition.max_run_seconds)
         key = _start_key(request, definition, command, idem)
         outcome = await self._advance.start(key, plan, Envelope(command, actor, f"{key.scope}/{key.key}"))
         return Replayable(outcome.run, isinstance(outcome.verdict, Repeated))
 
-    async def transition(self, run_id: str, envelope: Envelope, visible: str | None) -> Replayable[Run]:
+    async def change(self, run_id: str, envelope: Envelope, visible: str | None) -> Replayable[Run]:
         """Raises Refusal."""
         outcome = await self._advance.submit(run_id, envelope, visible)
         return Replayable(outcome.run, isinstance(outcome.verdict, Repeated))
+
+    async def fork(self, request: ForkRequest, visible: str | None, actor: str, idem: Idem | None) -> Replayable[Run]:
+        """Raises Refusal."""
+        source = await self._reads.run(request.run_id, visible)
+        if source is None:
+            raise not_found("run", request.run_id)
+        definition = await self._definitions.get(source.definition_id, visible)
+        if definition is None:
+            raise not_found("definition", source.definition_id)
+        plan = await self._plans.get(source.definition_id, request.definition_version or source.definition_version)
+        run_id = f"wfr_{self._new_id()}"
+        command = ForkRun(run_id, request.step_id, request.reason, definition.max_run_seconds)
+        key = _own_key(source.workspace_id, "fork", run_id, idem)
+        outcome = await self._advance.fork(key, plan, source, Envelope(command, actor, f"{key.scope}/{key.key}"))
+        return Replayable(outcome.run, isinstance(outcome.verdict, Repeated))
+
+    async def to_undo(self, run_id: str, visible: str | None) -> Sequence[Sequence[ToUndo]] | None:
+        run = await self._reads.run(run_id, visible)
+        if run is None:
+            return None
+        plan = await self._plans.get(run.definition_id, run.definition_version)
+        return [[_to_undo(plan, run, step_id) for step_id in level] for level in levels(plan, run)]
 
     async def get(self, run_id: str, visible: str | None) -> Run | None:
         return await self._reads.run(run_id, visible)
@@ -89,7 +113,7 @@ class EngineRuns:
         return parent
 
 
-def _command(request: StartRequest, parent: Run | None, run_id: str) -> StartRun:
+def _command(request: StartRequest, parent: Run | None, run_id: str, max_seconds: int) -> StartRun:
     return StartRun(
         run_id=run_id,
         trigger_type=request.trigger_type,
@@ -102,13 +126,30 @@ def _command(request: StartRequest, parent: Run | None, run_id: str) -> StartRun
         chain=(*parent.chain, parent.definition_id) if parent else (),
         entity_id=request.entity_id,
         entity_type=request.entity_type,
+        max_seconds=max_seconds,
     )
 
 
 def _start_key(request: StartRequest, definition: Definition, command: StartRun, idem: Idem | None) -> StartKey:
-    digest = idem.digest if idem else sha256(repr(request).encode()).digest()
     if request.trigger_type in BY_EVENT:
+        digest = idem.digest if idem else sha256(repr(request).encode()).digest()
         return StartKey(definition.workspace_id, f"event:{definition.id}", request.trigger_event_id, digest)
-    if idem:
-        return StartKey(definition.workspace_id, f"rpc:{idem.scope}", idem.key, digest)
-    return StartKey(definition.workspace_id, "once", command.run_id, digest)
+    return _own_key(definition.workspace_id, "rpc", command.run_id, idem)
+
+
+def _own_key(workspace_id: str, scope: str, run_id: str, idem: Idem | None) -> StartKey:
+    """The caller's key, or one that nobody else has."""
+    if idem is None:
+        return StartKey(workspace_id, "once", run_id, b"")
+    return StartKey(workspace_id, f"{scope}:{idem.scope}", idem.key, idem.digest)
+
+
+def _to_undo(plan: Plan, run: Run, step_id: str) -> ToUndo:
+    step, undoing_id = run.steps[step_id], plan.steps[step_id].definition.compensation_step_id
+    return ToUndo(
+        step_id=step_id,
+        state=step.state,
+        compensation_step_id=undoing_id,
+        child_run_id="" if undoing_id else step.evidence["child_run_id"],
+        attempted_before=bool(step.evidence.get("undoing")) or undoing_id in run.steps,
+    )

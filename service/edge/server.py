@@ -6,19 +6,21 @@ first, lets calls in flight finish, then waits for the commits they left behind.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
-from workflows.ops.v1 import tasks_pb2 as ops
+from workflows.ops.v1 import definitions_pb2, runs_pb2, tasks_pb2
 from workflows.v1 import workflows_pb2 as pb
 
 from service.edge import errors
+from service.edge.definition_servicer import DefinitionService
 from service.edge.errors import Context
 from service.edge.interceptors import Interceptor
+from service.edge.run_servicer import RunService
 from service.edge.servicer import WorkflowService
 from service.edge.shield import Shield
 from service.edge.task_servicer import TaskService
@@ -28,9 +30,13 @@ MAX_REQUEST_BYTES = 1024 * 1024
 MAX_CALLS = 1_000
 STOP_SECONDS = 10.0
 
-WORKFLOWS = pb.DESCRIPTOR.services_by_name["WorkflowService"]
-TASKS = ops.DESCRIPTOR.services_by_name["HumanTaskService"]
-OURS = (WORKFLOWS.full_name, TASKS.full_name)
+CONTRACTS = (
+    pb.DESCRIPTOR.services_by_name["WorkflowService"],
+    tasks_pb2.DESCRIPTOR.services_by_name["HumanTaskService"],
+    runs_pb2.DESCRIPTOR.services_by_name["RunService"],
+    definitions_pb2.DESCRIPTOR.services_by_name["DefinitionService"],
+)
+OURS = tuple(contract.full_name for contract in CONTRACTS)
 
 # Overload is answered by our own layer; grpc's own limits answer a bare CANCELLED, so they are out of the way.
 _OPTIONS = (
@@ -41,14 +47,23 @@ _OPTIONS = (
 )
 
 
+class Services(NamedTuple):
+    """Who answers, in the order of the contracts."""
+
+    workflows: WorkflowService
+    tasks: TaskService
+    runs: RunService
+    definitions: DefinitionService
+
+
 class EdgeServer:
-    def __init__(
-        self, workflows: WorkflowService, tasks: TaskService, shield: Shield, *, max_calls: int = MAX_CALLS
-    ) -> None:
+    def __init__(self, services: Services, shield: Shield, *, max_calls: int = MAX_CALLS) -> None:
         self._shield = shield
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(interceptors=(Interceptor(max_calls),), options=_OPTIONS)
-        self._server.add_generic_rpc_handlers((_handlers(WORKFLOWS, workflows), _handlers(TASKS, tasks)))
+        self._server.add_generic_rpc_handlers(
+            _handlers(contract, service) for contract, service in zip(CONTRACTS, services, strict=True)
+        )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((*OURS, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
 

@@ -15,6 +15,7 @@ from service.edge.answers import Answers
 from service.edge.app import Definitions, Runs
 from service.edge.caller import current
 from service.edge.checks import refusal
+from service.edge.controls import Controls
 from service.edge.errors import Context
 from service.edge.inspector import Inspector
 from service.edge.shield import Shield
@@ -30,6 +31,8 @@ class WorkflowService:
         self._inspector = inspector
         self._answers = answering
         self._shield = shield
+        controls = Controls(runs, answering, shield)
+        self.PauseRun = self.ResumeRun = self.CancelRun = self.CompensateRun = controls.make
 
     # --- definitions -----------------------------------------------------------------------------------------------
 
@@ -97,7 +100,7 @@ class WorkflowService:
         run_id, report = parse.transition(request)
         idem = idempotency.read(context, caller, "TransitionStep", request)
         envelope = idempotency.envelope(report, caller.actor, idem)
-        moved = await self._shield.run(self._runs.transition(run_id, envelope, caller.workspace))
+        moved = await self._shield.run(self._runs.change(run_id, envelope, caller.workspace))
         await idempotency.tell(context, moved.replay)
         return whole(context, self._answers.step(moved.value, report.step_id))
 

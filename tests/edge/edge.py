@@ -8,13 +8,15 @@ from typing import Any
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
-from workflows.ops.v1 import tasks_pb2_grpc
+from workflows.ops.v1 import definitions_pb2_grpc, runs_pb2_grpc, tasks_pb2_grpc
 from workflows.v1 import workflows_pb2_grpc
 
 from service.edge.answers import MAX_ANSWER_BYTES, Answers
+from service.edge.definition_servicer import DefinitionService
 from service.edge.inspector import Inspector
 from service.edge.render import Renderer
-from service.edge.server import MAX_CALLS, EdgeServer
+from service.edge.run_servicer import RunService
+from service.edge.server import MAX_CALLS, EdgeServer, Services
 from service.edge.servicer import WorkflowService
 from service.edge.shield import Shield
 from service.edge.task_servicer import TaskService
@@ -31,6 +33,8 @@ class Edge:
     channel: grpc.aio.Channel
     stub: workflows_pb2_grpc.WorkflowServiceStub
     task_stub: tasks_pb2_grpc.HumanTaskServiceStub
+    run_stub: runs_pb2_grpc.RunServiceStub
+    definition_stub: definitions_pb2_grpc.DefinitionServiceStub
 
     @property
     def committed(self) -> list[Any]:
@@ -41,13 +45,22 @@ class Edge:
 async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYTES) -> AsyncIterator[Edge]:
     definitions, runs, tasks = FakeDefinitions(), FakeRuns(), FakeTasks()
     answers, shield, inspector = Answers(Renderer(), max_bytes), Shield(), Inspector()
-    workflows = WorkflowService(definitions, runs, inspector, answers, shield)
-    server = EdgeServer(workflows, TaskService(tasks, answers, shield), shield, max_calls=max_calls)
+    services = Services(
+        WorkflowService(definitions, runs, inspector, answers, shield),
+        TaskService(tasks, answers, shield),
+        RunService(runs, answers, shield),
+        DefinitionService(definitions, shield),
+    )
+    server = EdgeServer(services, shield, max_calls=max_calls)
     port = await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        stub = workflows_pb2_grpc.WorkflowServiceStub(channel)
-        task_stub = tasks_pb2_grpc.HumanTaskServiceStub(channel)
-        yield Edge(definitions, runs, tasks, server, shield, channel, stub, task_stub)
+        stubs = (
+            workflows_pb2_grpc.WorkflowServiceStub(channel),
+            tasks_pb2_grpc.HumanTaskServiceStub(channel),
+            runs_pb2_grpc.RunServiceStub(channel),
+            definitions_pb2_grpc.DefinitionServiceStub(channel),
+        )
+        yield Edge(definitions, runs, tasks, server, shield, channel, *stubs)
     await server.stop(1)
     inspector.close()
 

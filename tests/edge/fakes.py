@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from service.domain.commands import Envelope, TransitionStep
+from service.domain.commands import Envelope
 from service.domain.definition import Definition, StepType, TriggerType, Version
 from service.domain.exchange import (
+    ForkRequest,
     Idem,
     Page,
     Published,
@@ -18,6 +19,7 @@ from service.domain.exchange import (
     TaskComment,
     TaskFilter,
     TaskRow,
+    ToUndo,
 )
 from service.domain.state import Run, RunState, StepRun, StepState, Task, TaskStatus
 
@@ -117,20 +119,34 @@ class FakeDefinitions(Fake):
         self._read(definition_id)
         return self.kept
 
+    async def bound(
+        self, definition_id: str, max_run_seconds: int, visible: str | None, idem: Idem | None
+    ) -> Replayable[int]:
+        await self._write((definition_id, max_run_seconds, visible, idem))
+        return Replayable(max_run_seconds, self.replay)
+
 
 @dataclass
 class FakeRuns(Fake):
     found: Run | None = field(default_factory=run)
+    levels: Sequence[Sequence[ToUndo]] | None = ()
 
     async def start(self, request: StartRequest, visible: str | None, actor: str, idem: Idem | None) -> Replayable[Run]:
         await self._write((request, idem))
         return Replayable(run(input_payload=request.input_payload), self.replay)
 
-    async def transition(self, run_id: str, envelope: Envelope, visible: str | None) -> Replayable[Run]:
+    async def change(self, run_id: str, envelope: Envelope, visible: str | None) -> Replayable[Run]:
         await self._write(envelope)
         assert self.found is not None
-        assert isinstance(envelope.command, TransitionStep)
-        return Replayable(self.found, self.replay)
+        return Replayable(replace(self.found, id=run_id), self.replay)
+
+    async def fork(self, request: ForkRequest, visible: str | None, actor: str, idem: Idem | None) -> Replayable[Run]:
+        await self._write((request, visible, actor, idem))
+        return Replayable(run(id="wfr_2"), self.replay)
+
+    async def to_undo(self, run_id: str, visible: str | None) -> Sequence[Sequence[ToUndo]] | None:
+        self._read((run_id, visible))
+        return self.levels
 
     async def get(self, run_id: str, visible: str | None) -> Run | None:
         self._read(run_id)

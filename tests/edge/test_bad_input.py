@@ -193,7 +193,7 @@ def too_deep_to_decode() -> bytes:
         pytest.param("GetRun", b"\x0a\x7fshort", id="cut off"),
         pytest.param("CreateDefinition", wire.field(2, b"\xff\xfe"), id="bad UTF-8"),
         pytest.param("StartRun", too_deep_to_decode(), id="a Struct that cannot be decoded"),
-        pytest.param("PauseRun", b"\xff", id="an RPC of later"),
+        pytest.param("HandleTrigger", b"\xff", id="an RPC of later"),
     ],
 )
 async def test_bytes_that_do_not_parse(edge: Edge, rpc: str, raw: bytes) -> None:

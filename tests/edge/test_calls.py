@@ -17,7 +17,12 @@ from tests.edge.edge import Edge, refused, serving
 START = pb.StartRunRequest(definition_id="wf_1")
 DONE = pb.TransitionStepRequest(run_id="wfr_1", step_id="one", state=pb.STEP_RUN_STATE_COMPLETED)
 KEY = (("idempotency-key", "k1"),)
-SERVICES = ("workflows.v1.WorkflowService", "workflows.ops.v1.HumanTaskService")
+SERVICES = (
+    "workflows.v1.WorkflowService",
+    "workflows.ops.v1.HumanTaskService",
+    "workflows.ops.v1.RunService",
+    "workflows.ops.v1.DefinitionService",
+)
 
 
 async def test_a_report_arrives_as_a_command(edge: Edge) -> None:
