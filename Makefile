@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
+# Many tests wait for a lease or a timeout to run out, so one more than two cores pays.
+WORKERS ?= 3
 PYTHON ?= python3.11
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -45,8 +47,8 @@ verify: venv ## Lint, format, types, import floors, stubs up to date, proto lint
 	BUF_CACHE_DIR=$(CURDIR)/.venv/buf-cache .venv/bin/buf lint
 
 .PHONY: test
-test: venv ## Run all tests on real PostgreSQL and NATS, both embedded
-	$(PY) -m pytest
+test: venv ## Run all tests on real PostgreSQL and NATS, both embedded; WORKERS=n processes, each with its own servers
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile
 
 .PHONY: demo
 demo: venv ## Show the outbound sales pipeline from publishing to COMPLETED

@@ -1,4 +1,4 @@
-"""One PostgreSQL and one NATS server for the whole test run.
+"""One PostgreSQL and one NATS server for the whole test run, or for each of its processes.
 
 Their data is temporary and fsync is off: no test here cuts the power. A test that stops, kills or wipes a
 server starts one of its own.
