@@ -135,10 +135,11 @@ def _drain(turn: Turn) -> None:
 
 def time_out(turn: Turn) -> None:
     """The run's own deadline: in-flight work is cancelled and the run has FAILED."""
-    turn.change_run(failure_reason="run_timed_out", failure_message="the run reached its timeout")
+    why = "the run reached its timeout"
+    turn.change_run(failure_reason="run_timed_out", failure_message=why)
     for step_id, step in turn.run.steps.items():
         if step.state.open:
-            abandon(turn, step_id)
+            abandon(turn, step_id, why)
     if turn.run.state is RunState.RUNNING:
         _drain(turn)
     else:
@@ -149,7 +150,7 @@ def cancel_everything(turn: Turn, reason: str) -> None:
     """Ends a run that is no longer wanted: nothing of it goes on, nothing is compensated."""
     for step_id, step in turn.run.steps.items():
         if step.state.open:
-            abandon(turn, step_id)
+            abandon(turn, step_id, reason or "the run was cancelled")
         elif step.state is StepState.PENDING:
             turn.move(step_id, StepState.CANCELLED, "cancelled")
     turn.move_run(RunState.CANCELLED, "cancel", failure_reason="cancelled", failure_message=reason)

@@ -104,14 +104,14 @@ def _jitter(run_id: str, step: StepRun) -> float:
     return crc32(f"{run_id}/{step.step_id}/{step.attempt}".encode()) / 2**32
 
 
-def abandon(turn: Turn, step_id: str) -> None:
+def abandon(turn: Turn, step_id: str, why: str = "the step was cancelled") -> None:
     """Ends an open step that is no longer wanted, with all its items, and takes back what can be taken back."""
     for item in turn.items(step_id):
         if not item.state.terminal:
-            abandon(turn, item.step_id)
+            abandon(turn, item.step_id, why)
     step = turn.step(step_id)
     turn.move(step_id, StepState.CANCELLED, "cancelled")
-    take_back(turn, step, "the step was cancelled")
+    take_back(turn, step, why)
 
 
 def take_back(turn: Turn, step: StepRun, reason: str) -> None:

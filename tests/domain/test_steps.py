@@ -382,7 +382,7 @@ def test_a_runs_own_timeout_cancels_what_is_in_flight() -> None:
     story.wait(600)
     assert story.states() == {"a": "CANCELLED", "b": "CANCELLED", "c": "PENDING"}
     assert (story.run.state, story.run.failure_reason) == (RunState.FAILED, "run_timed_out")
-    assert CancelObjective("obj_1", "the step was cancelled") in [effect.call for effect in story.owed.values()]
+    assert CancelObjective("obj_1", "the run reached its timeout") in [effect.call for effect in story.owed.values()]
 
 
 def test_what_a_person_hands_in_must_satisfy_the_form() -> None:
