@@ -46,7 +46,7 @@ def fork(plan: Plan, source: Run, envelope: Envelope, now: datetime) -> Decision
         max_seconds=command.max_seconds,
     )
     run = changed(_new_run(plan, like, now), forked_from=source.id, forked_step=command.step_id)
-    return _first(Turn(plan, changed(run, steps=_kept(plan, source, run, command.step_id)), now), envelope)
+    return _first(Turn(plan, changed(run, steps=_kept(plan, source, run, command)), now), envelope)
 
 
 def _first(turn: Turn, envelope: Envelope) -> Decision:
@@ -98,8 +98,9 @@ def _check_parent(plan: Plan, command: StartRun) -> None:
 # --- what a fork keeps -----------------------------------------------------------------------------------------------
 
 
-def _kept(plan: Plan, source: Run, fresh: Run, from_step: str) -> dict[str, StepRun]:
-    steps = dict(fresh.steps)
+def _kept(plan: Plan, source: Run, fresh: Run, command: ForkRun) -> dict[str, StepRun]:
+    steps, from_step = dict(fresh.steps), command.step_id
+    steps[from_step] = changed(steps[from_step], evidence={"fork_reason": command.reason})
     for step_id in plan.graph.order:
         after = step_id == from_step or from_step in plan.graph.upstream[step_id]
         if not after and _is_kept(plan, source, steps, step_id):

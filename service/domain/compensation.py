@@ -7,6 +7,7 @@ retries stops the walk; asking again goes on there. What has been undone is neve
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from service.domain.commands import ChildEnded, CompensateRun
 from service.domain.costs import remember_attempt
@@ -92,8 +93,8 @@ def _try_again(turn: Turn) -> None:
             reset(turn, undoing)
 
 
-def reset(turn: Turn, step: StepRun) -> None:
-    """Makes an ended step ready for a new attempt, with the whole retry policy before it."""
+def reset(turn: Turn, step: StepRun, **noted: Any) -> None:
+    """Makes an ended step ready for a new attempt, with the whole retry policy before it; `noted` goes to evidence."""
     turn.move(
         step.step_id,
         StepState.PENDING,
@@ -101,7 +102,7 @@ def reset(turn: Turn, step: StepRun) -> None:
         retry_at=turn.now,
         retry_count=0,
         settled_cost_usd=step.cost_usd,
-        evidence=remember_attempt(step, step.cost_usd, step.error_reason),
+        evidence={**remember_attempt(step, step.cost_usd, step.error_reason), **noted},
         **{"objective_id": "", "delegation_id": "", "approval_request_id": "", "governance_decision": ""},
     )
 

@@ -5,6 +5,7 @@ PARALLELs that failed of their children, begin anew. Who did it and why is in th
 """
 
 from datetime import datetime
+from typing import Any
 
 from service.domain.commands import RetryStep, SkipStep
 from service.domain.compensation import reset
@@ -20,7 +21,7 @@ def retry_step(turn: Turn, command: RetryStep) -> None:
     step = turn.step(command.step_id)
     if turn.run.state is not RunState.FAILED or step.state is not StepState.FAILED:
         raise conflict("step_not_failed", f"only a FAILED step of a FAILED run is retried, this one is {step.state}")
-    _start_over(turn, step)
+    _start_over(turn, step, retry_reason=command.reason)
     _go_on(turn)
 
 
@@ -67,9 +68,9 @@ def _follows_children(step: StepRun) -> bool:
     return step.step_type is StepType.PARALLEL and step.error_reason == "child_failed"
 
 
-def _start_over(turn: Turn, step: StepRun) -> None:
+def _start_over(turn: Turn, step: StepRun, **noted: Any) -> None:
     """With its items, if it has any: those that are done stay done."""
     for item in turn.items(step.step_id):
         if item.state in (StepState.FAILED, StepState.CANCELLED):
             reset(turn, item)
-    reset(turn, step)
+    reset(turn, step, **noted)

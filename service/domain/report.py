@@ -72,6 +72,8 @@ def _covers(step: StepRun, command: TransitionStep) -> bool:
 
 def _skip(turn: Turn, command: TransitionStep) -> None:
     step = turn.step(command.step_id)
+    if command.step_id in turn.plan.graph.compensation:
+        raise conflict("compensation_step", "what undoes a step cannot be skipped")
     if step.state is not StepState.PENDING:
         raise conflict("step_not_pending", f"only a PENDING step can be skipped, this one is {step.state}")
     turn.move(command.step_id, StepState.SKIPPED, "skipped", error_message=command.error_message)

@@ -88,6 +88,7 @@ def test_a_compensation_step_follows_its_retry_policy() -> None:
     for attempt in (1, 2):
         story.fault(f"undo_a/{attempt}/PrepareObjective", NO)
         assert story["undo_a"].state is StepState.PENDING
+        assert isinstance(story.report("undo_a", StepState.SKIPPED), Refusal)
         story.wait(11)
     story.link("undo_a", "obj_1")
     story.objective("undo_a", "COMPLETED", "0.2")

@@ -26,6 +26,9 @@ def test_a_failed_step_is_tried_again_and_the_rest_goes_on(failed: Story) -> Non
     failed.do(RetryStep("s1", "the list is fixed"), actor="user:ops")
     assert (failed.state, failed.states()["s1"], failed["s1"].attempt) == ("RUNNING", "WAITING", 2)
     assert failed["s1"].input_payload == {"n": 1}
+    (retried,) = (event for event in failed.events if event.operation == "retrying")
+    assert retried.step is not None
+    assert (retried.actor, retried.step.evidence["retry_reason"]) == ("user:ops", "the list is fixed")
     assert (failed.run.failure_reason, failed.run.completed_at) == ("", None)
     assert failed.told()[-3:] == ["s1.retrying", "run.resume", "s1.waiting"]
     failed.complete("s1")
@@ -112,6 +115,7 @@ def test_a_fork_keeps_what_came_before_the_step(failed: Story) -> None:
     }
     assert (run.id, run.forked_from, run.forked_step) == ("wfr_2", "wfr_1", "s1")
     assert (run.input_payload, run.steps["s1"].input_payload) == ({"deal": 5}, {"n": 1})
+    assert run.steps["s1"].evidence["fork_reason"] == "why"
     assert failed.run is before
 
 
