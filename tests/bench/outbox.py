@@ -5,6 +5,7 @@ over. Then the relay works it off alone, and the stream is read back.
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -18,7 +19,7 @@ from tests.bench.crowd import Times, crowd
 from tests.bench.frame import Figure, Measurement, Reading, Round
 from tests.bench.inside import Inside, inside
 from tests.bench.servers import Servers
-from tests.bench.streams import Stream, in_order, stream
+from tests.bench.streams import Stream, first_disorder, stream
 
 BRANCHES = 4
 RUNS = 1000
@@ -62,8 +63,17 @@ async def _round(
     async with opened() as within:
         await crowd(IN_FLIGHT, (partial(within.start, version, graphs.payload(number)) for number in range(RUNS)))
         seconds = await _publish(within, changes, CHANGES)
-    ids = await changes.ids()
-    return {"seconds": seconds, "rate": CHANGES / seconds, "ordered": len(ids) == CHANGES and in_order(ids)}
+    return {"seconds": seconds, "rate": CHANGES / seconds, "ordered": _ordered(await changes.ids())}
+
+
+def _ordered(ids: list[str]) -> bool:
+    """Says what is wrong when something is: a round cannot be had again."""
+    disorder = first_disorder(ids)
+    if len(ids) != CHANGES or disorder:
+        strangers = sorted({change.partition("_")[0] for change in ids} - {"wfr"})
+        print(f"outbox: {len(ids)} changes, first out of order: {disorder}, not of runs: {strangers}", file=sys.stderr)
+        return False
+    return True
 
 
 async def _publish(within: Inside, changes: Stream, count: int) -> float:

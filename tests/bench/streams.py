@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import nats
 from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig
 
 from service.bus.streams import CHANGES_STREAM, CHANGES_SUBJECT
 
 POLL_SECONDS = 0.01
+FETCH = 500
 FETCH_SECONDS = 5.0
 
 
@@ -30,12 +32,13 @@ class Stream:
             await asyncio.sleep(POLL_SECONDS)
 
     async def ids(self) -> list[str]:
-        """The ids of all changes, in the order of the stream."""
+        """The ids of all changes, in the order of the stream; pulled, since a pushed reader that falls behind restarts."""
         found: list[str] = []
-        reader = await self.jetstream.subscribe(f"{CHANGES_SUBJECT}.>", ordered_consumer=True, stream=CHANGES_STREAM)
-        for _ in range(await self.holds()):
-            headers = (await reader.next_msg(FETCH_SECONDS)).headers or {}
-            found.append(headers["ce-id"])
+        config = ConsumerConfig(ack_policy=AckPolicy.NONE)
+        reader = await self.jetstream.pull_subscribe(f"{CHANGES_SUBJECT}.>", stream=CHANGES_STREAM, config=config)
+        while len(found) < await self.holds():
+            for message in await reader.fetch(FETCH, FETCH_SECONDS):
+                found.append((message.headers or {})["ce-id"])
         await reader.unsubscribe()
         return found
 
@@ -49,12 +52,12 @@ async def stream(url: str) -> AsyncIterator[Stream]:
         await client.close()
 
 
-def in_order(ids: list[str]) -> bool:
-    """Whether every run's changes are numbered 1, 2, 3 and so on, each once."""
+def first_disorder(ids: list[str]) -> str | None:
+    """The first change that is not the next of its run, and the one that was told before it; None when all are."""
     last: dict[str, int] = {}
     for change in ids:
         run_id, _, sequence = change.rpartition(".")
         if int(sequence) != last.get(run_id, 0) + 1:
-            return False
+            return f"{change} after {last.get(run_id, 0)}"
         last[run_id] = int(sequence)
-    return True
+    return None
