@@ -32,7 +32,7 @@ class Stream:
             await asyncio.sleep(POLL_SECONDS)
 
     async def ids(self) -> list[str]:
-        """The ids of all changes, in the order of the stream; pulled, since a pushed reader that falls behind restarts."""
+        """The ids of all changes, in the order of the stream. Pulled: a pushed reader that falls behind restarts."""
         found: list[str] = []
         config = ConsumerConfig(ack_policy=AckPolicy.NONE)
         reader = await self.jetstream.pull_subscribe(f"{CHANGES_SUBJECT}.>", stream=CHANGES_STREAM, config=config)
