@@ -9,6 +9,20 @@ trigger_type text CHECK ((VALUE = ANY (ARRAY['EVENT'::text, 'SCHEDULE'::text, 'M
 usd numeric CHECK (((VALUE >= (0)::numeric) AND (VALUE < 'Infinity'::numeric)))
 
 -- columns
+approvals.run_id text collate C
+approvals.step_id text collate C
+approvals.workspace_id text collate C
+approvals.step_state step_state collate C
+approvals.approval_request_id text
+approvals.risk_level text
+approvals.requested_by text
+approvals.requested_at timestamp with time zone
+approvals.decision text
+approvals.comment text
+approvals.decided_by text
+approvals.decided_at timestamp with time zone
+approvals.deadline_at timestamp with time zone
+approvals.auto_approval jsonb
 awaited_types.workspace_id text collate C not null
 awaited_types.pattern text collate C not null
 awaited_types.definition_id text collate C not null
@@ -103,6 +117,20 @@ run_causes.digest bytea not null
 run_causes.sequence integer not null
 run_causes.workspace_id text collate C not null
 run_causes.at timestamp with time zone not null default now()
+run_context.run_id text collate C
+run_context.workspace_id text collate C
+run_context.key text collate C
+run_context.value jsonb
+run_conversation.run_id text collate C
+run_conversation.id bigint
+run_conversation.workspace_id text collate C
+run_conversation.at timestamp with time zone
+run_conversation.step_id text collate C
+run_conversation.step_name text
+run_conversation.kind interaction_kind collate C
+run_conversation.author text
+run_conversation.text text
+run_conversation.body jsonb
 run_effects.run_id text collate C not null
 run_effects.effect_id text collate C not null
 run_effects.step_id text collate C not null
@@ -126,6 +154,17 @@ run_events.cause text
 run_events.recorded_at timestamp with time zone
 run_events.data jsonb
 run_events.published_at timestamp with time zone
+run_events_iso.run_id text collate C
+run_events_iso.sequence integer
+run_events_iso.aggregate aggregate_type collate C
+run_events_iso.operation text collate C
+run_events_iso.step_id text collate C
+run_events_iso.workspace_id text collate C
+run_events_iso.actor text
+run_events_iso.cause text
+run_events_iso.recorded_at text
+run_events_iso.data jsonb
+run_events_iso.published_at text
 run_waits.run_id text collate C not null
 run_waits.step_id text collate C not null
 run_waits.address text collate C not null
@@ -173,6 +212,26 @@ step_items.alarms jsonb not null
 step_items.parent_step text collate C not null default "substring"(step_id, '^(.*)\[[0-9]+\]$'::text)
 step_items.item_index integer not null default ("substring"(step_id, '\[([0-9]+)\]$'::text))::integer
 step_items.batch integer default ((evidence ->> 'batch'::text))::integer
+step_run_detail.run_id text collate C
+step_run_detail.step_id text collate C
+step_run_detail.workspace_id text collate C
+step_run_detail.definition_id text collate C
+step_run_detail.definition_version integer
+step_run_detail.run_state run_state collate C
+step_run_detail.position integer
+step_run_detail.step_name text
+step_run_detail.step_type step_type collate C
+step_run_detail.state step_state collate C
+step_run_detail.attempt integer
+step_run_detail.retry_count integer
+step_run_detail.agent_id text
+step_run_detail.objective_id text
+step_run_detail.error_reason text
+step_run_detail.error_message text
+step_run_detail.cost_usd usd
+step_run_detail.started_at timestamp with time zone
+step_run_detail.completed_at timestamp with time zone
+step_run_detail.duration interval
 step_runs.run_id text collate C not null
 step_runs.step_id text collate C not null
 step_runs.position integer not null
@@ -210,6 +269,32 @@ workflow_definitions.tags text[] not null
 workflow_definitions.sequence integer not null default 0
 workflow_definitions.created_at timestamp with time zone not null default now()
 workflow_definitions.updated_at timestamp with time zone not null default now()
+workflow_definitions.max_run_seconds integer not null default 0
+workflow_links.workspace_id text collate C
+workflow_links.definition_id text collate C
+workflow_links.definition_name text
+workflow_links.definition_version integer
+workflow_links.run_id text collate C
+workflow_links.state run_state collate C
+workflow_links.depth integer
+workflow_links.parent_run_id text collate C
+workflow_links.parent_definition_id text collate C
+workflow_links.parent_definition_version integer
+workflow_links.parent_step_id text collate C
+workflow_links.children bigint
+workflow_run_summary.run_id text collate C
+workflow_run_summary.workspace_id text collate C
+workflow_run_summary.definition_id text collate C
+workflow_run_summary.definition_name text
+workflow_run_summary.definition_version integer
+workflow_run_summary.state run_state collate C
+workflow_run_summary.current_steps text[] collate C
+workflow_run_summary.steps_by_state jsonb
+workflow_run_summary.pending_approvals bigint
+workflow_run_summary.total_cost_usd usd
+workflow_run_summary.started_at timestamp with time zone
+workflow_run_summary.completed_at timestamp with time zone
+workflow_run_summary.duration interval
 workflow_runs.id text collate C not null
 workflow_runs.version bigint not null default 0
 workflow_runs.sequence integer not null
@@ -238,6 +323,11 @@ workflow_runs.parent_step_id text collate C not null default ''::text
 workflow_runs.parent_attempt integer not null default 0
 workflow_runs.depth integer not null default 1
 workflow_runs.chain text[] not null default '{}'::text[]
+workflow_runs.pauses jsonb not null default '{}'::jsonb
+workflow_runs.parent_word integer not null default 0
+workflow_runs.compensation jsonb not null default '{}'::jsonb
+workflow_runs.forked_from text collate C not null default ''::text
+workflow_runs.forked_step text collate C not null default ''::text
 workflow_versions.id text collate C not null
 workflow_versions.definition_id text collate C not null
 workflow_versions.workspace_id text collate C not null
@@ -275,6 +365,7 @@ step_items step_items_terminal CHECK ((((state)::text = ANY (ARRAY['PENDING'::te
 step_runs step_runs_pkey PRIMARY KEY (run_id, step_id)
 step_runs step_runs_terminal CHECK ((((state)::text = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'WAITING'::text])) = (completed_at IS NULL)))
 workflow_definitions workflow_definitions_latest_version_check CHECK ((latest_version >= 0))
+workflow_definitions workflow_definitions_max_run_seconds_check CHECK ((max_run_seconds >= 0))
 workflow_definitions workflow_definitions_pkey PRIMARY KEY (id)
 workflow_definitions workflow_definitions_sequence_check CHECK ((sequence >= 0))
 workflow_definitions workflow_definitions_workspace_id_name_key UNIQUE (workspace_id, name)
@@ -314,6 +405,7 @@ CREATE INDEX workflow_definitions_tags ON public.workflow_definitions USING gin 
 CREATE INDEX workflow_runs_definition ON public.workflow_runs USING btree (workspace_id, definition_id, id DESC)
 CREATE INDEX workflow_runs_due ON public.workflow_runs USING btree (wake_at) WHERE (wake_at IS NOT NULL)
 CREATE INDEX workflow_runs_entity ON public.workflow_runs USING btree (workspace_id, entity_id, id DESC) WHERE (entity_id <> ''::text)
+CREATE INDEX workflow_runs_forks ON public.workflow_runs USING btree (forked_from) WHERE (forked_from <> ''::text)
 CREATE INDEX workflow_runs_initiator ON public.workflow_runs USING btree (workspace_id, initiator_agent_id, id DESC) WHERE (initiator_agent_id <> ''::text)
 CREATE INDEX workflow_runs_newest ON public.workflow_runs USING btree (workspace_id, id DESC)
 CREATE INDEX workflow_runs_parent ON public.workflow_runs USING btree (parent_run_id) WHERE (parent_run_id <> ''::text)
@@ -342,6 +434,7 @@ CREATE UNIQUE INDEX workflow_versions_definition_id_version_key ON public.workfl
 CREATE UNIQUE INDEX workflow_versions_pkey ON public.workflow_versions USING btree (id)
 
 -- settings
+approvals security_invoker=true
 awaited_types  row security forced
 bus_events autovacuum_vacuum_scale_factor=0.05 row security forced
 changes autovacuum_vacuum_insert_scale_factor=0.1 autovacuum_vacuum_scale_factor=0.1 row security forced
@@ -353,14 +446,20 @@ replicas fillfactor=50
 rpc_answers  row security forced
 run_audit  row security forced
 run_causes  row security forced
+run_context security_invoker=true
+run_conversation security_invoker=true
 run_effects fillfactor=70 autovacuum_vacuum_scale_factor=0.02 row security forced
 run_events security_invoker=true
+run_events_iso security_invoker=true
 run_waits autovacuum_vacuum_scale_factor=0.02 row security forced
 schema_migrations
 start_keys  row security forced
 step_items fillfactor=70 autovacuum_vacuum_scale_factor=0.02 autovacuum_analyze_scale_factor=0.05 row security forced
+step_run_detail security_invoker=true
 step_runs fillfactor=70 autovacuum_vacuum_scale_factor=0.02 autovacuum_analyze_scale_factor=0.05 row security forced
 workflow_definitions  row security forced
+workflow_links security_invoker=true
+workflow_run_summary security_invoker=true
 workflow_runs fillfactor=70 autovacuum_vacuum_scale_factor=0.02 autovacuum_analyze_scale_factor=0.05 row security forced
 workflow_versions  row security forced
 
@@ -418,6 +517,8 @@ workflow_versions owner_works ALL to owner using true check true
 workflow_versions reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
 
 -- grants
+approvals workflows_engine SELECT
+approvals workflows_reader SELECT
 awaited_types workflows_engine DELETE,INSERT,SELECT,UPDATE
 awaited_types workflows_reader SELECT
 bus_events workflows_engine DELETE,INSERT,SELECT,UPDATE
@@ -438,20 +539,32 @@ run_audit workflows_engine DELETE,INSERT,SELECT,UPDATE
 run_audit workflows_reader SELECT
 run_causes workflows_engine DELETE,INSERT,SELECT,UPDATE
 run_causes workflows_reader SELECT
+run_context workflows_engine SELECT
+run_context workflows_reader SELECT
+run_conversation workflows_engine SELECT
+run_conversation workflows_reader SELECT
 run_effects workflows_engine DELETE,INSERT,SELECT,UPDATE
 run_effects workflows_reader SELECT
 run_events workflows_engine SELECT
 run_events workflows_reader SELECT
+run_events_iso workflows_engine SELECT
+run_events_iso workflows_reader SELECT
 run_waits workflows_engine DELETE,INSERT,SELECT,UPDATE
 run_waits workflows_reader SELECT
 start_keys workflows_engine DELETE,INSERT,SELECT,UPDATE
 start_keys workflows_reader SELECT
 step_items workflows_engine DELETE,INSERT,SELECT,UPDATE
 step_items workflows_reader SELECT
+step_run_detail workflows_engine SELECT
+step_run_detail workflows_reader SELECT
 step_runs workflows_engine DELETE,INSERT,SELECT,UPDATE
 step_runs workflows_reader SELECT
 workflow_definitions workflows_engine DELETE,INSERT,SELECT,UPDATE
 workflow_definitions workflows_reader SELECT
+workflow_links workflows_engine SELECT
+workflow_links workflows_reader SELECT
+workflow_run_summary workflows_engine SELECT
+workflow_run_summary workflows_reader SELECT
 workflow_runs workflows_engine DELETE,INSERT,SELECT,UPDATE
 workflow_runs workflows_reader SELECT
 workflow_versions workflows_engine DELETE,INSERT,SELECT,UPDATE
@@ -504,6 +617,49 @@ end
 $function$
 
 -- views
+approvals as SELECT s.run_id,
+    s.step_id,
+    s.workspace_id,
+    s.state AS step_state,
+    s.approval_request_id,
+    a.risk_level,
+    a.requested_by,
+    a.requested_at,
+    a.decision,
+    a.comment,
+    a.decided_by,
+    a.decided_at,
+    s.deadline_at,
+    a.auto_approval
+   FROM (step_runs s
+     CROSS JOIN LATERAL jsonb_to_record((s.evidence -> 'approval'::text)) a(risk_level text, requested_by text, requested_at timestamp with time zone, decision text, comment text, decided_by text, decided_at timestamp with time zone, auto_approval jsonb))
+  WHERE (s.evidence ? 'approval'::text);
+run_context as SELECT r.id AS run_id,
+    r.workspace_id,
+    ('input.'::text || f.key) AS key,
+    f.value
+   FROM (workflow_runs r
+     CROSS JOIN LATERAL jsonb_each(r.input_payload) f(key, value))
+UNION ALL
+ SELECT s.run_id,
+    s.workspace_id,
+    ((('output.'::text || s.step_id) || '.'::text) || f.key) AS key,
+    f.value
+   FROM (step_runs s
+     CROSS JOIN LATERAL jsonb_each(s.output_payload) f(key, value));
+run_conversation as SELECT i.run_id,
+    i.id,
+    i.workspace_id,
+    i.at,
+    i.step_id,
+    COALESCE(s.step_name, m.step_name) AS step_name,
+    i.kind,
+    i.author,
+    i.text,
+    i.body
+   FROM ((interactions i
+     LEFT JOIN step_runs s ON (((s.run_id = i.run_id) AND (s.step_id = i.step_id))))
+     LEFT JOIN step_items m ON (((m.run_id = i.run_id) AND (m.step_id = i.step_id))));
 run_events as SELECT stream_id AS run_id,
     sequence,
     aggregate,
@@ -517,70 +673,181 @@ run_events as SELECT stream_id AS run_id,
     published_at
    FROM changes
   WHERE ((aggregate)::text = ANY (ARRAY['run'::text, 'step'::text]));
+run_events_iso as SELECT run_id,
+    sequence,
+    aggregate,
+    operation,
+    step_id,
+    workspace_id,
+    actor,
+    cause,
+    to_char((recorded_at AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::text) AS recorded_at,
+    data,
+    to_char((published_at AT TIME ZONE 'UTC'::text), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'::text) AS published_at
+   FROM run_events;
+step_run_detail as SELECT s.run_id,
+    s.step_id,
+    s.workspace_id,
+    r.definition_id,
+    r.definition_version,
+    r.state AS run_state,
+    s."position",
+    s.step_name,
+    s.step_type,
+    s.state,
+    s.attempt,
+    s.retry_count,
+    s.agent_id,
+    s.objective_id,
+    s.error_reason,
+    s.error_message,
+    s.cost_usd,
+    s.started_at,
+    s.completed_at,
+    (COALESCE(s.completed_at, now()) - s.started_at) AS duration
+   FROM (step_runs s
+     JOIN workflow_runs r ON ((r.id = s.run_id)));
+workflow_links as SELECT r.workspace_id,
+    r.definition_id,
+    d.name AS definition_name,
+    r.definition_version,
+    r.id AS run_id,
+    r.state,
+    r.depth,
+    p.id AS parent_run_id,
+    p.definition_id AS parent_definition_id,
+    p.definition_version AS parent_definition_version,
+    NULLIF(r.parent_step_id, ''::text) AS parent_step_id,
+    ( SELECT count(*) AS count
+           FROM workflow_runs c
+          WHERE (c.parent_run_id = r.id)) AS children
+   FROM ((workflow_runs r
+     LEFT JOIN workflow_definitions d ON ((d.id = r.definition_id)))
+     LEFT JOIN workflow_runs p ON ((p.id = r.parent_run_id)));
+workflow_run_summary as SELECT r.id AS run_id,
+    r.workspace_id,
+    r.definition_id,
+    d.name AS definition_name,
+    r.definition_version,
+    r.state,
+    ARRAY( SELECT s.step_id
+           FROM step_runs s
+          WHERE ((s.run_id = r.id) AND ((s.state)::text = ANY (ARRAY['RUNNING'::text, 'WAITING'::text])))
+          ORDER BY s."position") AS current_steps,
+    ( SELECT COALESCE(jsonb_object_agg(c.state, c.steps), '{}'::jsonb) AS "coalesce"
+           FROM ( SELECT s.state,
+                    count(*) AS steps
+                   FROM step_runs s
+                  WHERE (s.run_id = r.id)
+                  GROUP BY s.state) c) AS steps_by_state,
+    ( SELECT count(*) AS count
+           FROM step_runs s
+          WHERE ((s.run_id = r.id) AND ((s.state)::text = ANY (ARRAY['RUNNING'::text, 'WAITING'::text])) AND (s.evidence ? 'approval'::text))) AS pending_approvals,
+    r.total_cost_usd,
+    r.started_at,
+    r.completed_at,
+    (COALESCE(r.completed_at, now()) - r.started_at) AS duration
+   FROM (workflow_runs r
+     LEFT JOIN workflow_definitions d ON ((d.id = r.definition_id)));
 
 -- comments
 column about of table bus_events: The address of what it reports on: an objective, an approval, an evaluation; or empty.
 column actor of table changes: Who did it.
 column actor of table run_audit: Who reported it.
+column actor of view run_events: Who did it.
+column actor of view run_events_iso: Who did it.
 column address of table run_waits: objective:<id>, approval:<id>, governance:<run>/<step>, event:<type pattern>, with #<correlation> if it has one.
 column agent_id of table step_items: The agent that does the work, or empty.
 column agent_id of table step_runs: The agent that does the work, or empty.
+column agent_id of view step_run_detail: The agent that does the work, or empty.
 column aggregate of table changes: What changed: a run, a step of it, a definition or a version.
+column aggregate of view run_events: What changed: the run or a step of it.
+column aggregate of view run_events_iso: What changed: the run or a step of it.
 column alarms of table step_items: Named times at which the step's rules look again.
 column alarms of table step_runs: Named times at which the step's rules look again.
 column alive_until of table replicas: Counts as alive until then.
 column applied_at of table schema_migrations: When.
 column approval_request_id of table step_items: The approval it waits for, or empty.
 column approval_request_id of table step_runs: The approval it waits for, or empty.
+column approval_request_id of view approvals: Its id at the approvals service; empty until that has answered.
 column assignee of table human_tasks: The person it was given to, or empty.
 column at of table interactions: When.
 column at of table run_audit: When.
 column at of table run_causes: When.
+column at of view run_conversation: When.
 column attempt of table human_tasks: The step's attempt that opened it.
 column attempt of table run_effects: The step's attempt that asked for it.
 column attempt of table step_items: 0 before the first start, then counts up.
 column attempt of table step_runs: 0 before the first start, then counts up.
+column attempt of view step_run_detail: 0 before the first start, then counts up.
 column author of table interactions: Who said it.
 column author of table workflow_versions: Who published it.
-column batch of table step_items: The batch it was started with; null before that, or without batches.
+column author of view run_conversation: Who said it.
+column auto_approval of view approvals: What an approval without a person rested on; null when it had one.
+column batch of table step_items: The batch it goes with; null without one.
 column body of table bus_events: The rest of the event; null when nobody can want it any more.
 column body of table interactions: Its details, as the choices of a choice.
+column body of view run_conversation: Its details, as the choices of a choice.
 column bus_subject of table bus_events: Where it was published.
 column bus_subject of table dead_letters: Where it was published.
 column caller of table rpc_answers: Whose key it is.
 column cause of table changes: The request, event, effect or timer that led to it.
 column cause of table run_audit: The request, event or effect it came with.
 column cause of table run_causes: The event or the caller's key.
+column cause of view run_events: The request, event, effect or timer that led to it.
+column cause of view run_events_iso: The request, event, effect or timer that led to it.
 column chain of table workflow_runs: The definitions on the way that led to it, the first one first.
+column children of view workflow_links: How many runs it has started.
 column claimed_by of table human_tasks: The person who works on it, or empty.
 column closed_at of table human_tasks: When it ended; set in the ended states and only there.
 column command of table run_audit: What was reported.
+column comment of view approvals: What was said with it.
+column compensation of table workflow_runs: The state it was compensated from, what it had failed of, who asked and why.
 column completed_at of table step_items: When it ended; set in terminal states and only there.
 column completed_at of table step_runs: When it ended; set in terminal states and only there.
 column completed_at of table workflow_runs: When it ended; set in terminal states and only there.
+column completed_at of view step_run_detail: When it ended; null until then.
+column completed_at of view workflow_run_summary: When it ended; null until then.
 column completed_by of table human_tasks: The person who ended it, or empty.
 column correlates of table awaited_types: Expressions over such an event whose value tells its waits apart.
 column correlations of table bus_events: Keys of the values by which waits tell it apart; known once it was routed.
 column cost_usd of table step_items: Sum over attempts, exact.
 column cost_usd of table step_runs: Sum over attempts, exact.
+column cost_usd of view step_run_detail: Sum over attempts, exact.
 column created_at of table human_tasks: When the row was written first; lists are ordered by it.
 column created_at of table rpc_answers: When; keys live for a day.
 column created_at of table start_keys: When; keys of calls live for a day.
 column created_at of table workflow_definitions: When it was created.
 column created_at of table workflow_versions: When it was published.
+column current_steps of view workflow_run_summary: Ids of the steps that are RUNNING or WAITING, in topological order.
 column data of table changes: The rows as they were just after it; folding them in order gives the state.
+column data of view run_events: The rows as they were just after it.
+column data of view run_events_iso: The rows as they were just after it.
 column deadline_at of table step_items: When the present attempt times out.
 column deadline_at of table step_runs: When the present attempt times out.
 column deadline_at of table workflow_runs: When the run itself times out.
+column deadline_at of view approvals: When the step times out.
+column decided_at of view approvals: When it was decided; null until then.
+column decided_by of view approvals: Who decided; null until the end.
+column decision of view approvals: The last that was said, as APPROVED or ESCALATED; null while nothing was.
 column default_retry_policy of table workflow_versions: For steps without a policy of their own.
 column definition_id of table awaited_types: The definition with the waiting step.
 column definition_id of table human_tasks: What the run runs.
 column definition_id of table workflow_runs: What it runs.
 column definition_id of table workflow_versions: The definition it belongs to.
+column definition_id of view step_run_detail: What the run runs.
+column definition_id of view workflow_links: What it runs.
+column definition_id of view workflow_run_summary: What it runs.
+column definition_name of view workflow_links: The same for people.
+column definition_name of view workflow_run_summary: The same for people.
 column definition_version of table workflow_runs: Which version of it.
+column definition_version of view step_run_detail: Which version of it.
+column definition_version of view workflow_links: Which version of it.
+column definition_version of view workflow_run_summary: Which version of it.
 column delegation_id of table step_items: The delegation that led there, or empty.
 column delegation_id of table step_runs: The delegation that led there, or empty.
 column depth of table workflow_runs: How long its line of parents is, itself counted.
+column depth of view workflow_links: How long its line of parents is, itself counted.
 column description of table workflow_definitions: For people.
 column digest of table bus_events: Hash of the event: the same id with another body is poison.
 column digest of table rpc_answers: Hash of the request: the same key with another request is a conflict.
@@ -588,14 +855,18 @@ column digest of table run_causes: Hash of what it carried: the same cause with 
 column digest of table start_keys: Hash of the body: the same key with another body is a conflict.
 column due_at of table human_tasks: When it should be done.
 column due_at of table run_effects: Not before.
+column duration of view step_run_detail: From the start of the present attempt to its end, or to now.
+column duration of view workflow_run_summary: From its start to its end, or to now.
 column edges of table workflow_versions: The edges in declaration order.
 column effect_id of table run_effects: Unique within the run and never used again; with run_id the idempotency key.
 column entity_id of table workflow_runs: The record it is about, or empty.
 column entity_type of table workflow_runs: What kind of record that is.
 column error_message of table step_items: The same for people.
 column error_message of table step_runs: The same for people.
+column error_message of view step_run_detail: The same for people.
 column error_reason of table step_items: Stable word for what went wrong, or empty.
 column error_reason of table step_runs: Stable word for what went wrong, or empty.
+column error_reason of view step_run_detail: Stable word for what went wrong, or empty.
 column event_id of table bus_events: The CloudEvent's id, unique within its source.
 column event_id of table step_items: The event that ended its wait, or empty.
 column event_id of table step_runs: The event that ended its wait, or empty.
@@ -603,6 +874,8 @@ column evidence of table step_items: What a decision of governance or an approve
 column evidence of table step_runs: What a decision of governance or an approver rested on; never on the wire.
 column failure_message of table workflow_runs: The same for people.
 column failure_reason of table workflow_runs: Stable word; set as soon as a step has failed for good.
+column forked_from of table workflow_runs: The run it was made from, or empty.
+column forked_step of table workflow_runs: The step from which it goes on anew, or empty.
 column form_schema of table human_tasks: JSON Schema that the output has to satisfy; {} when anything goes.
 column governance_decision of table step_items: What governance said, or empty.
 column governance_decision of table step_runs: What governance said, or empty.
@@ -616,6 +889,7 @@ column id of table run_audit: Order of arrival.
 column id of table workflow_definitions: wf_ and a UUIDv7.
 column id of table workflow_runs: wfr_ and a UUIDv7.
 column id of table workflow_versions: wfv_ and a UUIDv7.
+column id of view run_conversation: Order of arrival.
 column initiator_agent_id of table workflow_runs: The agent that started it, or empty.
 column initiator_user_id of table workflow_runs: The person who started it, or empty.
 column input_payload of table step_items: What upstream handed down.
@@ -626,14 +900,17 @@ column item_index of table step_items: Its place in the list, from 0.
 column kept of table bus_events: Nobody waited when it was routed, but somebody may yet.
 column key of table rpc_answers: The idempotency key.
 column key of table start_keys: Unique within the scope.
+column key of view run_context: input.<key> or output.<step>.<key>.
 column kind of table interactions: What it is.
 column kind of table run_effects: Which call it is.
+column kind of view run_conversation: What it is: a question, a comment and so on.
 column last_error of table run_effects: What the last try in vain met.
 column latest_version of table workflow_definitions: Number of the newest version; 0 before the first is published.
 column lease_token of table run_effects: Fencing token: grows with every claim, an answer counts only under the present one.
 column lease_until of table relay_shards: Until when it holds it.
 column lease_until of table run_effects: Held by somebody until then.
 column looked of table run_waits: Whether the events that came before it have been looked through.
+column max_run_seconds of table workflow_definitions: Bounds every run that starts, whatever its version says; 0 is no bound.
 column message of table run_audit: The same for people.
 column method of table rpc_answers: The method that was called.
 column name of table schema_migrations: Its name.
@@ -642,32 +919,51 @@ column notification_id of table step_items: The notification it sent, or empty.
 column notification_id of table step_runs: The notification it sent, or empty.
 column objective_id of table step_items: The objective that does the work, or empty.
 column objective_id of table step_runs: The objective that does the work, or empty.
+column objective_id of view step_run_detail: The objective that does the work, or empty.
 column opened_at of table human_tasks: When the present attempt opened it, on the clock of the decision.
 column opened_at of table run_waits: When it was registered.
 column operation of table changes: What happened, as in the event's type.
+column operation of view run_events: What happened, as in the event's type.
+column operation of view run_events_iso: What happened, as in the event's type.
 column output_payload of table step_items: What it hands down or found out.
 column output_payload of table step_runs: What it hands down or found out.
 column output_payload of table workflow_runs: What it has yielded.
 column parent_attempt of table workflow_runs: The attempt of that step; 0 without one.
+column parent_definition_id of view workflow_links: What the parent runs.
+column parent_definition_version of view workflow_links: Which version of it.
 column parent_run_id of table workflow_runs: The run whose step started it, or empty.
+column parent_run_id of view workflow_links: The run whose step started it; null when there is none.
 column parent_step of table step_items: The step it is an item of.
 column parent_step_id of table workflow_runs: The step (or item) of the parent run whose work this run is, or empty.
+column parent_step_id of view workflow_links: The step (or item) of the parent whose work it is; null when it is no step's.
+column parent_word of table workflow_runs: Number of the last word of its parent about pausing; an older one is ignored.
 column pattern of table awaited_types: The type pattern as the step gives it; > when it gives only a subject.
+column pauses of table workflow_runs: Who pauses it (caller, parent), since when and why; empty while nobody does.
+column pending_approvals of view workflow_run_summary: Steps that wait for somebody to decide.
 column position of table step_runs: Topological order, ties in declaration order; compensation steps follow.
+column position of view step_run_detail: Topological order; compensation steps follow.
 column published_at of table changes: When the bus acknowledged it; null until then.
+column published_at of view run_events: When the bus acknowledged it; null until then.
+column published_at of view run_events_iso: When the bus acknowledged it, in the same form; null until then.
 column raw of table dead_letters: The bytes as they came.
 column reason of table dead_letters: Stable word for what is wrong with it.
 column reason of table run_audit: Stable word for why it changed nothing.
 column received_at of table bus_events: When it was first heard.
 column received_at of table dead_letters: When it was heard.
 column recorded_at of table changes: The moment of the decision, on the database's clock.
+column recorded_at of view run_events: The moment of the decision, on the database's clock.
+column recorded_at of view run_events_iso: The moment of the decision, as in 2026-03-02T09:00:00.123456Z.
 column remind_at of table human_tasks: When its people are reminded.
 column request of table run_effects: The bytes to send, the same at every try.
+column requested_at of view approvals: When it was asked.
+column requested_by of view approvals: The agent that asked, who may not decide; or empty.
 column response of table rpc_answers: What was answered, as JSON.
 column retry_at of table step_items: When the next attempt may start.
 column retry_at of table step_runs: When the next attempt may start.
 column retry_count of table step_items: Retries so far.
 column retry_count of table step_runs: Retries so far.
+column retry_count of view step_run_detail: Retries so far.
+column risk_level of view approvals: How risky the definition says it is, or empty.
 column routed_at of table bus_events: When it was handed to those who waited; null until then.
 column run_id of table human_tasks: The run.
 column run_id of table interactions: The run.
@@ -678,12 +974,23 @@ column run_id of table run_waits: The run.
 column run_id of table start_keys: The run that was started with it.
 column run_id of table step_items: The run.
 column run_id of table step_runs: The run.
+column run_id of view approvals: The run.
+column run_id of view run_context: The run.
+column run_id of view run_conversation: The run.
+column run_id of view run_events: The run.
+column run_id of view run_events_iso: The run.
+column run_id of view step_run_detail: The run.
+column run_id of view workflow_links: The run.
+column run_id of view workflow_run_summary: The run.
+column run_state of view step_run_detail: The run's state.
 column scope of table start_keys: rpc:<caller>, event:<definition>, tick:<definition>, tap:<definition> or child.
 column sequence of table changes: 1, 2, 3 within its stream, no gaps.
 column sequence of table run_causes: The run's last change after it, to answer a repetition as the first time.
 column sequence of table start_keys: That run's last change after the start.
 column sequence of table workflow_definitions: Number of the last change of this definition or its versions.
 column sequence of table workflow_runs: Number of the last change of this run.
+column sequence of view run_events: 1, 2, 3 within the run, no gaps.
+column sequence of view run_events_iso: 1, 2, 3 within the run, no gaps.
 column settled_cost_usd of table step_items: The part of it that earlier attempts used.
 column settled_cost_usd of table step_runs: The part of it that earlier attempts used.
 column sha256 of table schema_migrations: Hash of its file when it was applied.
@@ -693,9 +1000,14 @@ column source of table bus_events: The CloudEvent's source.
 column started_at of table step_items: When the present attempt started.
 column started_at of table step_runs: When the present attempt started.
 column started_at of table workflow_runs: When it started.
+column started_at of view step_run_detail: When the present attempt started.
+column started_at of view workflow_run_summary: When it started.
 column state of table step_items: A state of the step table in the domain.
 column state of table step_runs: A state of the step table in the domain.
 column state of table workflow_runs: A state of the run table in the domain.
+column state of view step_run_detail: A state of the step table in the domain.
+column state of view workflow_links: A state of the run table in the domain.
+column state of view workflow_run_summary: A state of the run table in the domain.
 column status of table human_tasks: How far it is.
 column step_id of table changes: The step it is about, or empty.
 column step_id of table human_tasks: The step it is the work of.
@@ -705,18 +1017,30 @@ column step_id of table run_effects: The step that asked for it.
 column step_id of table run_waits: The step that can be reached.
 column step_id of table step_items: The item's key: the step's id and the index, as in each[3].
 column step_id of table step_runs: The step's id in the definition.
+column step_id of view approvals: The step that asked.
+column step_id of view run_conversation: The step (or item) it is about.
+column step_id of view run_events: The step it is about, or empty.
+column step_id of view run_events_iso: The step it is about, or empty.
+column step_id of view step_run_detail: The step's id in the definition.
 column step_name of table step_items: Its name in the definition.
 column step_name of table step_runs: Its name in the definition.
+column step_name of view run_conversation: The same for people.
+column step_name of view step_run_detail: Its name in the definition.
+column step_state of view approvals: The state of that step.
 column step_type of table step_items: What kind of step it is.
 column step_type of table step_runs: What kind of step it is.
+column step_type of view step_run_detail: What kind of step it is.
 column steps of table workflow_versions: The step definitions in declaration order.
+column steps_by_state of view workflow_run_summary: How many steps are in each state that some step is in.
 column stream_id of table changes: The run or the definition.
 column subject of table bus_events: The CloudEvent's own subject.
 column tags of table workflow_definitions: Labels to filter lists by.
 column text of table interactions: What was said.
+column text of view run_conversation: What was said.
 column timeout_seconds of table workflow_versions: Bounds a run, and a step without a timeout; 0 is no bound.
 column title of table human_tasks: For people, in a line.
 column total_cost_usd of table workflow_runs: Sum over its steps, exact.
+column total_cost_usd of view workflow_run_summary: Sum over its steps, exact.
 column tries of table run_effects: How often it was tried in vain.
 column trigger of table workflow_versions: What starts a run; null when the publisher named nothing.
 column trigger_event_id of table workflow_runs: Id of the CloudEvent that started it, or empty.
@@ -725,6 +1049,7 @@ column type of table bus_events: The CloudEvent's type.
 column updated_at of table human_tasks: When it last changed.
 column updated_at of table workflow_definitions: When it last changed or got a version.
 column updated_at of table workflow_runs: When it was last written; set by the statement.
+column value of view run_context: What is under that key, as JSON.
 column version of table awaited_types: Its version with the waiting step.
 column version of table human_tasks: Counts its changes; whoever changes it names the version they saw.
 column version of table schema_migrations: Number of the migration.
@@ -748,6 +1073,14 @@ column workspace_id of table step_runs: The tenant.
 column workspace_id of table workflow_definitions: The tenant.
 column workspace_id of table workflow_runs: The tenant.
 column workspace_id of table workflow_versions: The tenant.
+column workspace_id of view approvals: The tenant.
+column workspace_id of view run_context: The tenant.
+column workspace_id of view run_conversation: The tenant.
+column workspace_id of view run_events: The tenant.
+column workspace_id of view run_events_iso: The tenant.
+column workspace_id of view step_run_detail: The tenant.
+column workspace_id of view workflow_links: The tenant.
+column workspace_id of view workflow_run_summary: The tenant.
 function pattern_prefix(text): What every type that matches the pattern begins with.
 function pattern_regex(text): The same pattern as a regular expression.
 function protect(regclass): Row-level security and grants for one table that has a workspace_id.
@@ -780,4 +1113,11 @@ type step_type: The kinds of steps.
 type task_status: How far a person's work on a step is.
 type trigger_type: What can start a run.
 type usd: Money, exact.
+view approvals: Our own record of every approval that a step has asked for.
+view run_context: What a run was started with and what its steps found, a row for each key of a payload.
+view run_conversation: What agents and people said in a run; order by id.
 view run_events: The history of runs.
+view run_events_iso: The history of runs with times as ISO 8601 text in UTC.
+view step_run_detail: Every step with what concerns it of its run.
+view workflow_links: Every run with its version and its parent; its children are the rows that name it as theirs.
+view workflow_run_summary: Every run in a line.

@@ -46,8 +46,8 @@ _SECTIONS = {
         select pg_get_triggerdef(oid) from pg_trigger where not tgisinternal order by 1""",
     "functions": """
         select pg_get_functiondef(oid) from pg_proc where pronamespace = 'public'::regnamespace order by proname""",
-    "views": """
-        select format('%s as%s', viewname, replace(definition, 'changes.', ''))
+    "views": r"""
+        select format('%s as%s', viewname, regexp_replace(definition, '\m(changes|run_events)\.', '', 'g'))
           from pg_views where schemaname = 'public' order by 1""",
     "comments": """
         select format('%s: %s', coalesce(pg_describe_object(classoid, objoid, objsubid), ''), description)

@@ -78,10 +78,22 @@ async def test_everything_has_a_comment(looker: Owner) -> None:
         looker,
         "select c.relname, a.attname from pg_class c"
         "  join pg_attribute a on a.attrelid = c.oid and a.attnum >= 0 and not a.attisdropped"
-        " where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace"
+        " where c.relkind in ('r', 'v') and c.relnamespace = 'public'::regnamespace"
         "   and (col_description(c.oid, a.attnum) is null or obj_description(c.oid, 'pg_class') is null)",
     )
     assert bare == []
+
+
+async def test_cold_tables_tell_when_they_changed(looker: Owner) -> None:
+    """One trigger function keeps `updated_at`; only the apply, which is hot, sets it in its statement."""
+    untouched = await rows(
+        looker,
+        "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'updated_at'"
+        " where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace"
+        "   and not exists (select from pg_trigger t"
+        "                    where t.tgrelid = c.oid and t.tgfoid = 'touch_updated_at'::regproc)",
+    )
+    assert untouched == [("workflow_runs",)]
 
 
 async def test_updates_of_a_run_touch_no_index_but_the_clocks(looker: Owner) -> None:

@@ -74,7 +74,13 @@ async def test_details_that_come_later_are_written_with_the_step(runs: Runs) -> 
 async def test_a_changed_item_replaces_its_row_and_no_other(runs: Runs, owner: Owner) -> None:
     before = await store(runs, run(items=items(3)))
     written = await rows(owner, "select step_id, xmin::text from step_items order by item_index")
-    done = {"state": StepState.COMPLETED, "attempt": 2, "retry_count": 1, "completed_at": NOW, "objective_id": "obj_1"}
+    done: dict[str, Any] = {
+        "state": StepState.COMPLETED,
+        "attempt": 2,
+        "retry_count": 1,
+        "completed_at": NOW,
+        "objective_id": "obj_1",
+    }
     changed = replace(before.items["a[1]"], **done, output_payload={"x": 1.5}, alarms={"grace": NOW})
     await runs.apply(with_items(before, {"a[1]": changed}), {}, LEASE)
     snapshot = await runs.load(before.id)

@@ -1,0 +1,18 @@
+comment on column run_events.run_id is null;
+comment on column run_events.sequence is null;
+comment on column run_events.aggregate is null;
+comment on column run_events.operation is null;
+comment on column run_events.step_id is null;
+comment on column run_events.workspace_id is null;
+comment on column run_events.actor is null;
+comment on column run_events.cause is null;
+comment on column run_events.recorded_at is null;
+comment on column run_events.data is null;
+comment on column run_events.published_at is null;
+drop view run_conversation;
+drop view approvals;
+drop view run_context;
+drop view run_events_iso;
+drop view workflow_links;
+drop view step_run_detail;
+drop view workflow_run_summary;
