@@ -129,7 +129,13 @@ class World:
         return [change for change in self.changes if change.stream == stream]
 
     async def say(
-        self, event_type: str, payload: Mapping[str, Any], tenant: str = WORKSPACE, event_id: str = ""
+        self,
+        event_type: str,
+        payload: Mapping[str, Any],
+        tenant: str = WORKSPACE,
+        event_id: str = "",
+        bus_subject: str = "",
+        **attributes: str,
     ) -> str:
         """Publishes a foreign event: CloudEvents headers around a plain JSON object."""
         event_id = event_id or str(uuid4())
@@ -140,8 +146,9 @@ class World:
             "ce-source": "tests",
             "ce-tenantid": tenant,
             "content-type": "application/json",
+            **{f"ce-{name}": value for name, value in attributes.items()},
         }
-        await self.bus.jetstream().publish(event_type, json.dumps(payload).encode(), headers=headers)
+        await self.bus.jetstream().publish(bus_subject or event_type, json.dumps(payload).encode(), headers=headers)
         return event_id
 
 
