@@ -79,16 +79,15 @@ class People:
     def _moods(self, run: Run) -> Iterator[Command]:
         if self._seldom():
             step_id = self._random.choice([*run.steps])
-            yield self._random.choice(
-                [
-                    PauseRun("wait"),
-                    ResumeRun(),
-                    CancelRun("no more"),
-                    CompensateRun("take it back"),
-                    RetryStep(step_id, "again"),
-                    SkipStep(step_id, "not needed"),
-                ]
-            )
+            moods: list[Command] = [
+                PauseRun("wait"),
+                ResumeRun(),
+                CancelRun("no more"),
+                CompensateRun("take it back"),
+                RetryStep(step_id, "again"),
+                SkipStep(step_id, "not needed"),
+            ]
+            yield self._random.choice(moods)
 
     def _happens(self) -> None:
         """Something that runs may wait for; the same thing may be said twice."""

@@ -43,16 +43,17 @@ class Replica:
         office: Office,
         bus: Bus,
         new_id: Callable[[], str],
+        patience: Patience,
     ) -> None:
         self.name = name
         self.loop = dice.loop
         store = SimulatedStore(tables, inbox, Line(dice, "store", dice.faults.store, StoreUnavailable))
-        siblings = SimulatedSiblings(office, Line(dice, "siblings", dice.faults.siblings, Unreachable))
+        siblings = SimulatedSiblings(office, Line(dice, "siblings", dice.faults.siblings, Unreachable), dice.loop.time)
         publisher = SimulatedPublisher(bus, Line(dice, "publisher", dice.faults.publisher, BusUnavailable))
         ports = Ports(store, store, store, store, store, siblings, publisher)
         began = dice.between(0, 1e6)
         with patch.object(engine_module, "DatabaseClock", lambda: DatabaseClock(lambda: began + self.loop.time())):
-            self.engine = Engine(ports, name, new_id, LEASE, PATIENCE)
+            self.engine = Engine(ports, name, new_id, LEASE, patience)
         self._context = Context()
         self._context.run(OWNER.set, name)
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import orjson
@@ -35,7 +36,7 @@ from service.domain.effects import (
     UsageReported,
 )
 from service.engine.ports import Errand
-from tests.simulation.faults import Dice, Line
+from tests.simulation.faults import Line
 
 WORKSPACE = "ws_1"
 
@@ -58,14 +59,18 @@ class Objective:
 
 @dataclass
 class Office:
-    dice: Dice
+    """`later` lets something happen after a while, or never."""
+
+    random: Random
     say: Callable[[BusEvent], None]
+    later: Callable[[Callable[[Any], None], Any], object]
     trace: Callable[..., None] = lambda *told: None
     objectives: dict[str, Objective] = field(default_factory=dict)
     approvals: dict[str, str] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     made: dict[str, tuple[bytes, Answer | Fault]] = field(default_factory=dict)
     cancelled: set[str] = field(default_factory=set)
+    announced: Counter[str] = field(default_factory=Counter)
 
     def serve(self, errand: Errand) -> Answer | Fault:
         self.trace("call", errand.kind, errand.key, errand.repeated)
@@ -99,7 +104,7 @@ class Office:
         return ApprovalRequested(approval_id, self.approvals[approval_id] == "AUTO_APPROVED")
 
     def notify(self, key: str, request: Mapping[str, Any]) -> Answer | Fault:
-        refused = self.dice.loop.random.random() < 0.2
+        refused = self.random.random() < 0.2
         return Fault(FaultKind.REJECTED, "invalid", "no such recipient") if refused else NotificationSent(f"ntf:{key}")
 
     # --- what is asked -------------------------------------------------------------------------------------------
@@ -135,9 +140,6 @@ class Office:
 
     # --- what happens by itself ----------------------------------------------------------------------------------
 
-    def later(self, deed: Callable[[Any], None], about: Any) -> None:
-        self.dice.loop.call_later(self.dice.between(0, 4), deed, about)
-
     def progress(self, objective: Objective) -> None:
         if not objective.ended:
             self.tell(objective)
@@ -168,9 +170,7 @@ class Office:
         self.say(BusEvent(f"evt_{number}", f"{what}s", kind, WORKSPACE, bus_subject=kind, about=about))
 
     def drawn(self, *choices: str) -> str:
-        return choices[int(self.dice.loop.random.random() * len(choices))]
-
-    announced: Counter[str] = field(default_factory=Counter)
+        return choices[int(self.random.random() * len(choices))]
 
 
 _MAKES: Mapping[str, Callable[[Office, str, Mapping[str, Any]], Answer | Fault]] = {
@@ -191,16 +191,21 @@ _READS: Mapping[str, Callable[[Office, Mapping[str, Any]], Answer]] = {
 """Those that may be made as often as one likes."""
 
 
+def encoded(call: SiblingCall) -> bytes:
+    return orjson.dumps(asdict(call), default=dict, option=orjson.OPT_SORT_KEYS)
+
+
 class SimulatedSiblings:
-    def __init__(self, office: Office, line: Line) -> None:
+    def __init__(self, office: Office, line: Line, clock: Callable[[], float]) -> None:
         self._office = office
         self._line = line
+        self._clock = clock
 
     def encode(self, call: SiblingCall, workspace_id: str, run_id: str) -> bytes:
-        return orjson.dumps(asdict(call), default=dict, option=orjson.OPT_SORT_KEYS)
+        return encoded(call)
 
     async def perform(self, errand: Errand, timeout_seconds: float) -> Answer | Fault:
-        deadline = self._office.dice.loop.time() + timeout_seconds
+        deadline = self._clock() + timeout_seconds
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await self._line.ask(lambda: self._serve(errand, deadline))
@@ -209,6 +214,6 @@ class SimulatedSiblings:
 
     def _serve(self, errand: Errand, deadline: float) -> Answer | Fault:
         """A call that arrives after its deadline is not made."""
-        if self._office.dice.loop.time() > deadline:
+        if self._clock() > deadline:
             raise Unreachable
         return self._office.serve(errand)

@@ -6,28 +6,33 @@ world heals and everything has to come to its end within bounded time (liveness)
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
+from random import Random
 from typing import Any
 from unittest.mock import patch
 
 from service.domain.commands import BusEvent, Envelope, StartRun
 from service.domain.definition import TriggerType, Version
+from service.domain.plan import Patience
 from service.engine import loop as loop_module
 from service.engine.ports import StartKey, StoreUnavailable
 from tests.simulation.bus import Bus
 from tests.simulation.faults import CALM, Dice, Faults
 from tests.simulation.inbox import InboxTables
 from tests.simulation.loop import SimulatedLoop
-from tests.simulation.replica import LEASE, Replica
+from tests.simulation.replica import LEASE, PATIENCE, Replica
 from tests.simulation.siblings import WORKSPACE, Office
 from tests.simulation.tables import Commit, Tables
 from tests.simulation.watch import Watch
 
 ANSWER_SECONDS = 5.0
 """How long somebody waits for a replica before asking another one."""
+LATER_SECONDS = 4.0
+"""The longest that an agent or an approver takes."""
 SOON_SECONDS = 60.0
 """What is owed later than this (a second look at the meter) is not waited for."""
 
@@ -36,6 +41,7 @@ SOON_SECONDS = 60.0
 class World:
     seed: int
     faults: Faults = CALM
+    patience: Patience = PATIENCE
     trace: list[str] = field(default_factory=list)
     replicas: list[Replica] = field(default_factory=list)
 
@@ -45,19 +51,30 @@ class World:
         self.tables = Tables(self.loop.time)
         self.inbox = InboxTables(self.tables)
         self.bus = Bus(self.dice, self._hand_over, self.tell)
-        self.office = Office(self.dice, self.bus.say, self.tell)
+        self.office = Office(self.random, self.bus.say, self._later, self.tell)
         self.watch = Watch(self.tables)
         self.tables.watchers += [self._record, self.watch.look]
         self._replicas = 0
         self._runs = 0
 
     @property
-    def random(self) -> Any:
+    def random(self) -> Random:
         return self.loop.random
 
     @property
     def digest(self) -> str:
         return sha256("\n".join(self.trace).encode()).hexdigest()
+
+    def counters(self) -> Counter[str]:
+        """Those of the replicas that are alive at the end, as `part.counter`."""
+        return Counter(
+            {
+                f"{part}.{name}": sum(replica.engine.counters[part][name] for replica in self.replicas)
+                for replica in self.replicas
+                for part, counter in replica.engine.counters.items()
+                for name in counter
+            }
+        )
 
     def tell(self, *told: object) -> None:
         self.trace.append(f"{self.loop.time():.6f} {' '.join(map(str, told))}")
@@ -68,7 +85,7 @@ class World:
         """One more, not yet started."""
         self._replicas += 1
         name = f"replica_{self._replicas}"
-        made = Replica(name, self.dice, self.tables, self.inbox, self.office, self.bus, self._new_id)
+        made = Replica(name, self.dice, self.tables, self.inbox, self.office, self.bus, self.new_id, self.patience)
         self.replicas.append(made)
         return made
 
@@ -117,7 +134,7 @@ class World:
         try:
             await replica.open()
             plan = await replica.engine.plans.get(version.definition_id, version.version)
-            command = StartRun(f"wfr_{self._new_id()}", TriggerType.MANUAL, {"pick": 1.0}, **fields)
+            command = StartRun(f"wfr_{self.new_id()}", TriggerType.MANUAL, {"pick": 1.0}, **fields)
             start = StartKey(WORKSPACE, "rpc:user:ann", key, b"body")
             outcome = await replica.engine.advance.start(start, plan, Envelope(command, "user:ann", f"rpc:{key}"))
         except StoreUnavailable:
@@ -170,11 +187,14 @@ class World:
         owed = [effect.id for effect in commit.decision.owed]
         self.tell("commit", run.id, run.version, run.state, run.total_cost_usd, events, owed)
 
+    def _later(self, deed: Callable[[Any], None], about: Any) -> None:
+        self.loop.call_later(self.dice.between(0.0, LATER_SECONDS), deed, about)
+
     def _hand_over(self, event: BusEvent) -> "asyncio.Task[bool] | None":
         replica = self.any_replica()
         return replica.do(replica.accept([event])) if replica else None
 
-    def _new_id(self) -> str:
+    def new_id(self) -> str:
         self._runs += 1
         return f"{self._runs:04}"
 
