@@ -139,7 +139,7 @@ class Advance:
             if cached:
                 return False  # a state that may be old does not know every step or item that an answer can be for
             raise
-        if decision.empty and cached:
+        if cached and (decision.empty or _refused_unseen(letters, decision)):
             return False  # no write, so no fence: a refusal must not rest on a state that may be old
         if not decision.empty:
             stored = await self._apply(decision)
@@ -215,6 +215,12 @@ class Advance:
 def _effect(envelope: Envelope) -> Owed | None:
     command = envelope.command
     return command.effect if isinstance(command, EffectSucceeded | EffectFailed | EventArrived) else None
+
+
+def _refused_unseen(letters: Sequence[Letter], decision: Decision) -> bool:
+    """Whether something is refused that may be a repetition: which causes were seen is known after a load only."""
+    verdicts = zip(letters, decision.verdicts, strict=True)
+    return any(letter.envelope.guarded and isinstance(verdict, Refusal) for letter, verdict in verdicts)
 
 
 def _visible(run: Run, letters: list[Letter]) -> list[Letter]:

@@ -1,10 +1,12 @@
 """What the path costs: at most two database round trips a command, one commit for a chain of branches."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
-from service.domain.commands import Envelope, StartRun, TransitionStep
+from service.domain.commands import Envelope, SkipStep, StartRun, TransitionStep
+from service.domain.decision import Repeated
 from service.domain.definition import StepType, TriggerType, Version
 from service.domain.effects import Answer, Fault, FaultKind, SiblingCall
 from service.domain.errors import Refusal
@@ -125,3 +127,12 @@ async def test_a_refusal_rests_on_a_fresh_load_and_writes_nothing(bench: Bench) 
     with pytest.raises(Refusal, match="waits for s0"):
         await bench.complete("s1")
     assert bench.pool.count() == (1, 0)
+
+
+async def test_a_repetition_is_known_as_one_also_when_it_is_folded_with_something_new(bench: Bench) -> None:
+    await bench.start(version([step("s0"), step("s1"), step("s2")], edges("s0>s2")))
+    again = Envelope(SkipStep("s2", "not needed"), "user:ann", "rpc:key", guarded=True)
+    first = await bench.engine.advance.submit("wfr_1", again)
+    _, second = await asyncio.gather(bench.complete("s1"), bench.engine.advance.submit("wfr_1", again))
+    assert second.verdict == Repeated(first.run.sequence)
+    assert second.run.steps["s1"].state is StepState.WAITING
