@@ -30,6 +30,10 @@ class Rows:
         query = sql.SQL("select * from {} where run_id = %s").format(sql.Identifier(table))
         return await (await self._owner.execute(query, (run_id,))).fetchall()
 
+    async def run(self, run_id: str) -> dict[str, Any]:
+        rows = await self._owner.execute("select * from workflow_runs where id = %s", (run_id,))
+        return (await rows.fetchall())[0]
+
     async def evidence(self, run_id: str, step_id: str) -> dict[str, Any]:
         """What was kept of a step's decision."""
         return next(row["evidence"] for row in await self.of("step_runs", run_id) if row["step_id"] == step_id)
