@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from service.domain.decision import Accepted
+from service.domain.commands import EffectSucceeded, TransitionStep
+from service.domain.decision import Accepted, Ignored
 from service.domain.definition import RetryPolicy, StepType
-from service.domain.state import StepState
+from service.domain.effects import CancelObjective, ObjectiveCreated, Owed
+from service.domain.state import RunState, StepState
 from tests.builders import Story, agent, chain, edges, step, version
 
 DONE = StepState.COMPLETED
@@ -177,8 +179,6 @@ def test_config_input_replaces_the_default_input() -> None:
 
 
 def test_folded_commands_get_a_verdict_each_and_a_refusal_harms_nobody() -> None:
-    from service.domain.commands import TransitionStep
-
     story = Story(version([step("a"), step("b")]))
     story.do(
         TransitionStep("a", DONE, output_payload={"x": 1}),
@@ -189,3 +189,20 @@ def test_folded_commands_get_a_verdict_each_and_a_refusal_harms_nobody() -> None
     assert kinds == ["Accepted", "Refusal", "Accepted"]
     assert isinstance(story.last.verdicts[0], Accepted)
     assert story.state == "COMPLETED"
+
+
+def test_a_runs_own_timeout_cancels_what_is_in_flight() -> None:
+    story = Story(version([agent("a"), step("b"), step("c")], edges("b>c"), timeout_seconds=600))
+    story.link("a", "obj_1")
+    story.wait(600)
+    assert story.states() == {"a": "CANCELLED", "b": "CANCELLED", "c": "PENDING"}
+    assert (story.run.state, story.run.failure_reason) == (RunState.FAILED, "run_timed_out")
+    assert story.calls(CancelObjective) == [CancelObjective("obj_1", "the run reached its timeout")]
+
+
+def test_an_unexpected_answer_is_audited_and_changes_nothing() -> None:
+    story = Story(chain(1))
+    odd = EffectSucceeded(Owed("s0/1/CreateObjective", "s0", 1, "CreateObjective", 1), ObjectiveCreated("obj_1", "x"))
+    assert story.do(odd) == Ignored("unexpected_answer")
+    assert story.last.events == ()
+    assert len(story.audits) == 1
