@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from workflows.v1 import workflows_pb2 as pb
 
-from service.dev.siblings.script import Work
+from service.dev.siblings.script import Fault, Work
 from tests.journey.acting import at_work, begin, found, plain, report, told_of
 from tests.journey.graphs import ONCE_MORE_SOON, agent, chain
 from tests.world import World
@@ -104,6 +104,15 @@ async def test_the_meter_is_asked_last_and_adds_exactly(shared: World) -> None:
         shared.siblings.record_usage(objective_id, cost_usd, f"{record_id}_{objective_id}")
     await told_of(shared, objective_id, "COMPLETED", output={})
     assert (await until_cost(shared, run_id, 0.055)).state == pb.WORKFLOW_STATE_COMPLETED
+
+
+@pytest.mark.parametrize("kind", ["UNAVAILABLE", "GARBAGE"])
+async def test_a_meter_that_is_not_understood_is_asked_again(shared: World, kind: str) -> None:
+    run_id, objective_id = await open_objective(shared, agent("murmured"))
+    shared.siblings.record_usage(objective_id, 0.125)
+    shared.siblings.add_fault(Fault("meter.QueryUsage", kind))
+    await told_of(shared, objective_id, "COMPLETED", output={})
+    await until_cost(shared, run_id, 0.125)
 
 
 async def test_the_meter_does_not_gainsay_the_change(shared: World) -> None:

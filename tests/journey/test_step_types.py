@@ -3,17 +3,30 @@
 Also a run's own timeout, and what becomes of a step whose sibling is not there.
 """
 
+import asyncio
+from typing import Any
+
 import orjson
 import pytest
-from notifications.v1.notifications_pb2 import SendRequest
+from notifications.v1.notifications_pb2 import (
+    DELIVERY_CHANNEL_SLACK,
+    NOTIFICATION_CATEGORY_REPORT,
+    PRIORITY_HIGH,
+    SendRequest,
+)
 from objectives.v1 import objectives_pb2
 from workflows.v1 import workflows_pb2 as pb
 
 from service.dev.nats import EmbeddedNats
 from service.dev.siblings.script import Fault, Script, Work
-from tests.journey.acting import asked, begin, found, plain, report, states, until_siblings
-from tests.journey.graphs import ONCE_MORE_SOON, agent, chain, check, edge, graph, step, task
+from tests.journey.acting import asked, at_work, begin, found, plain, report, states, until_siblings
+from tests.journey.graphs import ONCE_MORE_SOON, agent, chain, check, edge, gate, graph, step, task
 from tests.world import WORKSPACE, World, step_state, world
+
+
+def tell(config: dict[str, Any] | None = None, **fields: Any) -> pb.StepDefinition:
+    fields |= {"notification_channel": "DELIVERY_CHANNEL_SLACK", "notification_template": "greeting"}
+    return step("tell", "NOTIFICATION", {"recipient": "team_sales", **(config or {})}, **fields)
 
 
 @pytest.mark.parametrize(("value", "way"), [(85000, "big"), (50000, "big"), (20000, "small")])
@@ -61,21 +74,48 @@ async def test_parallel_children_run_together_and_are_joined_once(shared: World)
     assert started == ["join"]
 
 
+async def test_a_child_that_fails_fails_its_parallel_once_the_others_are_done(shared: World) -> None:
+    shared.siblings.script.work["works-on"] = shared.siblings.script.work["breaks"] = Work(held=True)
+    steps = [step("both", "PARALLEL"), agent("works-on"), agent("breaks")]
+    run = await begin(shared, graph(steps, "both>works-on", "both>breaks"))
+    works_on, breaks = await at_work(shared, run.id, "works-on"), await at_work(shared, run.id, "breaks")
+    await shared.siblings.finish_objective(breaks, Work(state="FAILED", error_message="tired"))
+    await shared.until_step(run.id, "breaks", "FAILED")
+    assert states(await shared.run(run.id)) == {"both": "RUNNING", "works-on": "RUNNING", "breaks": "FAILED"}
+    await shared.siblings.finish_objective(works_on, Work())
+    ended = await shared.until_ended(run.id)
+    assert states(ended) == {"both": "FAILED", "works-on": "COMPLETED", "breaks": "FAILED"}
+    assert found(ended, "both").error_message == "a child of this step failed"
+
+
+async def test_a_parallel_whose_child_is_cancelled_is_cancelled(shared: World) -> None:
+    steps = [step("both", "PARALLEL"), task("left"), task("right"), task("other")]
+    run = await begin(shared, graph(steps, "both>left", "both>right"))
+    await report(shared, run.id, "left", "COMPLETED")
+    await report(shared, run.id, "other", "FAILED")
+    ended = await shared.until_ended(run.id)
+    assert states(ended) == {"both": "CANCELLED", "left": "COMPLETED", "right": "CANCELLED", "other": "FAILED"}
+
+
 async def test_a_notification_is_sent_with_its_variables(shared: World) -> None:
-    config = {"recipient": "team_sales", "variables": {"who": "input.name"}, "priority": "PRIORITY_HIGH"}
-    fields = {"notification_channel": "DELIVERY_CHANNEL_SLACK", "notification_template": "greeting"}
-    run = await begin(shared, chain(step("tell", "NOTIFICATION", config, **fields)), {"name": "Dana"})
+    config = {
+        "variables": {"who": "input.name"},
+        "priority": "PRIORITY_HIGH",
+        "category": "NOTIFICATION_CATEGORY_REPORT",
+    }
+    run = await begin(shared, chain(tell(config, name="Say hello")), {"name": "Dana"})
     ended = await shared.until_ended(run.id)
     sent = shared.siblings.notifications[found(ended, "tell").notification_id]
     assert (sent.recipient_id, sent.template_name, sent.workspace_id) == ("team_sales", "greeting", WORKSPACE)
+    assert (sent.channel, sent.priority) == (DELIVERY_CHANNEL_SLACK, PRIORITY_HIGH)
+    assert (sent.category, sent.subject) == (NOTIFICATION_CATEGORY_REPORT, "Say hello")
     (call,) = asked(shared, run.id)
     assert orjson.loads(SendRequest.FromString(call.request).template_variables_json) == {"who": "Dana"}
 
 
 async def test_a_notification_that_is_refused_does_not_hold_up_the_run(shared: World) -> None:
     shared.siblings.add_fault(Fault("notifications.Send", "PERMISSION_DENIED"))
-    fields = {"notification_channel": "DELIVERY_CHANNEL_SLACK", "notification_template": "greeting"}
-    run = await begin(shared, chain(step("tell", "NOTIFICATION", {"recipient": "nobody"}, **fields)))
+    run = await begin(shared, chain(tell()))
     ended = await shared.until_ended(run.id)
     assert ended.state == pb.WORKFLOW_STATE_COMPLETED
     assert "PERMISSION_DENIED" in found(ended, "tell").error_message
@@ -83,10 +123,15 @@ async def test_a_notification_that_is_refused_does_not_hold_up_the_run(shared: W
 
 async def test_a_required_notification_that_is_refused_fails_the_run(shared: World) -> None:
     shared.siblings.add_fault(Fault("notifications.Send", "PERMISSION_DENIED"))
-    fields = {"notification_channel": "DELIVERY_CHANNEL_SLACK", "notification_template": "greeting"}
-    config = {"recipient": "nobody", "required": True}
-    run = await begin(shared, chain(step("tell", "NOTIFICATION", config, **fields)))
+    run = await begin(shared, chain(tell({"required": True})))
     assert (await shared.until_ended(run.id)).state == pb.WORKFLOW_STATE_FAILED
+
+
+async def test_a_required_notification_that_was_not_delivered_is_tried_again(shared: World) -> None:
+    shared.siblings.add_fault(Fault("notifications.Send", "FAILED_PRECONDITION"))
+    run = await begin(shared, chain(tell({"required": True}, retry_policy=ONCE_MORE_SOON)))
+    ended = await shared.until_ended(run.id)
+    assert (states(ended), found(ended, "tell").retry_count) == ({"tell": "COMPLETED"}, 1)
 
 
 async def test_a_person_completes_a_task_that_satisfies_its_form(shared: World) -> None:
@@ -124,3 +169,28 @@ async def test_a_sibling_that_is_not_configured_fails_the_step_with_a_clear_reas
             ended = await poor.until_ended(run.id)
             assert ended.state == pb.WORKFLOW_STATE_FAILED
             assert "no address is configured" in ended.steps[0].error_message
+
+
+UNREACHED = {
+    "objective": (agent("work", timeout_seconds=1), "FAILED", "the attempt reached its timeout"),
+    "approval": (gate("ask", timeout_seconds=1), "FAILED", "the step reached its timeout"),
+    "governance": (check("rules", timeout_seconds=1), "FAILED", "the step reached its timeout"),
+    "notification": (tell(timeout_seconds=1), "COMPLETED", "the notification could not be sent in time"),
+    "required": (tell({"required": True}, timeout_seconds=1), "FAILED", "the notification could not be sent in time"),
+}
+
+
+async def test_a_sibling_that_nobody_reaches_is_tried_until_the_timeout(
+    database: str, own_nats: EmbeddedNats, script: Script
+) -> None:
+    names = ("OBJECTIVES_ADDRESS", "APPROVALS_ADDRESS", "GOVERNANCE_ADDRESS", "NOTIFICATIONS_ADDRESS")
+    async with world(database, own_nats.url, script, dict.fromkeys(names, "127.0.0.1:1")) as poor:
+
+        async def ends(wanted: pb.StepDefinition) -> tuple[str, str]:
+            ended = await poor.until_ended((await begin(poor, chain(wanted))).id)
+            return step_state(ended, wanted.id), ended.steps[0].error_message
+
+        seen = await asyncio.gather(*(ends(wanted) for wanted, _, _ in UNREACHED.values()))
+    assert dict(zip(UNREACHED, seen, strict=True)) == {
+        name: (state, why) for name, (_, state, why) in UNREACHED.items()
+    }
