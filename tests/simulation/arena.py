@@ -92,8 +92,10 @@ async def _asked(engine: Engine, run_id: str, envelope: Envelope) -> object:
 
 
 def happens(event: BusEvent) -> Contender:
+    """In each race it is another event of its kind."""
+
     async def accept(engine: Engine, run_id: str) -> object:
-        assert not await engine.router.accept([event])
+        assert not await engine.router.accept([replace(event, id=f"{event.id}/{run_id}")])
         return "taken"
 
     return accept
