@@ -1,5 +1,6 @@
-"""What an operator does with the runs of a world: one short call for each control."""
+"""What an operator does with the runs of a world, one short call for each control, and sees of them afterwards."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -8,7 +9,7 @@ from workflows.ops.v1.definitions_pb2_grpc import DefinitionServiceStub
 from workflows.ops.v1.runs_pb2_grpc import RunServiceStub
 from workflows.v1 import workflows_pb2 as pb
 
-from tests.world import World
+from tests.world import Change, World
 
 
 def key() -> tuple[tuple[str, str], ...]:
@@ -56,3 +57,20 @@ async def preview(world: World, run_id: str) -> list[list[runs_pb2.PlannedCompen
 async def bound(world: World, definition_id: str, seconds: int) -> int:
     request = definitions_pb2.SetMaxRunDurationRequest(definition_id=definition_id, seconds=seconds)
     return (await DefinitionServiceStub(world.channel).SetMaxRunDuration(request)).seconds
+
+
+# --- looking ------------------------------------------------------------------------------------------------------
+
+
+async def until_state(shared: World, run_id: str, state: pb.WorkflowState.ValueType) -> pb.WorkflowRun:
+    return await shared.until(run_id, lambda run: run.state == state)
+
+
+def created(shared: World, run_id: str) -> list[str]:
+    """The steps that objectives were created for, in order; twice for what was begun twice."""
+    marks = [each.description.splitlines()[-1] for each in shared.siblings.objectives.values()]
+    return [mark.split("/")[1] for mark in marks if mark.startswith(f"{run_id}/")]
+
+
+def times(told: Sequence[Change], operation: str) -> int:
+    return sum(change.type == f"workflows.changes.{operation}" for change in told)

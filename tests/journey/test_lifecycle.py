@@ -16,6 +16,7 @@ from tests.journey.controlling import (
     bound,
     cancel,
     compensate,
+    created,
     fork,
     key,
     pause,
@@ -23,11 +24,13 @@ from tests.journey.controlling import (
     resume,
     retry_step,
     skip_step,
+    times,
+    until_state,
 )
 from tests.journey.graphs import agent, chain, graph, step, task
 from tests.journey.refusals import Stored
 from tests.journey.test_sub_workflows import by_id, calling, child_of
-from tests.world import Change, World, step_state
+from tests.world import World, step_state
 
 
 @pytest.fixture
@@ -35,24 +38,10 @@ def stored(shared_database: str) -> Stored:
     return Stored(shared_database)
 
 
-async def until_state(shared: World, run_id: str, state: pb.WorkflowState.ValueType) -> pb.WorkflowRun:
-    return await shared.until(run_id, lambda run: run.state == state)
-
-
 async def seconds_pass(shared: World, seconds: int) -> None:
     """By the clock that all timeouts go by."""
     clock = step("clock", "WAIT_FOR_EVENT", {"timeout_action": "go on"}, timeout_seconds=seconds)
     await shared.until_ended((await begin(shared, chain(clock))).id)
-
-
-def created(shared: World, run_id: str) -> list[str]:
-    """The steps that objectives were created for, in order; twice for what was begun twice."""
-    marks = [each.description.splitlines()[-1] for each in shared.siblings.objectives.values()]
-    return [mark.split("/")[1] for mark in marks if mark.startswith(f"{run_id}/")]
-
-
-def times(told: list[Change], operation: str) -> int:
-    return sum(change.type == f"workflows.changes.{operation}" for change in told)
 
 
 # --- pausing and resuming ------------------------------------------------------------------------------------------
