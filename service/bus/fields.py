@@ -48,17 +48,23 @@ def nested(record: Record, name: str) -> Record | None:
     raise Poison(f"bad_{name}")
 
 
-def moment(record: Record, name: str) -> datetime | None:
-    """An RFC 3339 time as UTC; what is finer than microseconds is cut off."""
+def timestamp(record: Record, name: str) -> Timestamp | None:
+    """An RFC 3339 time; None for an empty text."""
     value = text(record, name)
     if not value:
         return None
     stamp = Timestamp()
     try:
         stamp.FromJsonString(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Poison(f"bad_{name}") from None
-    return stamp.ToDatetime(tzinfo=UTC)
+    return stamp
+
+
+def moment(record: Record, name: str) -> datetime | None:
+    """An RFC 3339 time as UTC; what is finer than microseconds is cut off."""
+    stamp = timestamp(record, name)
+    return stamp.ToDatetime(tzinfo=UTC) if stamp else None
 
 
 def money(record: Record, name: str) -> Decimal | None:

@@ -2,27 +2,33 @@
 
 The marks are looked for in this order:
   E  attributes in headers: `ce-specversion`, `ce-id`, `ce-type` and `ce-source`, none empty; the body is the data
-  F  JSON with `data_base64`: a tap event (not read yet)
+  F  JSON with `data_base64`: a tap event, its data a bare TapEventData
   A  JSON with `specversion`: a structured CloudEvent
   B  JSON with `spec_version`: protojson of events.v1.CloudEvent
-  C  binary: the siblings' own envelope (not read yet)
-  D  binary that is no C: events.v1.CloudEvent (not read yet)
+  C  binary: the envelope of the siblings' runtime
+  D  binary that is no C: events.v1.CloudEvent
 
 Nothing is invented: what a message does not say stays empty, since an id or a time made up here would be another one
-with every redelivery. What has no mark, or is not read yet, is Poison `unknown_shape`. Called by `incoming`.
+with every redelivery. What has no mark is Poison `unknown_shape`. Called by `incoming`.
 """
 
+import binascii
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
+from events.v1.cloudevent_pb2 import CloudEvent
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
-from service.bus import packed, strict_json
-from service.bus.fields import Record, nested
+from service.bus import packed, strict_json, tap
+from service.bus.fields import Record, nested, text
+from service.bus.foreign import RuntimeEnvelope
 from service.bus.poison import Poison
+
+MAX_BYTES = 1024 * 1024
 
 _BINARY_MODE = ("ce-specversion", "ce-id", "ce-type", "ce-source")
 _HEADERS = {
@@ -32,23 +38,29 @@ _HEADERS = {
     "tenant": "ce-tenantid",
     "subject": "ce-subject",
     "time": "ce-time",
+    "chain": "ce-causechain",
 }
 _MEMBERS = {
     "id": "id",
     "source": "source",
     "type": "type",
     "tenant": "tenant_id",
+    "tenantid": "tenantid",
     "subject": "subject",
     "time": "time",
+    "chain": "causechain",
 }
+
+M = TypeVar("M", bound=Message)
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """What a message says of itself, before any of it is believed.
 
-    `attributes` has id, source, type, tenant, subject and time, where given. `data` is JSON with exact numbers, `@type`
-    included where the producer named one; None when there is none, or none that we could read.
+    `attributes` has id, source, type, tenant, subject, time and chain, where given; `tenantid` is the tenant under the
+    only name that the CloudEvents standard allows. `data` is JSON with exact numbers, `@type` included where the
+    producer named one; None when there is none, or none that we could read.
     """
 
     attributes: Record
@@ -58,19 +70,73 @@ class Envelope:
 def read(headers: Mapping[str, str], body: bytes) -> Envelope:
     if all(headers.get(name) for name in _BINARY_MODE):
         return _binary_mode(headers, body)
-    if not _looks_like_json(body):
-        raise Poison("unknown_shape")
-    envelope = _json_object(body)
-    if "data_base64" in envelope:
-        raise Poison("unknown_shape")
-    if "specversion" in envelope or "spec_version" in envelope:
-        return Envelope(_renamed(envelope, _MEMBERS), nested(envelope, "data"))
-    raise Poison("unknown_shape")
+    return _structured(_json_object(body)) if _looks_like_json(body) else _protobuf(body)
 
 
 def _binary_mode(headers: Mapping[str, str], body: bytes) -> Envelope:
     attributes = {name: _decoded(value) for name, value in _renamed(headers, _HEADERS).items()}
     return Envelope(attributes, _data(body, headers.get("content-type", "")))
+
+
+def _structured(event: Record) -> Envelope:
+    attributes = _renamed(event, _MEMBERS)
+    if "data_base64" in event:
+        return Envelope(attributes, _bare_tap(event))
+    if "specversion" in event:
+        return Envelope(attributes, nested(event, "data"))
+    if "spec_version" in event:
+        return Envelope(attributes | _extended(nested(event, "extensions")), nested(event, "data"))
+    raise Poison("unknown_shape")
+
+
+def _bare_tap(event: Record) -> Record | None:
+    try:
+        data = b64decode(text(event, "data_base64", MAX_BYTES), validate=True)
+    except (binascii.Error, ValueError):
+        raise Poison("bad_data") from None
+    return packed.unpack(AnyMessage(type_url=f"/{tap.NAME}", value=data))
+
+
+def _extended(extensions: Record | None) -> dict[str, Any]:
+    return _renamed(extensions or {}, {"chain": "causechain"})
+
+
+def _protobuf(body: bytes) -> Envelope:
+    runtime = _read(RuntimeEnvelope, body)
+    if runtime is not None and _is_itself(runtime):
+        return Envelope(_attributes(runtime), _unpacked(runtime))
+    event = _read(CloudEvent, body)
+    if event is None or not event.spec_version:
+        raise Poison("unknown_shape")
+    extensions = {name: value.string_value for name, value in event.extensions.items()}
+    return Envelope(_attributes(event) | {"subject": event.subject} | _extended(extensions), _unpacked(event))
+
+
+def _is_itself(runtime: Any) -> bool:
+    """Bytes of the other message may read as this one by chance, but its messages make strange texts and packages."""
+    texts = (runtime.content_type, runtime.traceparent, runtime.tracestate)
+    packed_or_none = not runtime.HasField("data") or "/" in runtime.data.type_url
+    return bool(runtime.spec_version) and packed_or_none and "".join(texts).isprintable()
+
+
+def _attributes(event: Any) -> dict[str, Any]:
+    """What both messages call by the same names."""
+    said = {"id": event.id, "source": event.source, "type": event.type, "tenant": event.tenant_id}
+    try:
+        return said | ({"time": event.time.ToJsonString()} if event.HasField("time") else {})
+    except ValueError:
+        raise Poison("bad_time") from None
+
+
+def _unpacked(event: Any) -> Record | None:
+    return packed.unpack(event.data) if event.HasField("data") else None
+
+
+def _read(kind: type[M], body: bytes) -> M | None:
+    try:
+        return kind.FromString(body)
+    except DecodeError:
+        return None
 
 
 def _renamed(record: Record, names: Mapping[str, str]) -> dict[str, Any]:
@@ -99,11 +165,8 @@ def _data(body: bytes, content_type: str) -> Record | None:
 
 
 def _any(body: bytes) -> AnyMessage | None:
-    try:
-        message = AnyMessage.FromString(body)
-    except DecodeError:
-        return None
-    return message if "/" in message.type_url else None
+    message = _read(AnyMessage, body)
+    return message if message and "/" in message.type_url else None
 
 
 def _looks_like_json(body: bytes) -> bool:

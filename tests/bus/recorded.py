@@ -1,4 +1,7 @@
-"""Messages as other services send them, byte for byte, with what they must become (`data/*.json`)."""
+"""Messages as other services send them, byte for byte, with what they must become (`data/*.json`).
+
+The first letter of a name is the message's shape. What the CloudEvents SDK and protobuf write today, `producers` has.
+"""
 
 import base64
 import json

@@ -11,7 +11,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 
 from service.bus.incoming import parse
 from service.bus.poison import Poison
-from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, ObjectiveReport, Report
+from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, ObjectiveReport, Report, Tap
 from tests.bus.recorded import RECORDED, Recorded
 
 EVENTS = [record for record in RECORDED if "poison" not in record.expect]
@@ -20,11 +20,13 @@ POISON = [record for record in RECORDED if "poison" in record.expect]
 
 def _expected(record: Recorded) -> BusEvent:
     expect = dict(record.expect)
-    time, about = expect.pop("time", None), expect.pop("about", None)
+    time, about, tap = (expect.pop(name, None) for name in ("time", "about", "tap"))
     return BusEvent(
         bus_subject=record.subject,
         time=datetime.fromisoformat(time) if time else None,
         about=_report(about) if about else None,
+        tap=Tap(**tap) if tap else None,
+        chain=tuple(expect.pop("chain", ())),
         **expect,
     )
 
@@ -43,14 +45,14 @@ def test_recorded_messages_become_events(record: Recorded) -> None:
 
 
 @pytest.mark.parametrize("record", POISON, ids=lambda record: record.name)
-def test_shapes_that_are_not_read_yet_are_dead_letters(record: Recorded) -> None:
+def test_recorded_poison_has_its_reason(record: Recorded) -> None:
     with pytest.raises(Poison) as poison:
         parse(record.subject, record.headers, record.body)
     assert poison.value.reason == record.expect["poison"]
 
 
 def test_every_recorded_shape_is_there() -> None:
-    assert {record.name[0] for record in EVENTS} == {"e", "a", "b"}
+    assert {record.name[0] for record in EVENTS} == set("abcdef")
 
 
 E_HEADERS = {
@@ -103,6 +105,8 @@ def _struct(value: bytes) -> bytes:
         ({"ce-id": " "}, b"{}", "missing_id"),
         ({"ce-id": "x" * 513}, b"{}", "long_id"),
         ({"ce-time": "yesterday"}, b"{}", "bad_time"),
+        ({"ce-time": "2026-11-03T12:00:00.1e999Z"}, b"{}", "bad_time"),
+        ({"ce-causechain": "x" * 65_537}, b"{}", "long_chain"),
         ({}, OBJECTIVE % b',"cost_usd":-1', "bad_cost_usd"),
         ({}, OBJECTIVE % b',"cost_usd":"NaN"', "bad_cost_usd"),
         ({}, OBJECTIVE % b',"cost_usd":true', "bad_cost_usd"),
@@ -133,6 +137,10 @@ def test_poison_has_its_reason(headers: dict[str, str], body: bytes, reason: str
         (b'{"specversion":"1.0","id":1,"type":"t","source":"s","tenant_id":"ws"}', "bad_id"),
         (b'{"spec_version":"1.0","id":"i","type":"t","source":"s"}', "missing_tenant"),
         (b'{"specversion":"1.0","id":"i","type":"t","source":"s","tenant_id":"ws","data":[1]}', "bad_data"),
+        (b'{"specversion":"1.0","id":"i","type":"t","source":"s","tenant_id":"a","tenantid":"b"}', "tenant_mismatch"),
+        (b'{"specversion":"1.0","id":"i","type":"t","source":"s","tenantid":5}', "bad_tenantid"),
+        (b'{"spec_version":"1.0","id":"i","type":"t","source":"s","extensions":[]}', "bad_extensions"),
+        (b'{"spec_version":"1.0","id":"i","type":"t","source":"s","extensions":{"causechain":5}}', "missing_tenant"),
     ],
 )
 def test_structured_poison_has_its_reason(body: bytes, reason: str) -> None:
