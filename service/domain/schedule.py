@@ -1,0 +1,153 @@
+"""The schedule of a definition: its policy, where it stands, and what is to be done now.
+
+A schedule stands at one tick (`next_at`) and is due when that tick's jitter has passed (`due_at`). `turn` reads the
+database's clock, decides what happens to all ticks that are due by now, and moves the schedule on: of several ticks
+that were missed only the last is made up for, and only within the catch-up window. A tick is late after a minute.
+
+Invariant: a turn starts at most one run, for a tick that is not in the future, and moves on; the start key made of the
+tick keeps a repeated turn from starting it twice. Called by the scheduler; the store keeps what it gives.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from itertools import pairwise
+from typing import NamedTuple
+
+from service.domain.cron import ticks_after
+
+ON_TIME = timedelta(minutes=1)
+"""A tick that is performed this soon is not late, whatever the catch-up window."""
+
+DAY_SECONDS = 86_400
+MOST_TICKS = 500
+"""How many ticks one turn looks at; of a longer downtime the next turns see the rest."""
+
+
+class Overlap(StrEnum):
+    """What happens to a tick while the run of an earlier one still goes on."""
+
+    ALLOW = "ALLOW"  # both go on
+    SKIP = "SKIP"  # the tick is skipped
+    BUFFER_ONE = "BUFFER_ONE"  # one tick is remembered until that run has ended, further ones are skipped
+    CANCEL_OTHER = "CANCEL_OTHER"  # that run is cancelled first
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How the ticks of a cron expression are run; kept when a new version is published."""
+
+    timezone: str = "UTC"
+    overlap: Overlap = Overlap.ALLOW
+    catch_up_seconds: int = DAY_SECONDS
+    jitter_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    by: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """`missed` counts ticks that passed unseen, `skipped` those the overlap policy left out; `version` the policies."""
+
+    definition_id: str
+    workspace_id: str
+    cron_expr: str
+    policy: Policy
+    next_at: datetime
+    due_at: datetime
+    pause: Pause | None = None
+    buffered_at: datetime | None = None
+    last_tick_at: datetime | None = None
+    last_run_id: str = ""
+    missed: int = 0
+    skipped: int = 0
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a turn does: the tick to start a run for, if any, and where the schedule stands afterwards."""
+
+    next_at: datetime
+    due_at: datetime
+    start: datetime | None = None
+    cancel_last: bool = False
+    buffered_at: datetime | None = None
+    missed: int = 0
+    skipped: int = 0
+
+
+class Stand(NamedTuple):
+    """A tick, and when it is due."""
+
+    tick: datetime
+    due_at: datetime
+
+
+def turn(schedule: Schedule, now: datetime, *, enabled: bool, going: bool) -> Turn:
+    """`enabled` is the definition's, `going` whether the run of the last tick has not ended yet."""
+    if not enabled:
+        return Turn(*stand(schedule.definition_id, schedule.cron_expr, schedule.policy, now))
+    if schedule.buffered_at and not going:
+        return Turn(schedule.next_at, schedule.due_at, start=schedule.buffered_at)
+    due, stands = _due_by(schedule, now)
+    moved = Turn(*stands, buffered_at=schedule.buffered_at, missed=len(due))
+    if not due or stands.due_at <= now or now - due[-1].due_at > _patience(schedule.policy):
+        return moved
+    return _performed(schedule, due[-1].tick, replace(moved, missed=len(due) - 1), going)
+
+
+def stand(definition_id: str, cron_expr: str, policy: Policy, after: datetime) -> Stand:
+    """The first tick later than that moment."""
+    return next(_stands(definition_id, cron_expr, policy, after))
+
+
+def tick_key(tick: datetime) -> str:
+    """The minute of a tick, by which its run is known: `2026-03-29T01:00Z`."""
+    return f"{tick.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
+
+
+def _performed(schedule: Schedule, tick: datetime, moved: Turn, going: bool) -> Turn:
+    overlap = schedule.policy.overlap
+    if not going or overlap is Overlap.ALLOW:
+        return replace(moved, start=tick)
+    if overlap is Overlap.CANCEL_OTHER:
+        return replace(moved, start=tick, cancel_last=True)
+    if overlap is Overlap.BUFFER_ONE and not schedule.buffered_at:
+        return replace(moved, buffered_at=tick)
+    return replace(moved, skipped=1)
+
+
+def _due_by(schedule: Schedule, now: datetime) -> tuple[list[Stand], Stand]:
+    """What is due by now, at most MOST_TICKS, and what follows."""
+    just_before = schedule.next_at - timedelta.resolution
+    stands = _stands(schedule.definition_id, schedule.cron_expr, schedule.policy, just_before)
+    due: list[Stand] = []
+    following = next(stands)
+    while following.due_at <= now and len(due) < MOST_TICKS:
+        due.append(following)
+        following = next(stands)
+    return due, following
+
+
+def _stands(definition_id: str, cron_expr: str, policy: Policy, after: datetime) -> Iterator[Stand]:
+    for tick, following in pairwise(ticks_after(cron_expr, policy.timezone, after)):
+        yield Stand(tick, tick + _jitter(definition_id, policy.jitter_seconds, tick, following))
+
+
+def _jitter(definition_id: str, jitter_seconds: int, tick: datetime, following: datetime) -> timedelta:
+    """The same for the same tick wherever it is asked for, and never up to the following tick."""
+    room = min(jitter_seconds + 1, int((following - tick).total_seconds()))
+    drawn = int.from_bytes(sha256(f"{definition_id} {tick_key(tick)}".encode()).digest()[:8])
+    return timedelta(seconds=drawn % room)
+
+
+def _patience(policy: Policy) -> timedelta:
+    return max(ON_TIME, timedelta(seconds=policy.catch_up_seconds))
