@@ -9,19 +9,19 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-import orjson
 import psycopg
 from uuid_utils.compat import uuid7
 
 from service.domain.definition import Definition, StepType, Version
 from service.domain.errors import Kind, Refusal, not_found
 from service.domain.exchange import Idem, Page, Published, Replayable
-from service.store.codec import dumps, text
+from service.store.codec import text
 from service.store.decision import shard_of
 from service.store.graph import definition_of, version_of
 from service.store.pool import Connection, Pool, Row
 from service.store.queries import query
 from service.store.reads import Reads
+from service.store.repeatable import Call, one
 
 
 class Definitions:
@@ -40,7 +40,7 @@ class Definitions:
         actor: str,
         idem: Idem | None,
     ) -> Replayable[Definition]:
-        call = _Call("CreateDefinition", workspace_id, idem)
+        call = Call("CreateDefinition", workspace_id, idem)
         try:
             async with self._pool.transaction() as connection:
                 known = await call.answered(connection)
@@ -59,7 +59,7 @@ class Definitions:
         """Stores the draft as the next version of its definition; id, number, workspace and time are given here."""
         async with self._pool.transaction() as connection:
             sequence, workspace_id = await _lock(connection, draft.definition_id, visible)
-            call = _Call("PublishVersion", workspace_id, idem)
+            call = Call("PublishVersion", workspace_id, idem)
             known = await call.answered(connection)
             if known is not None:
                 return Replayable(_published_again(known), replay=True)
@@ -75,7 +75,7 @@ class Definitions:
         """Bounds the runs that start from now on; gives what is in force. 0 is no bound."""
         async with self._pool.transaction() as connection:
             _, workspace_id = await _lock(connection, definition_id, visible)
-            call = _Call("SetMaxRunDuration", workspace_id, idem)
+            call = Call("SetMaxRunDuration", workspace_id, idem)
             known = await call.answered(connection)
             if known is not None:
                 return Replayable(known, replay=True)
@@ -97,7 +97,7 @@ class Definitions:
     async def versions(self, definition_id: str, visible: str | None) -> Sequence[Version] | None:
         return await self._reads.versions(definition_id, visible)
 
-    async def _answered_meanwhile(self, call: "_Call", taken: psycopg.errors.UniqueViolation) -> Any:
+    async def _answered_meanwhile(self, call: Call, taken: psycopg.errors.UniqueViolation) -> Any:
         """The name is taken: by this very call, sent twice at once, or by another definition."""
         async with self._pool.transaction() as connection:
             known = await call.answered(connection)
@@ -106,34 +106,8 @@ class Definitions:
         return known
 
 
-class _Call:
-    """One call that may be repeated under the caller's key."""
-
-    def __init__(self, method: str, workspace_id: str, idem: Idem | None) -> None:
-        self._method = method
-        self._workspace_id = workspace_id
-        self._idem = idem
-
-    async def answered(self, connection: Connection) -> Any:
-        """What was answered before, as JSON; None when this is new. Raises Refusal when it was another request."""
-        if self._idem is None:
-            return None
-        row = await _one(connection, "answer_get", (self._workspace_id, self._idem.scope, self._idem.key))
-        if row is None:
-            return None
-        method, digest, response = row
-        if (method, digest) != (self._method, self._idem.digest):
-            raise Refusal(Kind.EXISTS, "idempotency_conflict", "this key was used with another request")
-        return orjson.loads(response)
-
-    async def answer(self, connection: Connection, value: object) -> None:
-        if self._idem is not None:
-            key = (self._workspace_id, self._idem.scope, self._idem.key)
-            await connection.execute(query("answer_put"), (*key, self._method, self._idem.digest, dumps(value)))
-
-
 async def _lock(connection: Connection, definition_id: str, visible: str | None) -> tuple[int, str]:
-    row = await _one(connection, "definition_lock", (definition_id,))
+    row = await one(connection, "definition_lock", (definition_id,))
     if row is None or visible not in (None, row[1]):
         raise not_found("definition", definition_id)
     return row[0], row[1]
@@ -182,13 +156,8 @@ async def _record(
     await connection.execute(query("change_create"), (stream, sequence, shard_of(stream), *about, text(data)))
 
 
-async def _one(connection: Connection, name: str, params: Sequence[object]) -> Row | None:
-    cursor = await connection.execute(query(name), params)
-    return await cursor.fetchone()
-
-
 async def _returned(connection: Connection, name: str, params: Sequence[object]) -> Row:
-    row = await _one(connection, name, params)
+    row = await one(connection, name, params)
     if row is None:
         raise LookupError(f"{name} gave no row")
     return row
