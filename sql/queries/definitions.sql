@@ -11,7 +11,11 @@ select sequence, workspace_id, latest_version from workflow_definitions where id
 -- name: definition_find
 select id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds
   from workflow_definitions
- where workspace_id = $1 and (id = $2 or ($2 = '' and name = $3))
+ where workspace_id = $1 and id = $2
+ union all
+select id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds
+  from workflow_definitions
+ where workspace_id = $1 and name = $3 and $2 = ''
 
 -- name: definition_advance
 update workflow_definitions

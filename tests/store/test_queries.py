@@ -83,6 +83,11 @@ PLANS: dict[str, tuple[bytes, str, set[str]]] = {
     "runs_claim_due": (queries.query("runs_claim_due"), "10, 30", {"workflow_runs_due", "workflow_runs_pkey"}),
     "changes_unpublished": (queries.query("changes_unpublished"), "'{1,2}', 10", {"changes_unpublished"}),
     "changes_published": (queries.query("changes_published"), "'{r}', '{1}'", {"changes_pkey"}),
+    "definition_find": (
+        queries.query("definition_find"),
+        "'ws', 'wf', ''",
+        {"workflow_definitions_newest", "workflow_definitions_workspace_id_name_key"},
+    ),
     "run_history": (queries.query("run_history"), "'r', 5", {"changes_pkey"}),
     "route": (
         queries.joined(*JOINED["route"]),
@@ -127,6 +132,25 @@ async def test_lists_go_by_the_index_of_their_filter(looker: Owner, name: str) -
     assert scanned(plan) == set()
 
 
+TASK_LISTS = {
+    "of a workspace": ("'ws', '', '', '', '', null, 50, 0", "human_tasks_"),
+    "of an assignee": ("'ws', 'ann', '', '', '', null, 50, 0", "human_tasks_assignee"),
+    "of a group": ("'ws', '', 'sales', '', '', null, 50, 0", "human_tasks_group"),
+    "of a claimer": ("'ws', '', '', 'bob', '', null, 50, 0", "human_tasks_claimed"),
+    "open": ("'ws', '', '', '', 'OPEN', null, 50, 0", "human_tasks_open"),
+    "due": ("'ws', '', '', '', '', '2026-03-02T09:00:00Z', 50, 0", "human_tasks_due"),
+}
+
+
+@pytest.mark.parametrize("name", TASK_LISTS)
+async def test_task_lists_go_by_the_index_of_their_filter(looker: Owner, name: str) -> None:
+    params, index = TASK_LISTS[name]
+    await many_tasks(looker)
+    plan = await explain(looker, READER, "force_custom_plan", queries.query("tasks_list"), params)
+    assert any(name.startswith(index) for name in used(plan) - {"human_tasks_pkey"}), plan
+    assert scanned(plan) == set()
+
+
 async def many_events(looker: Owner) -> None:
     await looker.execute(
         "insert into bus_events (workspace_id, source, event_id, digest, type, subject, bus_subject, about, body,"
@@ -148,6 +172,18 @@ async def many_runs(looker: Owner) -> None:
         "   from generate_series(1, 3000) n"
     )
     await looker.execute("analyze workflow_runs")
+
+
+async def many_tasks(looker: Owner) -> None:
+    await looker.execute(
+        "insert into human_tasks (run_id, step_id, workspace_id, definition_id, attempt, status, title, instructions,"
+        '                         form_schema, assignee, "group", claimed_by, completed_by, version, due_at, closed_at)'
+        " select 'wfr_' || n, 'a', 'ws_' || n % 10, 'wf_1', 1, case when n % 50 = 0 then 'OPEN' else 'COMPLETED' end,"
+        "        '', '', '{}', 'p' || n % 500, 'g' || n % 500, 'c' || n % 500, '', 1,"
+        "        timestamptz '2026-03-02T08:00:00Z' + n * interval '1 hour', case when n % 50 > 0 then now() end"
+        "   from generate_series(1, 3000) n"
+    )
+    await looker.execute("analyze human_tasks")
 
 
 async def explain(looker: Owner, role: str, mode: str, statement: bytes, params: str) -> str:
