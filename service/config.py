@@ -47,6 +47,12 @@ class Config:
     )
     replica: str = setting("REPLICA_NAME", "", "this replica's name in leases and logs; empty: host and process id")
     stream: str = setting("NATS_STREAM", "workflows_changes", "the stream our changes are published to")
+    format: str = setting(
+        "NATS_FORMAT",
+        "headers",
+        "how our changes are written: headers, structured, protojson or proto",
+        "headers|structured|protojson|proto",
+    )
     listen: str = setting(
         "NATS_LISTEN",
         "objectives_changes=objectives.changes.>,approvals_events=approvals.events.>,"

@@ -171,7 +171,7 @@ def _build(config: Config, outside: Outside, stack: AsyncExitStack) -> House:
 
 def _engine(config: Config, outside: Outside, lease: Lease) -> Engine:
     pool = outside.writing
-    publisher = Publisher(outside.bus, config.stream)
+    publisher = Publisher(outside.bus, config.stream, config.format)
     definitions = Definitions(pool, Reads(outside.reading))
     inbox = Inbox(pool, lease.grace_seconds)
     ports = Ports(Runs(pool), WorkQueue(pool), inbox, definitions, ChangeOutbox(pool), outside.siblings, publisher)

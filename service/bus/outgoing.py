@@ -1,21 +1,20 @@
-"""Publishes one stored change as a CloudEvent in binary mode over NATS headers.
+"""Publishes one stored change as a CloudEvent, in the one of `formats` that it is told.
 
-A standard consumer and the sibling services both read it: attributes in lowercase `ce-` headers, the body as `bodies`
-writes it. The event's id is its stream and its sequence, so that publishing again is the same event; JetStream drops
-it within its window of duplicates, and consumers deduplicate on `ce-subject` and `ce-sequence` for ever. Satisfies
-`engine.ports.Publisher`; called by the relay, which keeps the order.
+The event's id is its stream and its sequence, so that publishing again is the same event; JetStream drops it within its
+window of duplicates, and consumers deduplicate on subject and sequence for ever. Satisfies `engine.ports.Publisher`;
+called by the relay, which keeps the order.
 """
 
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from nats.errors import Error as NatsError
 from nats.js.errors import NoStreamResponseError
 
 from service.bus import bodies
 from service.bus.connection import Connection
+from service.bus.formats import FORMATS, Attributes
 from service.bus.streams import CHANGES_STREAM, CHANGES_SUBJECT, ensure_changes_stream
 from service.engine.ports import BusUnavailable, Unpublished
 
@@ -27,26 +26,31 @@ _DRAINED = {None: "", False: "false", True: "true"}
 """Whether a paused run has nothing in flight any more; said of runs that are paused only."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
-_PRINTABLE = "".join(char for char in map(chr, range(0x21, 0x7F)) if char not in '"%')
-_PLAIN = re.compile(f"[{re.escape(_PRINTABLE)}]*")
 
 
 class Publisher:
-    """`stream` is made when the bus turns out not to have it."""
+    """`stream` is made when the bus turns out not to have it; `form` is the name of one of FORMATS."""
 
-    def __init__(self, connection: Connection, stream: str = CHANGES_STREAM, ack_seconds: float = ACK_SECONDS) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        stream: str = CHANGES_STREAM,
+        form: str = "headers",
+        ack_seconds: float = ACK_SECONDS,
+    ) -> None:
         self._connection = connection
         self._stream = stream
+        self._format = FORMATS[form]
         self._ack_seconds = ack_seconds
 
     async def publish(self, change: Unpublished) -> None:
         """Returns when the stream has it. Raises BusUnavailable; then it may or may not be there."""
         body = bodies.write(change)
-        subject, headers = subject_of(change), headers_of(change, body)
+        headers, data = self._format(attributes_of(change, body), body.data)
         try:
-            await self._send(subject, headers, body.data)
+            await self._send(subject_of(change), headers, data)
         except NatsError as error:
-            raise BusUnavailable(f"{headers['ce-id']}: {error}") from error
+            raise BusUnavailable(f"{_id_of(change)}: {error}") from error
 
     async def _send(self, subject: str, headers: dict[str, str], data: bytes) -> None:
         try:
@@ -64,11 +68,10 @@ def subject_of(change: Unpublished) -> str:
     return f"{CHANGES_SUBJECT}.{change.aggregate}.{change.operation}"
 
 
-def headers_of(change: Unpublished, body: bodies.Body) -> dict[str, str]:
-    event_id = f"{change.stream}.{change.sequence}"
+def attributes_of(change: Unpublished, body: bodies.Body) -> Attributes:
     attributes = {
         "specversion": "1.0",
-        "id": event_id,
+        "id": _id_of(change),
         "type": subject_of(change),
         "source": SOURCE,
         "subject": change.stream,
@@ -77,8 +80,11 @@ def headers_of(change: Unpublished, body: bodies.Body) -> dict[str, str]:
         "dataschema": f"{SCHEMAS}/{body.message}",
         **_extensions(change, body),
     }
-    headers = {f"ce-{name}": _encoded(value) for name, value in attributes.items() if value}
-    return headers | {"content-type": "application/json", "Nats-Msg-Id": _encoded(event_id)}
+    return {name: value for name, value in attributes.items() if value}
+
+
+def _id_of(change: Unpublished) -> str:
+    return f"{change.stream}.{change.sequence}"
 
 
 def _extensions(change: Unpublished, body: bodies.Body) -> Mapping[str, str]:
@@ -95,8 +101,3 @@ def _extensions(change: Unpublished, body: bodies.Body) -> Mapping[str, str]:
 def _chain(run: Mapping[str, Any]) -> str:
     """The definitions on the way that led to the run, its own last; empty when the change is of no run."""
     return ",".join((*run.get("chain", ()), run["definition_id"])) if run else ""
-
-
-def _encoded(value: str) -> str:
-    """Percent-encoded as CloudEvents wants it in headers: blanks, quotes, percent signs and all but printable ASCII."""
-    return value if _PLAIN.fullmatch(value) else quote(value, safe=_PRINTABLE)
