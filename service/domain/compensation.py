@@ -170,6 +170,13 @@ def child_compensated(turn: Turn, command: ChildEnded) -> None:
         turn.link(step.step_id, evidence={**step.evidence, "undoing": command.undone})
 
 
+def child_not_compensated(turn: Turn, step_id: str) -> None:
+    """A child run could not be asked, or said no."""
+    step = turn.step(step_id)
+    if step.evidence.get("undoing") == ASKED:
+        turn.link(step_id, evidence={**step.evidence, "undoing": FAILED})
+
+
 def _undone(turn: Turn, step_id: str) -> bool:
     undoing = turn.run.steps.get(turn.planned(step_id).definition.compensation_step_id)
     if undoing is None:

@@ -50,10 +50,11 @@ def _tell_parent(before: Run | None, turn: Turn) -> None:
 
 def _undone(before: Run | None, turn: Turn) -> str:
     """`done` or `failed` when a compensation has just come to its end, else empty."""
-    if any(event.operation == "compensated" and event.step is None for event in turn.events):
+    told = {event.operation for event in turn.events if event.step is None}
+    if "compensated" in told:
         return "done"
-    stopped = before is not None and before.state is RunState.COMPENSATING and turn.run.state.terminal
-    return "failed" if stopped or turn.run.failure_reason == "compensation_failed" else ""
+    compensating = "compensate" in told or (before is not None and before.state is RunState.COMPENSATING)
+    return "failed" if compensating and turn.run.state.terminal else ""
 
 
 def _waits(before: Run | None, turn: Turn) -> tuple[tuple[Wait, ...], tuple[Wait, ...]]:

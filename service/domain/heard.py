@@ -7,6 +7,7 @@ be, undone: an objective created for an abandoned attempt is cancelled.
 from typing import get_args
 
 from service.domain.commands import BusEvent, EventArrived, ObjectiveReport
+from service.domain.compensation import child_not_compensated
 from service.domain.costs import metered
 from service.domain.decision import Postponed
 from service.domain.effects import (
@@ -14,6 +15,7 @@ from service.domain.effects import (
     CancelChild,
     CancelObjective,
     ChildStarted,
+    CompensateChild,
     CreateObjective,
     Delegated,
     Deliver,
@@ -76,6 +78,8 @@ def effect_failed(turn: Turn, effect: Owed, fault: Fault) -> None:
         turn.postponed.append(Postponed(effect, delay_after(effect.tries), f"{fault.reason}: {fault.message}"))
         return
     turn.settled.append(effect)
+    if effect.kind == CompensateChild.__name__:
+        child_not_compensated(turn, effect.step_id)
     if step is None or not wanted(step, effect) or effect.kind in NEVER_FAILS_A_STEP:
         turn.audit(effect.step_id, effect.kind, fault.reason, fault.message)
     else:

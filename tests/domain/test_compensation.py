@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from service.domain.commands import CancelRun, ChildEnded, CompensateRun
+from service.domain.commands import CancelRun, ChildEnded, CompensateRun, PauseRun
 from service.domain.compensation import levels
 from service.domain.definition import Edge, RetryPolicy, StepDefinition, StepType
 from service.domain.effects import ChildStarted, CompensateChild, Fault, FaultKind, TellParent
@@ -172,6 +172,25 @@ def test_a_child_that_cannot_be_undone_stops_its_parent() -> None:
     assert (story.state, story.run.failure_reason) == ("FAILED", "compensation_failed")
     story.do(CompensateRun("again"))
     assert [type(effect.call) for effect in story.last.owed] == [CompensateChild]
+
+
+def test_a_child_that_does_not_let_itself_be_undone_stops_its_parent_too() -> None:
+    story = parent()
+    story.do(CompensateRun(""))
+    story.fault(story.owing(CompensateChild), Fault(FaultKind.FAILED, "run_not_ended", "the child goes on"))
+    assert (story.state, story.run.failure_reason) == ("FAILED", "compensation_failed")
+    story.do(CompensateRun("again"))
+    assert [type(effect.call) for effect in story.last.owed] == [CompensateChild]
+
+
+def test_a_child_that_could_not_be_undone_says_so_once() -> None:
+    story = Story(version([*undone_by("a")]), parent_run_id="wfr_0", parent_step_id="c", parent_attempt=1)
+    story.complete("a")
+    story.do(CompensateRun("", by_parent=True))
+    story.report("undo_a", StepState.FAILED)
+    assert [getattr(effect.call, "undone", "") for effect in story.last.owed] == ["failed"]
+    assert isinstance(story.do(PauseRun("")), Refusal)
+    assert story.last.empty
 
 
 def test_a_completed_child_is_undone_for_its_parent_alone_and_says_so() -> None:
