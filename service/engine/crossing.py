@@ -44,6 +44,8 @@ from service.engine.ports import Catalogue, StartKey, Work
 
 ACTOR = "service:workflows"
 PASSING = frozenset({Kind.ABORTED, Kind.UNAVAILABLE, Kind.EXHAUSTED})
+PASSING_REASONS = frozenset({"run_not_ended"})
+"""A child that is to be undone may have to hear first that it is cancelled: the two words are not in order."""
 
 _CALLS: dict[str, type[RunCall]] = {call.__name__: call for call in get_args(RunCall)}
 
@@ -78,8 +80,8 @@ class Crossing:
                 case _:
                     assert_never(call)
         except Refusal as refusal:
-            kind = FaultKind.TRANSPORT if refusal.kind in PASSING else FaultKind.FAILED
-            return Fault(kind, refusal.reason, refusal.message)
+            passing = refusal.kind in PASSING or refusal.reason in PASSING_REASONS
+            return Fault(FaultKind.TRANSPORT if passing else FaultKind.FAILED, refusal.reason, refusal.message)
 
     async def _start(self, work: Work, call: StartChild) -> ChildStarted:
         found = await self._catalogue.find(work.workspace_id, call.definition_id, call.name)

@@ -1,0 +1,70 @@
+"""What one run's words to another come to when the other refuses them."""
+
+from typing import Any
+
+import pytest
+
+from service.domain.commands import Envelope
+from service.domain.effects import (
+    CancelChild,
+    CompensateChild,
+    Fault,
+    FaultKind,
+    Owed,
+    PauseChild,
+    RunCall,
+    RunTold,
+    encode_own,
+)
+from service.domain.errors import Kind, Refusal, conflict, not_found
+from service.engine.crossing import Crossing
+from service.engine.ports import Work
+
+
+class FakeAdvance:
+    def __init__(self, refusal: Refusal | None) -> None:
+        self._refusal = refusal
+        self.told: list[tuple[str, Envelope, str | None]] = []
+
+    async def submit(self, run_id: str, envelope: Envelope, visible: str | None) -> None:
+        self.told.append((run_id, envelope, visible))
+        if self._refusal:
+            raise self._refusal
+
+
+async def say(call: RunCall, refusal: Refusal | None = None) -> tuple[object, FakeAdvance]:
+    advance = FakeAdvance(refusal)
+    anything: Any = advance
+    effect = Owed("call/1/x", "call", 1, type(call).__name__, 1)
+    crossing = Crossing(anything, anything, lambda: "1")
+    return await crossing.perform(Work("wfr_parent", "ws_1", effect, encode_own(call))), advance
+
+
+@pytest.mark.parametrize(
+    "call", [CancelChild("wfr_c", "over"), PauseChild("wfr_c", "", 3), CompensateChild("wfr_c", "")]
+)
+async def test_a_word_reaches_the_other_run_within_the_workspace(call: RunCall) -> None:
+    answer, advance = await say(call)
+    assert answer == RunTold()
+    ((run_id, envelope, visible),) = advance.told
+    assert (run_id, visible, envelope.actor, envelope.cause) == (
+        "wfr_c",
+        "ws_1",
+        "service:workflows",
+        "run:wfr_parent",
+    )
+
+
+@pytest.mark.parametrize(
+    ("refusal", "kind"),
+    [
+        (Refusal(Kind.ABORTED, "run_contended", ""), FaultKind.TRANSPORT),
+        (Refusal(Kind.UNAVAILABLE, "database_unavailable", ""), FaultKind.TRANSPORT),
+        (conflict("run_not_ended", "it is being cancelled just now"), FaultKind.TRANSPORT),
+        (conflict("run_terminal", ""), FaultKind.FAILED),
+        (not_found("run", "wfr_c"), FaultKind.FAILED),
+    ],
+)
+async def test_what_may_pass_is_tried_again_and_the_rest_is_not(refusal: Refusal, kind: FaultKind) -> None:
+    answer, _ = await say(CompensateChild("wfr_c", ""), refusal)
+    assert answer == Fault(kind, refusal.reason, refusal.message)
