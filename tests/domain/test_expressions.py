@@ -270,7 +270,7 @@ def test_ordinary_lists_are_not_too_costly() -> None:
     assert len(program.evaluate({"deals": deals})) == 9
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.sampled_from([*"()[]{}.,:?!+-*/%<>=&|\"'\\\n 1a", "map(", "true", "input", "in ", "r'", '"""']), max_size=60

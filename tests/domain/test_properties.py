@@ -1,85 +1,40 @@
 """What holds for every graph and every order of events.
 
-Random graphs of mixed step types are driven by random completions, failures, repetitions and the clock. After every
-command: the tables were obeyed, terminal stays terminal, no step ran before its predecessors, joins fired once, sums
-are exact, sequences are dense; and every run that is given what it asks for ends.
+Random graphs of mixed step types are driven by random completions, failures, repetitions, events, people and the clock.
+After every command: the tables were obeyed, terminal stays terminal, no step ran before its predecessors, joins fired
+once, sums are exact, sequences are dense, no effect's id was used twice, lists keep their limits; every run that is
+given what it asks for ends; and then no objective is left to itself.
 """
 
+from collections import Counter
 from decimal import Decimal
-from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain import transitions
-from service.domain.commands import TransitionStep
-from service.domain.definition import Edge, RetryPolicy, StepDefinition, StepType, Version
-from service.domain.effects import (
-    ActionEvaluated,
-    Answer,
-    ApprovalRequested,
-    ApprovalStatus,
-    Delegated,
-    DelegationStatus,
-    Effect,
-    Fault,
-    FaultKind,
-    NotificationSent,
-    ObjectiveCancelled,
-    ObjectiveCreated,
-    ObjectivePrepared,
-    ObjectiveStatus,
-    UsageReported,
+from service.domain.commands import (
+    CancelRun,
+    ChildEnded,
+    ClaimTask,
+    CommentTask,
+    CompleteTask,
+    RejectTask,
+    ReleaseTask,
+    TransitionStep,
 )
+from service.domain.definition import StepType, Version
+from service.domain.effects import Answer, CancelObjective, Fault
 from service.domain.flow import Fate, fate
-from service.domain.state import ZERO, Run, StepState
+from service.domain.state import Run, RunState, StepRun, StepState
 from service.domain.turn import Turn
-from tests.builders import Story, step, version
+from tests.builders import Story, event
+from tests.domain.drawn import answers, graphs
 
-KINDS = [kind for kind in StepType if kind is not StepType.PARALLEL]
-
-
-@st.composite
-def graphs(draw: st.DrawFn) -> Version:
-    """Edges only point forward, so every graph is acyclic; each step but the first has at least one predecessor."""
-    count = draw(st.integers(1, 9))
-    steps = [_step(f"s{number}", draw(st.sampled_from(KINDS)), draw(st.booleans())) for number in range(count)]
-    edges: list[Edge] = []
-    for target in range(1, count):
-        sources = draw(st.sets(st.integers(0, target - 1), min_size=1, max_size=3))
-        edges += [Edge(f"s{source}", f"s{target}", _condition(draw, steps[source])) for source in sorted(sources)]
-    return version(steps, edges, retry=RetryPolicy(draw(st.integers(0, 2)), 5, 2.0), timeout_seconds=3600)
-
-
-def _condition(draw: st.DrawFn, source: StepDefinition) -> str:
-    return draw(st.sampled_from(["", "pick == 1.0", "pick != 1.0"])) if source.step_type is StepType.BRANCH else ""
-
-
-def _step(step_id: str, kind: StepType, by_capability: bool) -> StepDefinition:
-    fields: dict[str, Any] = {"event_type_pattern": "x.>"} if kind is StepType.WAIT_FOR_EVENT else {}
-    if kind is StepType.AGENT_ACTION:
-        fields = {"required_capability": "c"} if by_capability else {"agent_id": "agent_1"}
-    return step(step_id, kind, **fields)
-
-
-def _answers(effect: Effect, story: Story) -> list[Answer | Fault]:
-    """Everything a sibling may say to this call."""
-    step_id, attempt = effect.step_id, effect.attempt
-    approval = f"apr_{step_id}_{attempt}"
-    good: dict[str, list[Answer | Fault]] = {
-        "PrepareObjective": [ObjectivePrepared("agent_2"), Fault(FaultKind.FAILED, "no_agent", "none")],
-        "GetObjective": [ObjectiveStatus(f"obj_{step_id}_{attempt}", said) for said in ("RUNNING", "COMPLETED")],
-        "QueryUsage": [UsageReported(f"obj_{step_id}_{attempt}", Decimal("0.07"), 1), UsageReported("obj", ZERO, 0)],
-        "CreateObjective": [ObjectiveCreated(f"obj_{step_id}_{attempt}", "agent_1")],
-        "CancelObjective": [ObjectiveCancelled("obj")],
-        "Delegate": [Delegated("del_1"), Delegated("del_1", "REJECTED", "no")],
-        "GetDelegation": [DelegationStatus("del_1", said) for said in ("ACCEPTED", "COMPLETED", "FAILED")],
-        "RequestApproval": [ApprovalRequested(approval), ApprovalRequested(approval, auto_approved=True)],
-        "GetApproval": [ApprovalStatus(approval, said) for said in ("APPROVED", "DENIED", "PENDING")],
-        "EvaluateAction": [ActionEvaluated(said) for said in ("ALLOW", "DENY", "REQUIRE_APPROVAL")],
-        "SendNotification": [NotificationSent("ntf_1"), Fault(FaultKind.REJECTED, "invalid", "bad")],
-    }
-    return good[effect.kind]
+NOT_OVER = frozenset({StepType.BRANCH, StepType.GOVERNANCE_CHECK, StepType.AGENT_ACTION})
+ENDED_BY_ITSELF = frozenset({"objective_failed", "objective_cancelled", "reported_failure", "result_missing"})
+"""Failures that say that the objective has ended; after every other it has to be cancelled."""
+COSTS = st.sampled_from([None, Decimal("0.1"), Decimal("0.034")])
 
 
 @settings(max_examples=150, deadline=None)
@@ -92,21 +47,83 @@ def test_whatever_happens_the_invariants_hold(drawn: Version, data: st.DataObjec
         watch.look()
     _finish(story, watch)
     assert story.run.state.terminal
+    watch.nothing_is_left_to_itself()
+
+
+# --- what happens ----------------------------------------------------------------------------------------------------
 
 
 def _something(story: Story, data: st.DataObject) -> None:
-    what = data.draw(st.sampled_from(["report", "answer", "repeat", "clock"]))
-    if what == "answer" and story.owed:
+    happenings = {
+        "report": _report, "answer": _some_answer, "clock": _clock, "objective": _objective, "event": _event,
+        "task": _task, "child": _child, "cancel": _cancel,
+    }  # fmt: skip
+    happenings[data.draw(st.sampled_from(["answer", "answer", "objective", *happenings]))](story, data)
+
+
+def _report(story: Story, data: st.DataObject) -> None:
+    key = data.draw(st.sampled_from(sorted([*story.run.steps, *story.run.items])))
+    state = data.draw(st.sampled_from(list(StepState)))
+    item = key in story.run.items
+    objective_id = story[key].objective_id if item else ""
+    report = TransitionStep(
+        key.partition("[")[0], state, objective_id, cost_usd=data.draw(COSTS), output_payload={"pick": 1.0}
+    )
+    story.do(*([report] * data.draw(st.integers(1, 2))), guarded=False)
+
+
+def _some_answer(story: Story, data: st.DataObject) -> None:
+    if story.owed:
         effect = story.owed[data.draw(st.sampled_from(sorted(story.owed)))]
-        _say(story, effect.id, data.draw(st.sampled_from(_answers(effect, story))))
-    elif what == "clock":
-        story.wait(data.draw(st.sampled_from([1, 10, 100])))
-    else:
-        step_id = data.draw(st.sampled_from(sorted(story.run.steps)))
-        state = data.draw(st.sampled_from(list(StepState)))
-        cost = data.draw(st.sampled_from([None, Decimal("0.1"), Decimal("0.034")]))
-        report = TransitionStep(step_id, state, cost_usd=cost, output_payload={"pick": 1.0})
-        story.do(*([report] * (2 if what == "repeat" else 1)), guarded=False)
+        _say(story, effect.id, data.draw(st.sampled_from(answers(effect))))
+
+
+def _clock(story: Story, data: st.DataObject) -> None:
+    story.wait(data.draw(st.sampled_from([1, 10, 100, 400])))
+
+
+def _objective(story: Story, data: st.DataObject) -> None:
+    """News of an objective of any attempt, perhaps of one that is over."""
+    known = sorted({step.objective_id for step in _all(story.run)} - {""})
+    known += sorted(past for step in _all(story.run) for past in step.earlier_objectives if past.startswith("obj"))
+    if known:
+        state = data.draw(st.sampled_from(["RUNNING", "COMPLETED", "FAILED", "CANCELLED"]))
+        output = data.draw(st.sampled_from([None, {"pick": 1.0}]))
+        story.hear_of(data.draw(st.sampled_from(known)), state, output=output, cost_usd=data.draw(COSTS))
+
+
+def _event(story: Story, data: st.DataObject) -> None:
+    story.hear(event(f"evt_{len(story.events)}", "x.y", payload={"pick": data.draw(st.sampled_from([1, 2.0, None]))}))
+
+
+def _task(story: Story, data: st.DataObject) -> None:
+    step_id, user = data.draw(st.sampled_from(sorted(story.run.steps))), data.draw(st.sampled_from(["ann", "bob"]))
+    seen = data.draw(st.sampled_from([0, 1, 2]))
+    commands = [
+        ClaimTask(step_id, seen, user),
+        ReleaseTask(step_id, seen, user),
+        CommentTask(step_id, seen, user, "hm"),
+        CompleteTask(step_id, seen, user, {"pick": 1.0}),
+        RejectTask(step_id, seen, user, "no"),
+    ]
+    story.do(data.draw(st.sampled_from(commands)))
+
+
+def _child(story: Story, data: st.DataObject) -> None:
+    step = story[data.draw(st.sampled_from(sorted(story.run.steps)))]
+    if step.evidence.get("child_run_id") or f"{step.step_id}/{step.attempt}/StartChild" in story.owed:
+        ends = [RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED]
+        _end_child(story, step, data.draw(st.sampled_from(ends)), data.draw(COSTS) or Decimal(0))
+
+
+def _cancel(story: Story, data: st.DataObject) -> None:
+    if data.draw(st.integers(0, 4)) == 0:
+        story.do(CancelRun("no"))
+
+
+def _end_child(story: Story, step: StepRun, state: RunState, cost: Decimal) -> None:
+    child = f"wfr_{step.step_id}_{step.attempt}"
+    story.do(ChildEnded(step.step_id, step.attempt, child, state, {"pick": 1.0}, cost))
 
 
 def _say(story: Story, effect_id: str, answer: Answer | Fault) -> None:
@@ -120,15 +137,38 @@ def _finish(story: Story, watch: "Watch") -> None:
     """Gives the run everything it asks for, until it ends; that takes a bounded number of rounds."""
     for _ in range(200):
         if story.run.state.terminal:
-            return
-        for effect_id in sorted(story.owed):
-            if effect_id in story.owed:
-                _say(story, effect_id, _answers(story.owed[effect_id], story)[0])
-        for step_id, found in story.run.steps.items():
-            if found.state.open and found.step_type not in (StepType.BRANCH, StepType.GOVERNANCE_CHECK):
-                story.complete(step_id, pick=1.0)
+            break
+        _settle(story)
+        for step in _all(story.run):
+            _bring_home(story, step)
         story.wait(30)
         watch.look()
+    _settle(story)
+    watch.look()
+
+
+def _settle(story: Story) -> None:
+    for effect_id in sorted(story.owed):
+        if effect_id in story.owed:
+            _say(story, effect_id, answers(story.owed[effect_id])[0])
+
+
+def _bring_home(story: Story, step: StepRun) -> None:
+    if not story[step.step_id].state.open:
+        return
+    if step.evidence.get("child_run_id"):
+        _end_child(story, step, RunState.COMPLETED, Decimal("0.5"))
+    elif step.objective_id:
+        story.hear_of(step.objective_id, "COMPLETED", output={"pick": 1.0})
+    elif step.step_type not in NOT_OVER:
+        story.complete(step.step_id, pick=1.0)
+
+
+# --- what has to hold ------------------------------------------------------------------------------------------------
+
+
+def _all(run: Run) -> list[StepRun]:
+    return [*run.steps.values(), *run.items.values()]
 
 
 class Watch:
@@ -143,18 +183,21 @@ class Watch:
         run = self.story.run
         self._obeys_the_tables(run)
         self._nothing_runs_too_early(run)
+        self._lists_keep_their_limits(run)
         assert [event.sequence for event in self.story.events] == list(range(1, run.sequence + 1))
+        assert max(Counter(effect.id for effect in self.story.ever_owed).values(), default=1) == 1
         assert run.total_cost_usd == sum(found.cost_usd for found in run.steps.values())
-        assert all((found.completed_at is not None) == found.state.terminal for found in run.steps.values())
+        assert all((found.completed_at is not None) == found.state.terminal for found in _all(run))
+        assert all((task.closed_at is not None) == run.steps[key].state.terminal for key, task in run.tasks.items())
         self.before = run
 
     def _obeys_the_tables(self, run: Run) -> None:
         before = self.before.steps if self.before else {}
         seen = {key: before[key].state if key in before else StepState.PENDING for key in run.steps}
-        for event in self.story.last.events:
-            if event.step is not None:
-                transitions.check(transitions.STEP, seen[event.step.step_id], event.step.state)
-                seen[event.step.step_id] = event.step.state
+        for told in self.story.last.events:
+            if told.step is not None:
+                transitions.check(transitions.STEP, seen[told.step.step_id], told.step.state)
+                seen[told.step.step_id] = told.step.state
         assert self.before is None or not self.before.state.terminal or run.state is self.before.state
 
     def _nothing_runs_too_early(self, run: Run) -> None:
@@ -164,3 +207,29 @@ class Watch:
                 fates = [fate(turn, edge) for edge in edges]
                 assert Fate.OPEN not in fates
                 assert not fates or Fate.TAKEN in fates
+
+    def _lists_keep_their_limits(self, run: Run) -> None:
+        turn = Turn(self.story.plan, run, self.story.now)
+        for step_id in {key.partition("[")[0] for key in run.items}:
+            items, step = turn.items(step_id), run.steps[step_id]
+            busy = [item for item in items if item.state.open]
+            assert len(busy) <= turn.planned(step_id).config["concurrency"]
+            assert len({item.evidence["batch"] for item in busy}) <= 1
+            assert step.state is StepState.RUNNING or not busy
+            assert step.cost_usd == sum(item.cost_usd for item in items)
+
+    def nothing_is_left_to_itself(self) -> None:
+        """An objective that has not ended is cancelled once, one that has ended never."""
+        cancelled = Counter(call.objective_id for call in self.story.calls(CancelObjective))
+        assert max(cancelled.values(), default=1) == 1
+        for step in _all(self.story.run):
+            for past in step.evidence.get("attempts", ()):
+                if past["objective_id"].startswith("obj"):
+                    assert cancelled[past["objective_id"]] == (past["error_reason"] not in ENDED_BY_ITSELF)
+            if step.objective_id:
+                assert cancelled[step.objective_id] == _was_given_up(step)
+
+
+def _was_given_up(step: StepRun) -> bool:
+    """Whether its last attempt ended otherwise than by the end of its objective."""
+    return step.state is StepState.CANCELLED or step.error_reason not in {"", *ENDED_BY_ITSELF}

@@ -70,6 +70,16 @@ def test_the_delegation_may_have_the_result() -> None:
     assert (story.state, story["a"].output_payload) == ("COMPLETED", {"score": 9})
 
 
+def test_the_delegation_may_be_answered_after_the_objective_has_completed() -> None:
+    story = alone(step("a", StepType.AGENT_ACTION, required_capability="sell"))
+    story.link("a", "obj_1", "agent_9")
+    story.hear_of("obj_1", "COMPLETED")
+    assert story.calls(GetDelegation) == []
+    story.answer("a/1/Delegate", Delegated("del_1"))
+    story.answer("a/1/GetDelegation/result", DelegationStatus("del_1", "COMPLETED", {"score": 9}))
+    assert (story.state, story["a"].output_payload) == ("COMPLETED", {"score": 9})
+
+
 @pytest.mark.parametrize("fault", [NO, Fault(FaultKind.REJECTED, "unimplemented", "not here")])
 def test_a_delegation_that_cannot_be_asked_or_has_nothing_changes_nothing(fault: Fault) -> None:
     story = delegated()

@@ -436,7 +436,7 @@ forms = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.dictionaries(words, forms, max_size=3))
 def test_no_form_breaks_the_check(form: dict[str, Any]) -> None:
     assert {reason for _, reason in alone(TASK, {"form_schema": form})} <= {"bad_form_schema"}
@@ -619,7 +619,7 @@ drafts = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(drafts)
 def test_any_draft_gives_findings_and_no_exception(version: Version) -> None:
     for each in find_problems(version) + find_warnings(version):
