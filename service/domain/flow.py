@@ -140,10 +140,7 @@ def time_out(turn: Turn) -> None:
     for step_id, step in turn.run.steps.items():
         if step.state.open:
             abandon(turn, step_id, why)
-    if turn.run.state is RunState.RUNNING:
-        _drain(turn)
-    else:
-        turn.move_run(RunState.FAILED, "failed")
+    _drain(turn)
 
 
 def cancel_everything(turn: Turn, reason: str) -> None:

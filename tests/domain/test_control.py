@@ -77,6 +77,15 @@ def test_a_paused_run_ends_by_its_own_timeout() -> None:
     assert (story.state, story.run.failure_reason, story.run.pauses) == ("FAILED", "run_timed_out", {})
 
 
+def test_a_step_in_backoff_ends_with_its_last_error_when_a_paused_run_times_out() -> None:
+    drawn = version([agent("a", retry_policy=RetryPolicy(1, 30, 1.0))], timeout_seconds=600)
+    story = Story(drawn)
+    story.fault("a/1/PrepareObjective", NO)
+    story.do(PauseRun(""))
+    story.wait(600)
+    assert (story.state, story.states(), story["a"].error_reason) == ("FAILED", {"a": "FAILED"}, "not_found")
+
+
 @pytest.mark.parametrize("command", [PauseRun(""), ResumeRun(), CancelRun("")])
 def test_a_run_that_has_ended_takes_no_control(command: PauseRun | ResumeRun | CancelRun) -> None:
     story = Story(chain(1))
