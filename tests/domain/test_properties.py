@@ -21,6 +21,7 @@ from service.domain.commands import (
     CompleteTask,
     RejectTask,
     ReleaseTask,
+    TaskCommand,
     TransitionStep,
 )
 from service.domain.definition import StepType, Version
@@ -99,7 +100,7 @@ def _event(story: Story, data: st.DataObject) -> None:
 def _task(story: Story, data: st.DataObject) -> None:
     step_id, user = data.draw(st.sampled_from(sorted(story.run.steps))), data.draw(st.sampled_from(["ann", "bob"]))
     seen = data.draw(st.sampled_from([0, 1, 2]))
-    commands = [
+    commands: list[TaskCommand] = [
         ClaimTask(step_id, seen, user),
         ReleaseTask(step_id, seen, user),
         CommentTask(step_id, seen, user, "hm"),
@@ -194,7 +195,7 @@ class Watch:
     def _obeys_the_tables(self, run: Run) -> None:
         before = self.before.steps if self.before else {}
         seen = {key: before[key].state if key in before else StepState.PENDING for key in run.steps}
-        for told in self.story.last.events:
+        for told in self.story.events[self.before.sequence if self.before else 0 :]:
             if told.step is not None:
                 transitions.check(transitions.STEP, seen[told.step.step_id], told.step.state)
                 seen[told.step.step_id] = told.step.state
