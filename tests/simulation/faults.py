@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from tests.simulation.loop import SimulatedLoop
 
@@ -86,6 +86,14 @@ class Dice:
 
     def between(self, least: float, most: float) -> float:
         return self.loop.random.uniform(least, most)
+
+
+class Way(Protocol):
+    """How a replica reaches something outside."""
+
+    async def ask(self, work: Callable[[], T]) -> T: ...
+
+    async def ask_twice(self, look: Callable[[], S], work: Callable[[S], T]) -> T: ...
 
 
 class Line:

@@ -22,8 +22,6 @@ from service.domain.waits import topic
 from service.engine.ports import Fate, Kept, StoredEvent, Work
 from tests.simulation.tables import EffectRow, Tables, WaitRow
 
-GRACE_SECONDS = 2.0
-
 Key = tuple[str, str, str]
 Found = list[tuple[str, BusEvent]]
 """Runs, and the events that each of them is to be handed."""
@@ -41,13 +39,19 @@ class EventRow:
 @dataclass
 class InboxTables:
     tables: Tables
+    grace_seconds: float
     events: dict[Key, EventRow] = field(default_factory=dict)
     letters: list[tuple[str, bytes, Mapping[str, str], str]] = field(default_factory=list)
 
     # --- keeping ---------------------------------------------------------------------------------------------------
 
     def keep(self, events: Sequence[BusEvent]) -> list[Kept]:
-        return [self._keep(event) for event in events]
+        """What repeats an id within one batch shares the fate of the first, or clashes with it."""
+        first: dict[Key, Kept] = {}
+        for event in events:
+            if _key(event) not in first:
+                first[_key(event)] = self._keep(event)
+        return [_as_first(event, first[_key(event)]) for event in events]
 
     def _keep(self, event: BusEvent) -> Kept:
         key, awaited = _key(event), self._correlates(event)
@@ -93,12 +97,12 @@ class InboxTables:
         return rows, self._found(rows)
 
     def found_by_sweep(self, limit: int) -> tuple[list[WaitRow], Found]:
-        old = self.tables.now() - timedelta(seconds=GRACE_SECONDS)
+        old = self.tables.now() - timedelta(seconds=self.grace_seconds)
         rows = [row for row in self.tables.waits.values() if not row.looked and row.opened_at < old][:limit]
         return rows, self._found(rows)
 
     def unrouted(self, limit: int) -> list[Kept]:
-        rows = [row for row in self.events.values() if row.routed_at is None and self._older(row, GRACE_SECONDS)]
+        rows = [row for row in self.events.values() if row.routed_at is None and self._older(row, self.grace_seconds)]
         return [Kept(row.event, Fate.UNROUTED, self._correlates(row.event)) for row in rows[:limit]]
 
     # --- writing ---------------------------------------------------------------------------------------------------
@@ -108,7 +112,7 @@ class InboxTables:
         for event, keys, runs in found:
             row = self.events[_key(event)]
             row.routed_at, row.correlations = self.tables.now(), keys
-            row.gone = not (runs or event.about or self._awaited(event))
+            row.gone = row.gone or not (runs or event.about or self._awaited(event))
             work += self._owe([(run_id, event) for run_id in runs], lease_seconds)
         return work
 
@@ -186,6 +190,11 @@ def _key(event: BusEvent) -> Key:
 def _said(event: BusEvent) -> BusEvent:
     """Where it was published does not count."""
     return replace(event, bus_subject="")
+
+
+def _as_first(event: BusEvent, first: Kept) -> Kept:
+    same = _said(event) == _said(first.event)
+    return replace(first, event=event, fate=first.fate if same else Fate.CLASH)
 
 
 def _addresses(event: BusEvent, keys: Mapping[Correlate, str]) -> set[str]:

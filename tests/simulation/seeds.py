@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 def each_seed(share: int, play: Callable[[int], T]) -> list[T]:
     """What every seed's play gave. Raises what the first one raised that broke."""
-    return [_played(seed, play) for seed in _chosen(share)]
+    return [_played(seed, play) for seed in seeds(share)]
 
 
-def _chosen(share: int) -> range:
+def seeds(share: int) -> range:
     if only := os.environ.get("SIMULATION_SEED"):
         return range(int(only), int(only) + 1)
     return range(1, 1 + share * int(os.environ.get("SIMULATION_SEEDS", "1")))

@@ -13,13 +13,13 @@ from service.domain.definition import Definition, Version
 from service.domain.effects import Deliver, Owed
 from service.domain.state import Run
 from service.engine.ports import Applied, Kept, Snapshot, Started, StartKey, StoredEvent, Unpublished, Work
-from tests.simulation.faults import Line
+from tests.simulation.faults import Way
 from tests.simulation.inbox import InboxTables
 from tests.simulation.tables import Tables
 
 
 class SimulatedStore:
-    def __init__(self, tables: Tables, inbox: InboxTables, line: Line) -> None:
+    def __init__(self, tables: Tables, inbox: InboxTables, line: Way) -> None:
         self._tables = tables
         self._inbox = inbox
         self._line = line

@@ -49,7 +49,7 @@ class World:
         self.loop = SimulatedLoop(self.seed)
         self.dice = Dice(self.loop, self.faults)
         self.tables = Tables(self.loop.time)
-        self.inbox = InboxTables(self.tables)
+        self.inbox = InboxTables(self.tables, LEASE.grace_seconds)
         self.bus = Bus(self.dice, self._hand_over, self.tell)
         self.office = Office(self.random, self.bus.say, self._later, self.tell)
         self.watch = Watch(self.tables)
