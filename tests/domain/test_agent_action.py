@@ -297,3 +297,12 @@ def test_what_an_agent_says_meanwhile_is_part_of_the_conversation() -> None:
     assert (entry.step_id, entry.kind, entry.author, entry.text) == ("a", "choice", "agent:agent_1", "Which one?")
     assert entry.body == {"choices": ["red", "blue"]}
     assert story.last.events == ()
+
+
+def test_what_an_agent_said_is_kept_even_when_it_is_heard_after_the_end() -> None:
+    story = alone(agent("a"))
+    story.link("a", "obj_1")
+    story.objective("a", "FAILED")
+    assert isinstance(story.hear_of("obj_1", "RUNNING", said={"kind": "notice", "text": "Half done."}), Accepted)
+    assert [entry.text for entry in story.said] == ["Half done."]
+    assert isinstance(story.hear_of("obj_1", "RUNNING"), Ignored)

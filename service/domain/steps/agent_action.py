@@ -96,17 +96,14 @@ class AgentAction(StepRules):
     # --- what is heard and reported --------------------------------------------------------------------------------
 
     def heard(self, turn: Turn, step_id: str, arrived: EventArrived) -> None:
-        report, step = arrived.event.about, turn.step(step_id)
+        report = arrived.event.about
         assert isinstance(report, ObjectiveReport)  # an AGENT_ACTION is addressed by its objectives alone
-        _pass_on(turn, step, report)
-        changes = of_objective(step, report.objective_id, report.cost_usd)
-        if step.state.open and report.objective_id == step.objective_id:
-            return heard_outcome(turn, step_id, report, changes)
-        changes = {**changes, **_after_all(step, report)}
-        if not changes:
-            raise Unwanted("attempt_over", "the attempt that this objective worked on is over")
-        turn.link(step_id, **changes)
-        return None
+        _pass_on(turn, turn.step(step_id), report)
+        try:
+            _heard_of(turn, step_id, report)
+        except Unwanted:
+            if not report.said:  # words are worth keeping, whatever the step makes of the rest
+                raise
 
     def reported(self, turn: Turn, step_id: str, report: TransitionStep) -> None:
         required = turn.planned(step_id).config.get("output_required")
@@ -145,10 +142,22 @@ class AgentAction(StepRules):
 # --- outcomes --------------------------------------------------------------------------------------------------------
 
 
+def _heard_of(turn: Turn, step_id: str, report: ObjectiveReport) -> None:
+    step = turn.step(step_id)
+    changes = of_objective(step, report.objective_id, report.cost_usd)
+    if step.state.open and report.objective_id == step.objective_id:
+        return heard_outcome(turn, step_id, report, changes)
+    changes = {**changes, **_after_all(step, report)}
+    if not changes:
+        raise Unwanted("attempt_over", "the attempt that this objective worked on is over")
+    turn.link(step_id, **changes)
+    return None
+
+
 def heard_outcome(turn: Turn, step_id: str, report: ObjectiveReport, changes: dict[str, Any]) -> None:
     """What the objective of the present attempt has come to; `changes` is what it cost, where that is news."""
     if report.state not in ENDED:
-        return _progress(turn, step_id, report, changes)
+        return _progress(turn, step_id, changes)
     if report.state == "COMPLETED" and report.output is None:
         return _await_result(turn, step_id, changes)
     if report.cost_usd is None:
@@ -185,11 +194,11 @@ def _finish_without_result(turn: Turn, step_id: str) -> None:
         outcome.complete(turn, step_id, {})
 
 
-def _progress(turn: Turn, step_id: str, report: ObjectiveReport, changes: dict[str, Any]) -> None:
+def _progress(turn: Turn, step_id: str, changes: dict[str, Any]) -> None:
     step = watch(turn, step_id)
     if changes:
         turn.link(step_id, **changes)
-    elif "heartbeat" not in step.alarms and not report.said:
+    elif "heartbeat" not in step.alarms:
         raise Unwanted("progress", "the objective goes on")
 
 
