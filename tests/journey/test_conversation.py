@@ -29,9 +29,8 @@ async def test_what_an_agent_says_is_kept(
     shared.siblings.script.work["talks"] = Work(held=True)
     run = await begin(shared, chain(agent("talks", name="Talk")))
     objective_id = await at_work(shared, run.id, "talks")
-    await told_of(shared, objective_id, "AWAITING_APPROVAL", **told)
-    await told_of(shared, objective_id, "COMPLETED", output={})
-    await shared.until_ended(run.id)
+    await told_of(shared, objective_id, "AWAITING_APPROVAL", cost_usd=0.25, **told)
+    await shared.until(run.id, lambda run: run.total_cost_usd == 0.25)
     (entry,) = await rows.of("run_conversation", run.id)
     assert (entry["kind"], entry["text"], entry["body"]) == kept
     assert (entry["author"], entry["step_name"]) == ("agent:agent_research", "Talk")
