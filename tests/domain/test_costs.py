@@ -91,6 +91,14 @@ def test_no_records_are_no_cost() -> None:
     assert story.told() == told
 
 
+def test_a_meter_that_has_lost_its_records_takes_nothing_back() -> None:
+    story = linked()
+    story.objective("a", "COMPLETED", done=True)
+    story.answer("a/1/QueryUsage", usage("0.034"))
+    story.answer("a/1/QueryUsage/late", usage("0", 0))
+    assert spent(story) == (D("0.034"), D("0.034"))
+
+
 def test_whoever_is_better_informed_than_the_meter_wins() -> None:
     story = linked()
     story.objective("a", "COMPLETED", done=True)
