@@ -65,7 +65,7 @@ def _claim(turn: Turn, task: Task, user_id: str) -> None:
 
 def _complete(turn: Turn, task: Task, command: CompleteTask) -> None:
     _check_holder(task, command.user_id)
-    check_form(turn, task.step_id, command.output)
+    check_form(turn, task.step_id, command.output, "output")
     _keep(turn, task, completed_by=command.user_id, claimed_by=command.user_id)
     turn.say(task.step_id, "answer", _person(command.user_id), "completed", {"output": dict(command.output)})
     outcome.complete(turn, task.step_id, command.output)

@@ -202,7 +202,7 @@ async def test_every_field_that_does_not_fit_the_form_is_named(shared: World, st
     wrong = {"pages": [1, "two", "three"], "extra": 1}
     error: Refused = await stored.refuses(complete(shared, fresh.id, "user_ann", wrong))
     assert (error.code, error.reason) == (StatusCode.INVALID_ARGUMENT, "form_mismatch")
-    assert set(error.fields) == {"output_payload", "output_payload.pages.1", "output_payload.pages.2"}
+    assert set(error.fields) == {"output", "output.pages[1]", "output.pages[2]"}
     assert states(await shared.run(fresh.run_id)) == {"sign": "WAITING", "after": "PENDING"}
 
 

@@ -54,20 +54,23 @@ class HumanTask(StepRules):
     def check_reporter(self, turn: Turn, step_id: str, report: TransitionStep) -> None:
         super().check_reporter(turn, step_id, report)
         if report.state is StepState.COMPLETED:
-            check_form(turn, step_id, report.output_payload or {})
+            check_form(turn, step_id, report.output_payload or {}, "output_payload")
 
     def reported_failure(self, turn: Turn, step_id: str, report: TransitionStep) -> None:
         message = report.error_message or "the task was rejected"
         outcome.fail_for_good(turn, step_id, "task_rejected", message, **links(turn, step_id, report))
 
 
-def check_form(turn: Turn, step_id: str, output: Payload) -> None:
-    """Raises Refusal, naming every field. The empty registry keeps a form from fetching anything."""
+def check_form(turn: Turn, step_id: str, output: Payload, field: str) -> None:
+    """Raises Refusal, naming every place below the request's `field` that does not fit. The empty registry keeps a form
+    from fetching anything."""
     form = turn.planned(step_id).config.get("form_schema")
     if form is None:
         return
     found = tuple(
-        Violation(_path(error.absolute_path), "form_mismatch", f"does not satisfy {error.validator!r} of the form")
+        Violation(
+            _path(field, error.absolute_path), "form_mismatch", f"does not satisfy {error.validator!r} of the form"
+        )
         for error in Draft202012Validator(form, registry=Registry()).iter_errors(dict(output))
     )
     if found:
@@ -113,5 +116,5 @@ def _notice(turn: Turn, task: Task, recipient: str, kind: str) -> SendNotificati
     )
 
 
-def _path(parts: Any) -> str:
-    return ".".join(["output_payload", *(str(part) for part in parts)])
+def _path(field: str, below: Any) -> str:
+    return field + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in below)
