@@ -5,11 +5,22 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
-from service.domain.commands import Envelope, SkipStep, StartRun, TransitionStep
+from service.domain.commands import (
+    CancelRun,
+    CompensateRun,
+    ControlCommand,
+    Envelope,
+    PauseRun,
+    ResumeRun,
+    RetryStep,
+    SkipStep,
+    StartRun,
+    TransitionStep,
+)
 from service.domain.decision import Repeated
 from service.domain.definition import StepType, TriggerType, Version
 from service.domain.effects import Answer, Fault, FaultKind, SiblingCall
-from service.domain.errors import Refusal
+from service.domain.errors import Kind, Refusal
 from service.domain.plan import Plan
 from service.domain.state import Run, StepState
 from service.engine.engine import Engine, Ports
@@ -136,3 +147,25 @@ async def test_a_repetition_is_known_as_one_also_when_it_is_folded_with_somethin
     _, second = await asyncio.gather(bench.complete("s1"), bench.engine.advance.submit("wfr_1", again))
     assert second.verdict == Repeated(first.run.sequence)
     assert second.run.steps["s1"].state is StepState.WAITING
+
+
+@pytest.mark.parametrize(
+    "command",
+    [PauseRun(""), ResumeRun(), CancelRun(""), CompensateRun(""), RetryStep("s0", ""), SkipStep("s0", "")],
+    ids=lambda command: type(command).__name__,
+)
+@pytest.mark.parametrize("remembered", [True, False])
+async def test_a_foreign_run_is_not_there_to_be_controlled(
+    bench: Bench, command: ControlCommand, remembered: bool
+) -> None:
+    before = await bench.start(chain(2))
+    if not remembered:
+        bench.forget()
+    bench.pool.count()
+    with pytest.raises(Refusal) as caught:
+        await bench.engine.advance.submit("wfr_1", Envelope(command, "user:eve", "rpc:9"), "ws_other")
+    assert (caught.value.kind, caught.value.reason) == (Kind.NOT_FOUND, "run_not_found")
+    assert bench.pool.count()[1] == 0
+    snapshot = await bench.engine.advance.store.load("wfr_1")
+    assert snapshot is not None
+    assert snapshot.run.sequence == before.sequence
