@@ -147,7 +147,7 @@ async def test_a_parent_that_times_out_cancels_its_child_and_what_that_does(shar
     shared.siblings.script.work["endless"] = Work(held=True)
     lowest = await by_id(shared, chain(agent("endless")))
     middle = await by_id(shared, chain(calling("down", lowest)))
-    run = await begin(shared, chain(calling("call", middle, timeout_seconds=1)))
+    run = await begin(shared, chain(calling("call", middle, timeout_seconds=2)))
     child = await child_of(shared, run)
     grandchild = await child_of(shared, child)
     objective = shared.siblings.objectives[await at_work(shared, grandchild.id, "endless")]

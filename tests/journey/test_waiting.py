@@ -158,4 +158,4 @@ async def test_a_wait_for_nothing_is_a_delay(shared: World) -> None:
     ended = await shared.until_ended((await begin(shared, chain(pause))).id)
     lasted = ended.completed_at.ToDatetime() - ended.started_at.ToDatetime()
     assert states(ended) == {"pause": "COMPLETED"}
-    assert 1 <= lasted.total_seconds() < 2
+    assert 1 <= lasted.total_seconds() < 10
