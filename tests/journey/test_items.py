@@ -162,6 +162,18 @@ async def test_a_failing_run_starts_no_more_items_and_records_those_at_work(shar
     assert counted == {"COMPLETED": 2, "CANCELLED": 98}
 
 
+async def test_cancelling_in_the_middle_reaches_every_item(shared: World, rows: Rows) -> None:
+    shared.siblings.script.work["called-off"] = Work(held=True)
+    run = await begin(shared, chain(each("called-off", {"concurrency": 3})), {"list": list(range(10))})
+    at_work = await until_at_work(shared, run.id, 3)
+    answer = await shared.stub.CancelRun(pb.CancelRunRequest(id=run.id, reason="enough"))
+    assert (answer.run.state, states(answer.run)) == (pb.WORKFLOW_STATE_CANCELLED, {"called-off": "CANCELLED"})
+    assert {item["state"] for item in await rows.of("step_items", run.id)} == {"CANCELLED"}
+    gone = objectives_pb2.OBJECTIVE_STATE_CANCELLED
+    await until_siblings(shared, lambda: all(one.state == gone for one in at_work.values()))
+    assert len(objectives_of(shared, run.id)) == 3
+
+
 def items_of(shared: World, run_id: str) -> list[objectives_pb2.Objective]:
     ours = (one for one in shared.siblings.objectives.values() if told(one)["run_id"] == run_id)
     return [one for one in ours if told(one)["step_id"] != "doomed"]
