@@ -157,7 +157,7 @@ def race(seed: int, prepare: Prepare, contenders: Sequence[Contender], *, at_onc
 
     async def main() -> None:
         arena = SimulatedArena(world)
-        await asyncio.gather(*(engine.open() for engine in arena.engines))
+        await arena.open()
         found.append(await contend(arena, prepare, contenders, at_once=at_once))
 
     play(world, main())
@@ -185,6 +185,9 @@ class SimulatedArena:
         self.random: Random = world.random
         world.office.later = lambda deed, about: None
         self.engines: Sequence[Engine] = [world.replica().engine for _ in range(REPLICAS)]
+
+    async def open(self) -> None:
+        await asyncio.gather(*(replica.open() for replica in self._world.replicas))
 
     async def publish(self, version: Version) -> Version:
         self._world.tables.publish(version)

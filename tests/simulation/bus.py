@@ -31,13 +31,15 @@ class Bus:
 
     # --- inbound ---------------------------------------------------------------------------------------------------
 
-    def say(self, event: BusEvent) -> None:
+    def say(self, event: BusEvent) -> bool:
+        """Whether it will reach somebody, some time."""
         if self.dice.hit("event_lost", self.dice.faults.event_lost):
-            return
+            return False
         for _ in range(1 + self.dice.hit("event_doubled", self.dice.faults.event_doubled)):
             late = self.dice.hit("event_late", self.dice.faults.event_late)
             self.underway += 1
             self.dice.loop.call_later(self.dice.between(0, LATE_SECONDS) if late else 0.0, self._set_out, event)
+        return True
 
     def _set_out(self, event: BusEvent) -> None:
         self.dice.loop.begin(self._deliver(event), Context())

@@ -47,7 +47,7 @@ def _step(random: Random, step_id: str, kind: StepType) -> StepDefinition:
     fields: dict[str, Any] = {}
     if kind is StepType.AGENT_ACTION:
         fields = _agent(random)
-    if step_id.startswith("s") and random.random() < 0.3:
+    if step_id.startswith("s") and random.random() < 0.5:
         fields["compensation_step_id"] = f"undo_{step_id}"
     return _plain(step_id, kind, **fields)
 

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from random import Random
 
-from service.domain.state import Run
+from service.domain.state import Run, StepState
 from tests.simulation.faults import EVERYTHING, Faults
 from tests.simulation.graphs import child, drawn
 from tests.simulation.people import People
@@ -81,3 +81,11 @@ def _check_objectives(world: World) -> None:
     }
     lost = world.office.objectives.keys() - linked - world.office.cancelled
     assert not lost, f"nobody knows of {sorted(lost)}"
+    unwanted = {
+        step.objective_id
+        for run in world.tables.runs.values()
+        for step in (*run.steps.values(), *run.items.values())
+        if step.objective_id and step.state is StepState.CANCELLED
+    }
+    left = unwanted - world.office.cancelled
+    assert not left, f"nobody told the agents to stop: {sorted(left)}"

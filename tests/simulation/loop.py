@@ -31,6 +31,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self.failure: BaseException | None = None
         self._now = 0.0
         self._count = 0
+        self._finishing = False
         self._runnable: list[tuple[asyncio.Handle, str]] = []
         self._later: list[tuple[float, int, asyncio.TimerHandle, str]] = []
         self._begun: set[asyncio.Task[Any]] = set()
@@ -54,9 +55,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return task
 
     def fail(self, error: BaseException) -> None:
-        """Ends the play; the first error counts."""
-        self.failure = self.failure or error
-        self.stop()
+        """Ends the play; the first error counts. What breaks when everything is being ended does not."""
+        if not self._finishing:
+            self.failure = self.failure or error
+            self.stop()
 
     def freeze(self, owner: str) -> None:
         self._frozen.setdefault(owner, [])
@@ -66,6 +68,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def finish(self) -> None:
         """Ends everything that is still under way, the frozen too, and closes the loop."""
+        self._finishing = True
         for owner in [*self._frozen]:
             self.thaw(owner)
         while left := asyncio.all_tasks(self):

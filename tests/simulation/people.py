@@ -6,6 +6,7 @@ only do what brings runs to their end.
 
 import asyncio
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 
 from service.domain.commands import (
@@ -32,7 +33,8 @@ class People:
     def __init__(self, world: World) -> None:
         self._world = world
         self._random = world.random
-        self._said = 0
+        self._last = "x"
+        self._said_at: datetime | None = None
 
     async def work(self) -> None:
         while True:
@@ -54,7 +56,7 @@ class People:
         match step.step_type:
             case StepType.HUMAN_TASK if self._often():
                 yield self._end_task(step)
-            case StepType.WAIT_FOR_EVENT if self._often():
+            case StepType.WAIT_FOR_EVENT if self._needs_news(run):
                 self._happens()
             case StepType.AGENT_ACTION if self._seldom():
                 yield self._report(step)
@@ -77,22 +79,35 @@ class People:
         return TransitionStep(step.step_id, state, objective_id=objective, cost_usd=cost)
 
     def _moods(self, run: Run) -> Iterator[Command]:
+        """Mostly what fits the state, and now and then what does not."""
         if self._seldom():
-            step_id = self._random.choice([*run.steps])
-            moods: list[Command] = [
-                PauseRun("wait"),
-                ResumeRun(),
-                CancelRun("no more"),
-                CompensateRun("take it back"),
-                RetryStep(step_id, "again"),
-                SkipStep(step_id, "not needed"),
-            ]
-            yield self._random.choice(moods)
+            ended = run.state in (RunState.FAILED, RunState.CANCELLED)
+            yield self._random.choice(self._about_the_end(run) if ended else self._about_going_on(run))
+
+    def _about_the_end(self, run: Run) -> list[Command]:
+        step_id = self._random.choice([*run.steps])
+        undo = CompensateRun("take it back")
+        return [undo, undo, undo, RetryStep(step_id, "again"), SkipStep(step_id, "not needed"), ResumeRun()]
+
+    def _about_going_on(self, run: Run) -> list[Command]:
+        skip = SkipStep(self._random.choice([*run.steps]), "not needed")
+        return [PauseRun("wait"), PauseRun("wait"), ResumeRun(), CancelRun("no more"), skip, CompensateRun("too early")]
+
+    def _needs_news(self, run: Run) -> bool:
+        """In a healed world nothing happens twice: what happened since the run began must find it, unless it did."""
+        if not self._world.dice.healed:
+            return self._often()
+        began = run.started_at is None or self._said_at is None or run.started_at > self._said_at
+        return began or any(step.event_id == self._last for step in run.steps.values())
 
     def _happens(self) -> None:
-        """Something that runs may wait for; the same thing may be said twice."""
-        self._said += self._often()
-        self._world.bus.say(BusEvent(f"x_{self._said}", "tap", "x.y", WORKSPACE, payload={"pick": 1.0}))
+        """Something that runs may wait for; in an ill world the same thing may be said twice."""
+        event_id = f"x_{self._world.random.randrange(1_000_000)}"
+        if not self._world.dice.healed and not self._often():
+            event_id = self._last
+        said = self._world.bus.say(BusEvent(event_id, "tap", "x.y", WORKSPACE, payload={"pick": 1.0}))
+        if said and event_id != self._last:
+            self._last, self._said_at = event_id, self._world.tables.now()
 
     def _envelope(self, command: Command) -> Envelope:
         """Sometimes under a key that was used before, sometimes without one."""
@@ -103,4 +118,4 @@ class People:
         return bool(self._random.random() < 0.7)
 
     def _seldom(self) -> bool:
-        return bool(self._random.random() < 0.15)
+        return bool(self._random.random() < 0.2)

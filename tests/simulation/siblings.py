@@ -62,7 +62,7 @@ class Office:
     """`later` lets something happen after a while, or never."""
 
     random: Random
-    say: Callable[[BusEvent], None]
+    say: Callable[[BusEvent], object]
     later: Callable[[Callable[[Any], None], Any], object]
     trace: Callable[..., None] = lambda *told: None
     objectives: dict[str, Objective] = field(default_factory=dict)

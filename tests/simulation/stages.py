@@ -22,7 +22,7 @@ from service.domain.definition import RetryPolicy, StepType, Version
 from service.domain.state import RunState, StepState
 from service.engine.engine import Engine
 from tests.builders import agent, edges, step, version
-from tests.simulation.arena import Arena, Contender, Prepare, begin, do, happens, says
+from tests.simulation.arena import Arena, Contender, Prepare, begin, do, happens, says, told
 from tests.simulation.siblings import WORKSPACE
 
 TIMEOUT = 60
@@ -93,6 +93,7 @@ MOVES: dict[str, Command] = {
 AGENT = version([agent("s0", retry_policy=RetryPolicy(1, 5)), step("s1")], edges("s0>s1"))
 TASK = version([step("s0", timeout_seconds=TIMEOUT)])
 WAIT = version([step("s0", StepType.WAIT_FOR_EVENT, event_type_pattern="x.y", timeout_seconds=TIMEOUT)])
+TASK_THEN_WAIT = version([step("s0"), step("s1", StepType.WAIT_FOR_EVENT, event_type_pattern="x.y")], edges("s0>s1"))
 PARENT = version([agent("s0", config={"workflow": {"name": CHILD}}, timeout_seconds=TIMEOUT)])
 
 AGENT_FAILED = TransitionStep("s0", StepState.FAILED, error_message="no", cost_usd=Decimal("0.1"))
@@ -119,6 +120,13 @@ async def child_ended(engine: Engine, run_id: str) -> object:
     return await says(command, f"run:{child_id}")(engine, run_id)
 
 
+async def repeated(arena: Arena) -> str:
+    """The saga after its last step was skipped under a key."""
+    run_id = await STAGES["running"](arena)
+    assert told(await SKIPPED(arena.random.choice(arena.engines), run_id)) == "Accepted"
+    return run_id
+
+
 def _pair(stage: str, first: str, second: str) -> tuple[Prepare, list[Contender]]:
     return STAGES[stage], [says(MOVES[first]), says(MOVES[second], "user:bob")]
 
@@ -127,6 +135,7 @@ def _other(prepare: Prepare, first: Command, second: Command) -> tuple[Prepare, 
     return prepare, [says(first), says(second, "user:bob")]
 
 
+SKIPPED = says(SkipStep("s2", "not needed"), key="skip")
 NAMED: dict[str, tuple[Prepare, list[Contender]]] = {
     "completion against another outcome": _other(of(AGENT), AGENT_DONE, AGENT_FAILED),
     "completion against timeout": _other(of(TASK, wait=LATE), done("s0"), TimePassed()),
@@ -137,6 +146,8 @@ NAMED: dict[str, tuple[Prepare, list[Contender]]] = {
     "two people complete one task": _other(of(TASK), done("s0"), CompleteTask("s0", 0, "bob", {})),
     "event against timeout": (of(WAIT, wait=LATE), [happens(EVENT), says(TimePassed())]),
     "event against cancel": (of(WAIT), [happens(EVENT), says(CancelRun("no more"))]),
+    "event against the opening of its wait": (of(TASK_THEN_WAIT), [happens(EVENT), says(done("s0"))]),
+    "a repetition against pause": (repeated, [SKIPPED, says(PauseRun("wait"))]),
     "pause against completion": _pair("running", "pause", "complete"),
     "pause against failure": _pair("running", "pause", "fail"),
     "pause against cancel": _pair("running", "pause", "cancel"),

@@ -1,7 +1,8 @@
 """What must hold after every commit, whatever goes wrong: looked at by somebody who only sees rows.
 
 The tables of transitions were obeyed from the row that was written over; sequences are dense; sums are exact; an ended
-step has its time; nothing began before its predecessors; an effect is answered at most once in its life.
+step has its time; nothing began before its predecessors or in a paused run; an effect is answered at most once in its
+life, a bus event heard at most once by a run, and an attempt has one child run.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from service.domain.decision import Event
 from service.domain.effects import Deliver, Owed
 from service.domain.flow import Fate, fate
 from service.domain.plan import Plan
-from service.domain.state import Run, RunState, StepState, step_of
+from service.domain.state import Run, RunState, StepRun, StepState, step_of
 from service.domain.turn import Turn
 from tests.simulation.tables import Commit, Tables
 
@@ -20,6 +21,7 @@ from tests.simulation.tables import Commit, Tables
 class Watch:
     tables: Tables
     settled: set[tuple[str, str]] = field(default_factory=set)
+    children: set[tuple[str, str, int]] = field(default_factory=set)
     commits: int = 0
     _plans: dict[tuple[str, int], Plan] = field(default_factory=dict)
 
@@ -30,9 +32,17 @@ class Watch:
         _obeys_the_tables(before, commit.decision.events)
         _adds_up(after)
         _is_stamped(after)
+        _hears_once(before, after)
         self._nothing_runs_too_early(after)
+        if before is None and after.parent_run_id:
+            self._is_only_child(after)
         for effect in commit.decision.settled:
             self._is_answered_once(after.id, effect)
+
+    def _is_only_child(self, run: Run) -> None:
+        place = (run.parent_run_id, run.parent_step_id, run.parent_attempt)
+        assert place not in self.children, f"{run.id} is a second child of {place}"
+        self.children.add(place)
 
     def _is_answered_once(self, run_id: str, effect: Owed) -> None:
         """A delivery may be owed again to whoever opens a wait later; its cause absorbs it."""
@@ -64,14 +74,27 @@ def _is_dense(commit: Commit) -> None:
 
 def _obeys_the_tables(before: Run | None, events: tuple[Event, ...]) -> None:
     state = before.state if before else RunState.RUNNING
-    steps = {key: step.state for key, step in before.steps.items()} if before else {}
+    steps = dict(before.steps) if before else {}
     for event in events:
         transitions.check(transitions.RUN, state, event.run.state)
         state = event.run.state
         if event.step is not None:
-            was = steps.get(event.step.step_id, StepState.PENDING)
-            transitions.check(transitions.STEP, was, event.step.state)
-            steps[event.step.step_id] = event.step.state
+            _moves_well(steps.get(event.step.step_id), event.step, state)
+            steps[event.step.step_id] = event.step
+
+
+def _moves_well(before: StepRun | None, after: StepRun, run: RunState) -> None:
+    transitions.check(transitions.STEP, before.state if before else StepState.PENDING, after.state)
+    began = after.attempt > (before.attempt if before else 0)
+    assert not began or run is not RunState.PAUSED, f"{after.step_id} began in a paused run"
+
+
+def _hears_once(before: Run | None, after: Run) -> None:
+    """All who waited at that moment heard it; nobody does later."""
+    known = {step.event_id for step in before.steps.values() if step.event_id} if before else set()
+    for key, step in after.steps.items():
+        fresh = before is None or key not in before.steps or before.steps[key].event_id != step.event_id
+        assert not fresh or step.event_id not in known, f"{after.id} heard {step.event_id} again"
 
 
 def _adds_up(run: Run) -> None:

@@ -76,6 +76,11 @@ class World:
             }
         )
 
+    def operations(self) -> Counter[str]:
+        """What happened to runs and steps, as `aggregate.operation`."""
+        changes = (row.event for rows in self.tables.changes.values() for row in rows)
+        return Counter(f"{event.aggregate}.{event.operation}" for event in changes)
+
     def tell(self, *told: object) -> None:
         self.trace.append(f"{self.loop.time():.6f} {' '.join(map(str, told))}")
 
@@ -227,8 +232,10 @@ def seeded(world: World) -> Iterator[World]:
     log.propagate = False
     try:
         with patch.object(loop_module, "random", Jitter(world)):
-            yield world
-            world.loop.finish()
+            try:
+                yield world
+            finally:
+                world.loop.finish()
     finally:
         log.removeHandler(unexpected)
         log.propagate = True
