@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
+from service.bus.client import SturdyClient
 from service.engine.ports import BusUnavailable
 
 RECONNECT_SECONDS = 1
@@ -53,7 +54,7 @@ class Connection:
 
     async def open(self) -> None:
         """Returns when connected, however long that takes; limit it from outside where waiting is wrong."""
-        client = Client()
+        client = SturdyClient()
         await client.connect(
             servers=self._servers,
             name=self._name,
