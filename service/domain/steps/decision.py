@@ -77,14 +77,14 @@ class Decided(StepRules):
     def check_reporter(self, turn: Turn, step_id: str, report: TransitionStep) -> None:
         super().check_reporter(turn, step_id, report)
         asked = asker(turn, turn.step(step_id))
-        if is_asker(turn.actor, asked) or is_asker(report.agent_id, asked):
+        if any(is_asker(name, asked) for name in (turn.actor, report.agent_id, _decider(turn, report))):
             raise Refusal(Kind.DENIED, "own_approval", "an agent may not decide what it asked for")
 
     def reported(self, turn: Turn, step_id: str, report: TransitionStep) -> None:
         said = dict(report.output_payload or {})
         output = {
             "decision": "APPROVED" if report.state is StepState.COMPLETED else "DENIED",
-            "decided_by": said.get("decided_by") or turn.actor,
+            "decided_by": _decider(turn, report),
             "reason": said.get("reason") or report.error_message,
         }
         self.decided(turn, step_id, {**said, **output})
@@ -116,6 +116,13 @@ class Decided(StepRules):
             why = f": {decision['reason']}" if decision.get("reason") else ""
             message = f"{str(decision['decision']).lower()}{by}{why}"
             outcome.fail_for_good(turn, step_id, reason, message, **changes)
+
+
+def _decider(turn: Turn, report: TransitionStep) -> str:
+    """A person or an agent decides in their own name; only others may say on whose behalf they report."""
+    own = turn.actor.startswith(("user:", "agent:"))
+    said = (report.output_payload or {}).get("decided_by")
+    return turn.actor if own or not said else str(said)
 
 
 def asker(turn: Turn, step: StepRun) -> str:
