@@ -72,7 +72,10 @@ class Batches:
             return parse(message.subject, message.headers or {}, message.data)
         except Poison as poison:
             await self._bury(message, poison.reason)
-            return None
+        except Exception:  # a fault of ours must not end the listening, which the next delivery would do again
+            log.exception("a message on %s broke the reader", message.subject)
+            await self._bury(message, "unreadable")
+        return None
 
     async def _accepted(self, arrivals: Sequence[Arrival]) -> bool:
         """Whether all are settled: committed, or sent back because there is no store."""

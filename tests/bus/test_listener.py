@@ -2,13 +2,17 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 
 import pytest
 
+from service.bus import batches
 from service.bus.batches import MAX_TRIES
 from service.bus.connection import Connection
+from service.bus.incoming import parse
 from service.bus.listener import Listener
 from service.dev.nats import EmbeddedNats
+from service.domain.commands import BusEvent
 from service.engine.ports import StoreUnavailable
 from tests.bus.helpers import FakeSink, all_acked, connected, consumer, eventually, listening, say
 
@@ -90,6 +94,25 @@ async def test_poison_is_buried_with_its_bytes_and_acked(bus: Connection, stream
     assert first.headers["trace"] == "t"
     assert (second.raw, second.reason) == (b"\0\xff", "unknown_shape")
     assert listener.counters["buried"] == 2
+
+
+async def test_a_message_that_breaks_the_reader_is_buried(
+    bus: Connection, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = FakeSink()
+
+    def fragile(subject: str, headers: Mapping[str, str], body: bytes) -> BusEvent:
+        if body == b"[]":
+            raise ZeroDivisionError
+        return parse(subject, headers, body)
+
+    monkeypatch.setattr(batches, "parse", fragile)
+    async with listening(bus, stream, sink):
+        await bus.jetstream.publish(f"{stream}.x", b"[]")
+        await say(bus, f"{stream}.x", "good")
+        await sink.until(kept=1, graves=1)
+        await all_acked(bus, stream)
+    assert (sink.graves[0].reason, sink.graves[0].raw) == ("unreadable", b"[]")
 
 
 async def test_an_id_that_came_with_another_body_is_buried_with_its_bytes(bus: Connection, stream: str) -> None:

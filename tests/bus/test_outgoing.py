@@ -113,8 +113,8 @@ async def test_a_truncated_event_says_so(bus: Connection) -> None:
 
 @pytest.mark.parametrize(("drained", "header"), [(True, "true"), (False, "false")])
 async def test_a_paused_run_says_whether_it_is_drained(bus: Connection, drained: bool, header: str) -> None:
-    paused = change(aggregate="run", operation="pause", data={"run": {"state": "PAUSED"}, "steps": [], "drained": drained})
-    (message,) = await _published(bus, paused)
+    paused = {"run": {"state": "PAUSED"}, "steps": [], "drained": drained}
+    (message,) = await _published(bus, change(aggregate="run", operation="pause", data=paused))
     assert message.headers
     assert message.headers["ce-drained"] == header
 
