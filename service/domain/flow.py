@@ -99,13 +99,20 @@ def _close_parallels(turn: Turn) -> None:
         step = turn.step(step_id)
         if step.step_type is not StepType.PARALLEL or step.state is not StepState.RUNNING:
             continue
-        children = {turn.step(edge.to_step_id).state for edge in turn.plan.graph.outgoing[step_id]}
+        children = {_end_of_child(turn, edge.to_step_id) for edge in turn.plan.graph.outgoing[step_id]}
         if StepState.FAILED in children and all(state.terminal for state in children):
             fail_for_good(turn, step_id, "child_failed", "a child of this step failed")
         elif StepState.CANCELLED in children and all(state.terminal for state in children):
             turn.move(step_id, StepState.CANCELLED, "cancelled")
         elif all(state.terminal for state in children):
             complete(turn, step_id, {})
+
+
+def _end_of_child(turn: Turn, step_id: str) -> StepState:
+    """A child that has not begun when the run fails never will: it holds up nothing."""
+    step = turn.step(step_id)
+    never = turn.run.failing and step.state is StepState.PENDING and not step.attempt
+    return StepState.CANCELLED if never else step.state
 
 
 def _complete_run(turn: Turn) -> None:
