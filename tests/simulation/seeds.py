@@ -16,6 +16,7 @@ def each_seed(share: int, play: Callable[[int], T]) -> list[T]:
 
 
 def seeds(share: int) -> range:
+    """One seed only when it was asked for."""
     if only := os.environ.get("SIMULATION_SEED"):
         return range(int(only), int(only) + 1)
     return range(1, 1 + share * int(os.environ.get("SIMULATION_SEEDS", "1")))

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from service.domain.commands import CompensateRun, Envelope, RejectTask
+from service.domain.definition import StepType
 from service.domain.heard import LONGEST_DELAY_SECONDS
 from service.domain.state import RunState, StepState
-from tests.builders import agent, step, version
+from tests.builders import agent, edges, step, version
 from tests.simulation.arena import PATIENT, SimulatedArena, begin, do, happens, says, told
 from tests.simulation.faults import Chances, Faults
 from tests.simulation.seeds import each_seed
@@ -62,7 +63,23 @@ def a_looker_that_died(seed: int) -> None:
     play(world, main())
 
 
-STORIES = [an_answer_for_a_step_that_came_later, a_looker_that_died]
+def a_child_that_never_began(seed: int) -> None:
+    """A PARALLEL begins, and in the same commit another step fails, before the walk comes to the child."""
+    world = World(seed, patience=PATIENT)
+    steps = [step("all", StepType.PARALLEL), step("pick", StepType.BRANCH), step("child"), step("never")]
+
+    async def main() -> None:
+        arena = SimulatedArena(world)
+        await arena.open()
+        run_id = await begin(arena, version(steps, edges("all>child", "pick>never if 1 > 2")))
+        run = await arena.load(run_id)
+        assert (run.state, run.failure_reason) == (RunState.FAILED, "no_branch_matched")
+        assert run.steps["all"].state is StepState.CANCELLED
+
+    play(world, main())
+
+
+STORIES = [an_answer_for_a_step_that_came_later, a_looker_that_died, a_child_that_never_began]
 
 
 @pytest.mark.parametrize("story", STORIES)

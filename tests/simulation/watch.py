@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from service.domain import transitions
 from service.domain.decision import Event
+from service.domain.definition import Edge, StepType
 from service.domain.effects import Deliver, Owed
 from service.domain.flow import Fate, fate
 from service.domain.plan import Plan
@@ -61,9 +62,15 @@ class Watch:
         turn = Turn(plan, run, self.tables.now())
         for step_id, edges in plan.graph.incoming.items():
             if run.steps[step_id].attempt and not run.compensation:
-                fates = [fate(turn, edge) for edge in edges]
+                fates = [_fate(turn, edge) for edge in edges]
                 assert Fate.OPEN not in fates, f"{step_id} began before its predecessors"
                 assert not fates or Fate.TAKEN in fates, f"{step_id} began on a dead edge"
+
+
+def _fate(turn: Turn, edge: Edge) -> Fate:
+    """A PARALLEL lets its children begin before it ends, however it ends."""
+    source = turn.step(edge.from_step_id)
+    return Fate.TAKEN if source.step_type is StepType.PARALLEL and source.attempt else fate(turn, edge)
 
 
 def _is_dense(commit: Commit) -> None:
