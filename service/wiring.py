@@ -29,7 +29,7 @@ from service.edge.entities import EntityLookup
 from service.edge.health import Health
 from service.edge.http import HttpServer
 from service.edge.inspector import Inspector
-from service.edge.metrics import EngineCollector
+from service.edge.metrics import EngineCollector, LagCollector
 from service.edge.render import Renderer
 from service.edge.run_servicer import RunService
 from service.edge.runs import EngineRuns
@@ -166,6 +166,7 @@ def _build(config: Config, outside: Outside, stack: AsyncExitStack) -> House:
     siblings = {name: name not in outside.siblings.missing for name in SIBLINGS}
     metrics = CollectorRegistry()
     metrics.register(EngineCollector({**engine.counters, "listener": listener.counters}))
+    metrics.register(LagCollector(listener.lag))
     return House(engine, listener, edge, HttpServer(health.ready, siblings, metrics), health)
 
 

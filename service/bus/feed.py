@@ -2,8 +2,8 @@
 
 The consumer is durable and shared: all replicas subscribe to one deliver subject in one queue group, so a message goes
 to one of them. Being bound is checked again and again, because a stream may not exist yet, or be made anew under us
-when the bus has lost its store; what happened is logged when it changes, not each time. Called by the listener, one
-per stream.
+when the bus has lost its store; what happened is logged when it changes, not each time. The same look tells the lag:
+how many messages the bus has that no replica has acked. Called by the listener, one per stream.
 """
 
 import asyncio
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 
 class Feed:
+    """`lag` is a few seconds old, the same in all replicas, and None while the stream is not there."""
+
     def __init__(
         self, connection: Connection, stream: str, subject: str, batches: Batches, durable: str, ack_wait_seconds: float
     ) -> None:
@@ -59,6 +61,8 @@ class Feed:
         self._subscription: Subscription | None = None
         self._exists = False
         self._standing = ""
+        self.place = (stream, subject)
+        self.lag: int | None = None
         self._stopped = asyncio.Event()
 
     def stop(self) -> None:
@@ -85,7 +89,7 @@ class Feed:
         except BusUnavailable:
             return None
         except NatsError as error:
-            self._exists = False
+            self._exists, self.lag = False, None
             self._say("is not there yet" if isinstance(error, NotFoundError) else f"cannot be followed: {error}")
             return None
         self._say("is followed")
@@ -101,10 +105,11 @@ class Feed:
     async def _ensure_consumer(self) -> None:
         """Creates it or brings its settings up to date the first time; afterwards only looks."""
         if self._exists:
-            await self._connection.jetstream.consumer_info(self._stream, self._consumer)
+            seen = await self._connection.jetstream.consumer_info(self._stream, self._consumer)
         else:
-            await self._connection.jetstream.add_consumer(self._stream, self._config)
+            seen = await self._connection.jetstream.add_consumer(self._stream, self._config)
             self._exists = True
+        self.lag = (seen.num_pending or 0) + (seen.num_ack_pending or 0)
 
     def _say(self, standing: str) -> None:
         if standing != self._standing:

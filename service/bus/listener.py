@@ -43,6 +43,10 @@ class Listener:
             Feed(connection, stream, subject, batches, durable, ack_wait_seconds) for stream, subject in streams
         ]
 
+    def lag(self) -> dict[tuple[str, str], int]:
+        """How many messages of each stream and filter wait to be acked, where that is known."""
+        return {feed.place: feed.lag for feed in self._feeds if feed.lag is not None}
+
     async def run(self) -> None:
         """Listens until `stop`; returns when the batches in hand are settled."""
         async with asyncio.TaskGroup() as group:
