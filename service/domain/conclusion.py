@@ -1,8 +1,10 @@
 """What a turn comes to: one decision, with what other runs and the router have to know of it."""
 
+from collections.abc import Iterator
+
 from service.domain.decision import Decision, Verdict, Wait
 from service.domain.effects import TellParent
-from service.domain.state import Run, RunState
+from service.domain.state import Run, RunState, StepRun
 from service.domain.turn import Turn
 from service.domain.waits import addresses
 
@@ -61,14 +63,20 @@ def _waits(before: Run | None, turn: Turn) -> tuple[tuple[Wait, ...], tuple[Wait
     """The difference in what the changed steps and items wait to hear."""
     opened: list[Wait] = []
     closed: list[Wait] = []
-    known = {**before.steps, **before.items} if before else {}
-    for step in turn.everything():
-        old = known.get(step.step_id)
-        if old is step:
-            continue
+    for old, step in _changed(before, turn.run):
         definition = turn.planned(step.step_id).definition
         then = addresses(turn.run.id, old, definition) if old else frozenset()
         now = addresses(turn.run.id, step, definition)
         opened += (Wait(step.step_id, address) for address in sorted(now - then))
         closed += (Wait(step.step_id, address) for address in sorted(then - now))
     return tuple(opened), tuple(closed)
+
+
+def _changed(before: Run | None, after: Run) -> Iterator[tuple[StepRun | None, StepRun]]:
+    """Every step and item that differs, with what it was; mostly one or two of very many."""
+    pairs = (
+        ((before.steps, after.steps), (before.items, after.items)) if before else (({}, after.steps), ({}, after.items))
+    )
+    for known, now in pairs:
+        if known is not now:
+            yield from ((known.get(key), step) for key, step in now.items() if known.get(key) is not step)

@@ -29,12 +29,13 @@ class RunState(StrEnum):
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
 
-    @property
-    def terminal(self) -> bool:
-        return self in _TERMINAL_RUN
+    def __init__(self, name: str) -> None:
+        self.terminal = name in ("COMPLETED", "FAILED", "CANCELLED")
 
 
 class StepState(StrEnum):
+    """`open` is started and not ended. Both are attributes, as they are asked for every item at every move."""
+
     PENDING = "PENDING"
     RUNNING = "RUNNING"
     WAITING = "WAITING"
@@ -44,26 +45,9 @@ class StepState(StrEnum):
     COMPENSATED = "COMPENSATED"
     CANCELLED = "CANCELLED"
 
-    @property
-    def terminal(self) -> bool:
-        return self in _TERMINAL_STEP
-
-    @property
-    def open(self) -> bool:
-        """Started and not ended: RUNNING or WAITING."""
-        return self in _OPEN_STEP
-
-
-_TERMINAL_RUN = frozenset({RunState.COMPLETED, RunState.FAILED, RunState.CANCELLED})
-# Tuples, since they are asked for every item of a list: an enum's hash is slow, its identity is not.
-_OPEN_STEP = (StepState.RUNNING, StepState.WAITING)
-_TERMINAL_STEP = (
-    StepState.COMPLETED,
-    StepState.FAILED,
-    StepState.SKIPPED,
-    StepState.COMPENSATED,
-    StepState.CANCELLED,
-)
+    def __init__(self, name: str) -> None:
+        self.open = name in ("RUNNING", "WAITING")
+        self.terminal = name not in ("PENDING", "RUNNING", "WAITING")
 
 
 T = TypeVar("T")
@@ -122,7 +106,8 @@ class StepRun:
 
     def worked_on(self, objective_id: str) -> bool:
         """Was that the objective of any attempt?"""
-        return objective_id == self.objective_id or objective_id in self.earlier_objectives
+        earlier = "attempts" in self.evidence and objective_id in self.earlier_objectives
+        return objective_id == self.objective_id or earlier
 
 
 class TaskStatus(StrEnum):
