@@ -1,4 +1,4 @@
-"""Random small graphs: every step type, conditions, retries, items, child runs, compensation, timeouts."""
+"""Random small graphs that may be published: every step type, conditions, retries, items, children, timeouts."""
 
 from dataclasses import replace
 from random import Random
@@ -55,6 +55,8 @@ def _step(random: Random, step_id: str, kind: StepType) -> StepDefinition:
     fields: dict[str, Any] = {}
     if kind is StepType.AGENT_ACTION:
         fields = _agent(random)
+    if kind is not StepType.PARALLEL and random.random() < 0.2:
+        fields["timeout_seconds"] = random.choice([2, 8])
     if step_id.startswith("s") and random.random() < 0.5:
         fields["compensation_step_id"] = f"undo_{step_id}"
     return _plain(step_id, kind, **fields)
@@ -65,6 +67,8 @@ def _agent(random: Random) -> dict[str, Any]:
         {"agent_id": "agent_1"},
         {"required_capability": "c"},
         {"agent_id": "agent_1", "config": {"items": "[1, 2, 3]", "concurrency": 2, "tolerated_failures": 1}},
+        {"agent_id": "agent_1", "config": {"on_failure": "continue", "heartbeat_seconds": 3}},
+        {"agent_id": "agent_1", "config": {"output_required": True, "result_grace_seconds": 2}},
         {"config": {"workflow": {"definition_id": CHILD}}},
     ]
     return dict(random.choice(found))
@@ -73,6 +77,6 @@ def _agent(random: Random) -> dict[str, Any]:
 def _plain(step_id: str, kind: StepType, **fields: Any) -> StepDefinition:
     if kind is StepType.WAIT_FOR_EVENT:
         fields["event_type_pattern"] = "x.>"
-    if kind is StepType.AGENT_ACTION and not fields:
+    if kind is StepType.AGENT_ACTION and not {"agent_id", "required_capability", "config"} & fields.keys():
         fields["agent_id"] = "agent_1"
     return step(step_id, kind, **fields)
