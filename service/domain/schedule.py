@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from service.domain.cron import ticks_after
+from service.domain.errors import conflict
 
 ON_TIME = timedelta(minutes=1)
 """A tick that is performed this soon is not late, whatever the catch-up window."""
@@ -43,6 +44,17 @@ class Policy:
     overlap: Overlap = Overlap.ALLOW
     catch_up_seconds: int = DAY_SECONDS
     jitter_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChange:
+    """None leaves a part as it is. `expected_version` is the one its sender saw; 0 means any."""
+
+    timezone: str | None = None
+    overlap: Overlap | None = None
+    catch_up_seconds: int | None = None
+    jitter_seconds: int | None = None
+    expected_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +103,9 @@ class Stand(NamedTuple):
     due_at: datetime
 
 
-def turn(schedule: Schedule, now: datetime, *, enabled: bool, going: bool) -> Turn:
-    """`enabled` is the definition's, `going` whether the run of the last tick has not ended yet."""
+def turn(schedule: Schedule, now: datetime, *, going: bool, enabled: bool) -> Turn:
+    """`going` says whether the run of the last tick has not ended yet; a definition that is not `enabled` lets its ticks
+    pass."""
     if not enabled:
         return Turn(*stand(schedule.definition_id, schedule.cron_expr, schedule.policy, now))
     if schedule.buffered_at and not going:
@@ -102,16 +115,6 @@ def turn(schedule: Schedule, now: datetime, *, enabled: bool, going: bool) -> Tu
     if not due or stands.due_at <= now or now - due[-1].due_at > _patience(schedule.policy):
         return moved
     return _performed(schedule, due[-1].tick, replace(moved, missed=len(due) - 1), going)
-
-
-def stand(definition_id: str, cron_expr: str, policy: Policy, after: datetime) -> Stand:
-    """The first tick later than that moment."""
-    return next(_stands(definition_id, cron_expr, policy, after))
-
-
-def tick_key(tick: datetime) -> str:
-    """The minute of a tick, by which its run is known: `2026-03-29T01:00Z`."""
-    return f"{tick.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
 
 
 def _performed(schedule: Schedule, tick: datetime, moved: Turn, going: bool) -> Turn:
@@ -127,14 +130,72 @@ def _performed(schedule: Schedule, tick: datetime, moved: Turn, going: bool) -> 
 
 def _due_by(schedule: Schedule, now: datetime) -> tuple[list[Stand], Stand]:
     """What is due by now, at most MOST_TICKS, and what follows."""
-    just_before = schedule.next_at - timedelta.resolution
-    stands = _stands(schedule.definition_id, schedule.cron_expr, schedule.policy, just_before)
+    stands = _stands(schedule.definition_id, schedule.cron_expr, schedule.policy, _just_before(schedule.next_at))
     due: list[Stand] = []
     following = next(stands)
     while following.due_at <= now and len(due) < MOST_TICKS:
         due.append(following)
         following = next(stands)
     return due, following
+
+
+# --- what operators and publishers change ----------------------------------------------------------------------------
+
+
+def begun(definition_id: str, workspace_id: str, cron_expr: str, now: datetime) -> Schedule:
+    """A schedule as it is first published."""
+    return Schedule(definition_id, workspace_id, cron_expr, Policy(), *stand(definition_id, cron_expr, Policy(), now))
+
+
+def with_cron(schedule: Schedule, cron_expr: str, now: datetime) -> Schedule:
+    """A new version's expression; the policy stays, and the same expression changes nothing."""
+    if cron_expr == schedule.cron_expr:
+        return schedule
+    return _standing(replace(schedule, cron_expr=cron_expr), now)
+
+
+def with_policy(schedule: Schedule, change: PolicyChange, now: datetime) -> Schedule:
+    """Another zone has other ticks, from now on. Raises Refusal when the policy is not the one its sender saw."""
+    if change.expected_version not in (0, schedule.version):
+        seen = change.expected_version
+        raise conflict("schedule_version", f"the schedule is at version {schedule.version}, not {seen}")
+    named = ("timezone", "overlap", "catch_up_seconds", "jitter_seconds")
+    said = {name: value for name in named if (value := getattr(change, name)) is not None}
+    changed = replace(schedule, policy=replace(schedule.policy, **said), version=schedule.version + 1)
+    moved = changed.policy.timezone != schedule.policy.timezone
+    return _standing(changed, now if moved else _just_before(schedule.next_at))
+
+
+def paused(schedule: Schedule, pause: Pause) -> Schedule:
+    """What was buffered is forgotten. Pausing again leaves the first pause as it was."""
+    return schedule if schedule.pause else replace(schedule, pause=pause, buffered_at=None)
+
+
+def resumed(schedule: Schedule, now: datetime) -> Schedule:
+    """Goes on with the first tick after now; what passed meanwhile was not missed."""
+    return _standing(replace(schedule, pause=None), now) if schedule.pause else schedule
+
+
+def _standing(schedule: Schedule, after: datetime) -> Schedule:
+    tick, due_at = stand(schedule.definition_id, schedule.cron_expr, schedule.policy, after)
+    return replace(schedule, next_at=tick, due_at=due_at)
+
+
+def _just_before(tick: datetime) -> datetime:
+    return tick - timedelta.resolution
+
+
+# --- ticks -----------------------------------------------------------------------------------------------------------
+
+
+def stand(definition_id: str, cron_expr: str, policy: Policy, after: datetime) -> Stand:
+    """The first tick later than that moment."""
+    return next(_stands(definition_id, cron_expr, policy, after))
+
+
+def tick_key(tick: datetime) -> str:
+    """The minute of a tick, by which its run is known: `2026-03-29T01:00Z`."""
+    return f"{tick.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
 
 
 def _stands(definition_id: str, cron_expr: str, policy: Policy, after: datetime) -> Iterator[Stand]:
