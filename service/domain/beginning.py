@@ -82,6 +82,7 @@ def _new_run(plan: Plan, command: StartRun, now: datetime) -> Run:
         input_payload=command.input_payload,
         started_at=now,
         deadline_at=now + timedelta(seconds=min(bounds)) if bounds else None,
+        max_seconds=min(bounds, default=0),
     )
 
 

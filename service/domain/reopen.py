@@ -60,8 +60,7 @@ def _go_on(turn: Turn) -> None:
 
 def _deadline(turn: Turn) -> datetime | None:
     """As long again as the run had at first."""
-    run = turn.run
-    return turn.now + (run.deadline_at - run.started_at) if run.deadline_at and run.started_at else None
+    return turn.after(turn.run.max_seconds) if turn.run.max_seconds else None
 
 
 def _follows_children(step: StepRun) -> bool:

@@ -149,7 +149,8 @@ class Run:
     the definitions on the way that led to it. `pauses` says by source who paused it, when and why; `parent_word` is the
     number of the last word of its parent about that. `compensation` is kept from the first compensation on: the state
     the run came from, what it had failed of, who asked and why. `forked_from` and `forked_step` name the run it was
-    made from. `items` and `tasks` are details of steps, by item key and step id.
+    made from. `max_seconds` is how long it may take from its start or from being reopened, 0 is for ever. `items` and
+    `tasks` are details of steps, by item key and step id.
     """
 
     id: str
@@ -184,6 +185,7 @@ class Run:
     compensation: Payload = field(default_factory=dict)
     forked_from: str = ""
     forked_step: str = ""
+    max_seconds: int = 0
     items: Mapping[str, StepRun] = field(default_factory=dict)
     tasks: Mapping[str, Task] = field(default_factory=dict)
 

@@ -45,6 +45,7 @@ RUN_COLUMNS = (
     "compensation",
     "forked_from",
     "forked_step",
+    "max_seconds",
     "version",
     "sequence",
 )

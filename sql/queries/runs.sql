@@ -10,7 +10,7 @@ select clock_timestamp() as now,
        r.initiator_agent_id, r.initiator_user_id, r.parent_run_id, r.parent_step_id, r.parent_attempt, r.depth,
        r.chain, r.entity_id, r.entity_type, r.input_payload, r.output_payload, r.total_cost_usd, r.failure_reason,
        r.failure_message, r.started_at, r.completed_at, r.deadline_at, r.pauses, r.parent_word,
-       r.compensation, r.forked_from, r.forked_step, r.version, r.sequence,
+       r.compensation, r.forked_from, r.forked_step, r.max_seconds, r.version, r.sequence,
        (select json_agg(s) from (
             select step_id, step_name, step_type, state, attempt, objective_id, agent_id, delegation_id,
                    approval_request_id, governance_decision, event_id, notification_id, input_payload, output_payload,
@@ -237,12 +237,14 @@ created as (
         (id, version, sequence, state, wake_at, started_at, completed_at, deadline_at, total_cost_usd, failure_reason,
          failure_message, workspace_id, definition_id, definition_version, trigger_type, trigger_event_id,
          initiator_agent_id, initiator_user_id, parent_run_id, parent_step_id, parent_attempt, depth, chain,
-         entity_id, entity_type, input_payload, output_payload, pauses, compensation, forked_from, forked_step)
+         entity_id, entity_type, input_payload, output_payload, pauses, compensation, forked_from, forked_step,
+         max_seconds)
     select docs.id, 1, n.sequence, n.state, n.wake_at, n.started_at, n.completed_at, n.deadline_at,
            n.total_cost_usd, n.failure_reason, n.failure_message, n.workspace_id, n.definition_id,
            n.definition_version, n.trigger_type, n.trigger_event_id, n.initiator_agent_id, n.initiator_user_id,
            n.parent_run_id, n.parent_step_id, n.parent_attempt, n.depth, n.chain, n.entity_id, n.entity_type,
-           n.input_payload, n.output_payload, n.pauses, n.compensation, n.forked_from, n.forked_step
+           n.input_payload, n.output_payload, n.pauses, n.compensation, n.forked_from, n.forked_step,
+           n.max_seconds
       from key join docs using (id), jsonb_populate_record(null::workflow_runs, docs.doc -> 'run') n
  returning id, workspace_id, definition_id, version, sequence
 ), fence as (

@@ -1,5 +1,7 @@
 """An operator lets a failed run go on, or begins another one from it."""
 
+from datetime import timedelta
+
 import pytest
 
 from service.domain.beginning import fork
@@ -73,12 +75,12 @@ def test_a_parallel_opens_again_with_its_child() -> None:
 
 def test_the_run_has_as_long_again_as_at_first() -> None:
     story = Story(version([step("a")], timeout_seconds=600))
-    story.wait(500)
-    story.report("a", StepState.FAILED)
-    story.wait(5000)
-    story.do(RetryStep("a", ""))
-    assert story.run.deadline_at is not None
-    assert (story.run.deadline_at - story.now).total_seconds() == 600
+    for _ in range(2):
+        story.wait(500)
+        story.report("a", StepState.FAILED)
+        story.wait(5000)
+        story.do(RetryStep("a", ""))
+        assert story.run.deadline_at == story.now + timedelta(seconds=600)
 
 
 @pytest.mark.parametrize(
