@@ -5,7 +5,7 @@ select r.id, r.workspace_id, r.definition_id, r.definition_version, r.state, r.t
        r.initiator_agent_id, r.initiator_user_id, r.parent_run_id, r.parent_step_id, r.parent_attempt, r.depth,
        r.chain, r.entity_id, r.entity_type, r.input_payload, r.output_payload, r.total_cost_usd, r.failure_reason,
        r.failure_message, r.started_at, r.completed_at, r.deadline_at, r.pauses, r.parent_word,
-       r.compensation, r.forked_from, r.forked_step, r.version, r.sequence,
+       r.compensation, r.forked_from, r.forked_step, r.max_seconds, r.version, r.sequence,
        (select json_agg(s) from (
             select step_id, step_name, step_type, state, attempt, objective_id, agent_id, delegation_id,
                    approval_request_id, governance_decision, event_id, notification_id, input_payload, output_payload,
@@ -42,7 +42,7 @@ select (select count(*) from chosen) as total,
        r.initiator_agent_id, r.initiator_user_id, r.parent_run_id, r.parent_step_id, r.parent_attempt, r.depth,
        r.chain, r.entity_id, r.entity_type, r.input_payload, r.output_payload, r.total_cost_usd, r.failure_reason,
        r.failure_message, r.started_at, r.completed_at, r.deadline_at, r.pauses, r.parent_word,
-       r.compensation, r.forked_from, r.forked_step, r.version, r.sequence,
+       r.compensation, r.forked_from, r.forked_step, r.max_seconds, r.version, r.sequence,
        (select json_agg(s) from (
             select step_id, step_name, step_type, state, attempt, objective_id, agent_id, delegation_id,
                    approval_request_id, governance_decision, event_id, notification_id, error_reason, error_message,
