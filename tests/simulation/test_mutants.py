@@ -23,13 +23,18 @@ from service.engine.relay import Relay
 from service.engine.router import Router
 from service.engine.ticker import Ticker
 from tests.simulation.arena import race, serially
-from tests.simulation.faults import Chances, Faults
-from tests.simulation.history import Plot, history
+from tests.simulation.history import history
 from tests.simulation.stages import NAMED
-from tests.simulation.test_stories import a_looker_that_died, an_answer_for_a_step_that_came_later
+from tests.simulation.test_stories import (
+    a_child_that_ends,
+    a_commit_that_is_heard_of_after_its_lease,
+    a_looker_that_died,
+    a_start_that_is_not_heard_of,
+    an_answer_for_a_step_that_came_later,
+    an_event_for_the_next_wait_too,
+)
 
 SEEDS = 60
-SLOW = Plot(Faults(store=Chances(after=0.1, slow=0.5), siblings=Chances(slow=0.2), pause=0.3, crash=0.1))
 
 Play = Callable[[int], object]
 
@@ -38,8 +43,8 @@ def in_histories() -> Play:
     return history
 
 
-def in_slow_histories() -> Play:
-    return lambda seed: history(seed, SLOW)
+def in_story(story: Play) -> Callable[[], Play]:
+    return lambda: story
 
 
 def in_race(name: str) -> Callable[[], Play]:
@@ -75,13 +80,19 @@ MUTANTS = {
         Advance._try, "or _refused_unseen(letters, decision)", "", in_race("a repetition against pause")
     ),
     "an old state breaks on a new step": Mutant(
-        Advance._try, "if cached:\n", "if False:\n", lambda: an_answer_for_a_step_that_came_later
+        Advance._try, "if cached:\n", "if False:\n", in_story(an_answer_for_a_step_that_came_later)
     ),
     "a lease counts from the answer on": Mutant(
-        Advance._apply, "requests, leased_at)", "requests, self.clock.monotonic())", in_slow_histories
+        Advance._apply,
+        "requests, leased_at)",
+        "requests, self.clock.monotonic())",
+        in_story(a_commit_that_is_heard_of_after_its_lease),
     ),
     "the dispatcher ignores the lease": Mutant(
-        Dispatcher._perform, "until - self._monotonic()", "self.lease.call_seconds", in_slow_histories
+        Dispatcher._perform,
+        "until - self._monotonic()",
+        "self.lease.call_seconds",
+        in_story(a_commit_that_is_heard_of_after_its_lease),
     ),
     "nobody claims what the dead owe": Mutant(Dispatcher._claim, "room <= 0", "True"),
     "a failed publish is passed over": Mutant(Relay._publish, "return changes[:count]", "continue"),
@@ -92,11 +103,17 @@ MUTANTS = {
         "pass",
         in_race("event against the opening of its wait"),
     ),
-    "nobody sweeps": Mutant(Ticker._sweep, "await self._router.sweep()", "False", lambda: a_looker_that_died),
+    "nobody sweeps": Mutant(Ticker._sweep, "await self._router.sweep()", "False", in_story(a_looker_that_died)),
     "the clock wakes nobody": Mutant(Ticker._wake_due, "in due)", "in due[:0])"),
-    "a call starts a child each time": Mutant(Crossing._start, "{work.run_id}/{work.effect.id}", "{command.run_id}"),
-    "a child keeps its end to itself": Mutant(conclusion._tell_parent, "not run.parent_step_id", "True"),
-    "a cause is not remembered": Mutant(decide._verdict, "turn.guards.append(", "id("),
+    "a call starts a child each time": Mutant(
+        Crossing._start, "{work.run_id}/{work.effect.id}", "{command.run_id}", in_story(a_start_that_is_not_heard_of)
+    ),
+    "a child keeps its end to itself": Mutant(
+        conclusion._tell_parent, "not run.parent_step_id", "True", in_story(a_child_that_ends)
+    ),
+    "a cause is not remembered": Mutant(
+        decide._verdict, "turn.guards.append(", "id(", in_story(an_event_for_the_next_wait_too)
+    ),
     "every answer is wanted": Mutant(heard.wanted, " and step.state.open and step.attempt == effect.attempt", ""),
     "what came too late is left alone": Mutant(heard._undo, "objective_id != step.objective_id", "False"),
     "an abandoned agent works on": Mutant(outcome.take_back, "if step.objective_id:", "if False:"),
