@@ -26,7 +26,7 @@ from service.engine.mailbox import Letter, Mailbox, Outcome, fail_all
 from service.engine.plans import Plans
 from service.engine.ports import RunStore, Siblings, Snapshot, StaleRun, Started, StartKey, Work
 
-TRIES = 3
+TRIES = 8
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class Advance:
         return Outcome(run, Accepted(run.sequence))
 
     async def _started_before(self, key: StartKey, started: Started) -> Outcome:
-        if started.digest != key.digest:
+        if started.digest and key.digest and started.digest != key.digest:
             raise Refusal(Kind.EXISTS, "idempotency_conflict", "this key was used with another request")
         run = await self.store.run_at(started.run_id, started.sequence)
         if run is None:
