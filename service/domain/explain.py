@@ -1,24 +1,31 @@
-"""What a run is waiting for, step by step, in words that can be acted on.
+"""What a run is waiting for: one sentence, and step by step whatever could move it.
 
-Derived from the state alone (and from what is owed, for calls that do not get through), so it cannot disagree with it:
-whatever could move a step is one `Waiting`, with since when, until when where the clock will move it, and what would
-unblock it. Steps that have ended are not mentioned.
+Derived from the state and from the calls it owes, so it cannot disagree with them. A step that has ended, or will never
+begin because the run fails, is not mentioned; a run that has ended waits for nothing. Called for operators, through the
+edge.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
-from service.domain.definition import Json, Payload, StepType
-from service.domain.flow import Fate, fate
+from service.domain.compensation import left_to_undo
+from service.domain.effects import CancelChild, CancelObjective, QueryUsage
 from service.domain.plan import Plan
-from service.domain.state import Run, RunState, StepRun, StepState
+from service.domain.state import Run, RunState, StepRun, StepState, step_of
 from service.domain.turn import Turn
+from service.domain.waiting import Waiting, waits_of
+
+MOST_IN_SUMMARY = 3
+_NOTHING_WAITS_FOR = frozenset({CancelChild.__name__, CancelObjective.__name__, QueryUsage.__name__})
+_TROUBLES = frozenset({"sibling", "breaker"})
+_FOLLOWS = frozenset({"predecessors", "later_steps", "compensation", "children"})
+"""Waits for other steps of the run, which say themselves what they wait for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A call that is owed: how often it was tried in vain, what was met last, and when it is tried again."""
+    """A call that is owed: how often it was tried in vain, what was met last, and when it is tried (again)."""
 
     step_id: str
     kind: str
@@ -28,18 +35,9 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """One thing that a step waits for. `kind` is a stable word, `what` says which one, `unblock` what would end it."""
-
-    kind: str
-    what: str
-    unblock: str
-    until: datetime | None = None
-    details: Payload = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class StepExplained:
+    """`since` is when the step first began; None when it has not."""
+
     step_id: str
     state: StepState
     since: datetime | None
@@ -48,129 +46,72 @@ class StepExplained:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """`summary` is one sentence; `drained` tells of a paused run that nothing is in flight any more."""
-
     summary: str
-    drained: bool
     steps: tuple[StepExplained, ...]
 
 
 def explain(plan: Plan, run: Run, owed: Sequence[Tried], now: datetime) -> Explained:
     turn = Turn(plan, run, now)
-    steps = tuple(
-        StepExplained(step.step_id, step.state, step.started_at, tuple(_waits(turn, step, owed)))
-        for step in run.steps.values()
-        if not step.state.terminal
-    )
-    return Explained(_summary(run, steps), run.drained, steps)
+    steps = tuple(_explained(turn, step, owed) for step in _unfinished(turn))
+    return Explained(_summary(run, steps), steps)
+
+
+def _unfinished(turn: Turn) -> list[StepRun]:
+    run = turn.run
+    if run.state.terminal:
+        return []
+    if run.state is RunState.COMPENSATING:
+        left = left_to_undo(turn.plan, run)
+        return [step for key, step in run.steps.items() if key in left or _undoes(turn, step)]
+    return [step for step in run.steps.values() if not step.state.terminal and (step.attempt or not run.failing)]
+
+
+def _undoes(turn: Turn, step: StepRun) -> bool:
+    return step.step_id in turn.plan.graph.compensation and not step.state.terminal
+
+
+def _explained(turn: Turn, step: StepRun, owed: Sequence[Tried]) -> StepExplained:
+    waits = (*waits_of(turn, step), *_troubles(step, owed))
+    return StepExplained(step.step_id, step.state, step.started_at, waits)
+
+
+def _troubles(step: StepRun, owed: Sequence[Tried]) -> Iterable[Waiting]:
+    """Calls that do not get through, those of many items that meet the same thing as one."""
+    alike: dict[tuple[str, str], list[Tried]] = {}
+    for call in owed:
+        if call.tries and step_of(call.step_id) == step.step_id and call.kind not in _NOTHING_WAITS_FOR:
+            alike.setdefault((call.kind, call.last_error), []).append(call)
+    for (kind, error), calls in alike.items():
+        tries = max(call.tries for call in calls)
+        word = "breaker" if error.startswith("breaker_open") else "sibling"
+        what = f"{kind} to get through, tried {tries} times ({error})"
+        details = {"call": kind, "calls": len(calls), "tries": tries, "error": error}
+        yield Waiting(word, what, "the sibling answers", min(call.due_at for call in calls), details)
+
+
+# --- in one sentence -------------------------------------------------------------------------------------------------
 
 
 def _summary(run: Run, steps: Sequence[StepExplained]) -> str:
-    if run.state is RunState.PAUSED:
-        by = ", ".join(
-            f"{said.get('by', source)} ({said.get('reason') or source})" for source, said in run.pauses.items()
-        )
-        return f"paused by {by}; {'nothing is in flight' if run.drained else 'what is in flight comes home'}"
     if run.state.terminal:
-        why = f": {run.failure_message}" if run.failure_message else ""
-        return f"the run is {run.state}{why}"
+        return f"the run is {run.state}" + (f": {run.failure_message}" if run.failure_message else "")
+    if run.state is RunState.PAUSED:
+        return f"paused by {_pausers(run)}; " + ("nothing is in flight" if run.drained else "what is in flight goes on")
     if run.failing:
         return f"failing ({run.failure_message}); what is in flight comes home first"
-    waits = [f"{step.step_id}: {wait.what}" for step in steps for wait in step.waits if step.state.open]
-    return "; ".join(waits) or "nothing is waited for"
+    said = [f"{step.step_id} waits for {wait.what}" for step in steps for wait in _telling(step)]
+    more = f"; and {len(said) - MOST_IN_SUMMARY} more" if len(said) > MOST_IN_SUMMARY else ""
+    undoing = "undoing: " if run.state is RunState.COMPENSATING else ""
+    return undoing + "; ".join(said[:MOST_IN_SUMMARY]) + more
 
 
-def _waits(turn: Turn, step: StepRun, owed: Sequence[Tried]) -> Iterable[Waiting]:
-    if step.state is StepState.PENDING:
-        yield from _before(turn, step)
-        return
-    yield from _of_type(turn, step)
-    for call in owed:
-        if call.step_id == step.step_id and call.tries:
-            what = f"{call.kind} did not get through, {call.tries} times: {call.last_error}"
-            yield Waiting("sibling", what, "the sibling answers", call.due_at)
-    if step.deadline_at:
-        yield Waiting("timeout", "the attempt's timeout", "nothing: then it is over", step.deadline_at)
+def _pausers(run: Run) -> str:
+    return ", ".join(
+        f"{said['by']} ({said['reason']})" if said["reason"] else str(said["by"]) for said in run.pauses.values()
+    )
 
 
-def _before(turn: Turn, step: StepRun) -> Iterable[Waiting]:
-    """Why a step has not begun (again) yet."""
-    if turn.run.state is RunState.PAUSED:
-        yield Waiting("pause", "the run is paused", "ResumeRun")
-    if step.attempt and step.retry_at:
-        what = f"retry {step.retry_count} after: {step.error_message or step.error_reason}"
-        yield Waiting("retry", what, "the clock", step.retry_at)
-    edges = turn.plan.graph.incoming.get(step.step_id, ())
-    before = sorted({edge.from_step_id for edge in edges if fate(turn, edge) is Fate.OPEN})
-    if before:
-        yield Waiting("predecessors", ", ".join(before), "they end", details={"steps": before})
-
-
-def _of_type(turn: Turn, step: StepRun) -> Iterable[Waiting]:
-    match step.step_type:
-        case StepType.AGENT_ACTION:
-            yield _of_agent(turn, step)
-        case StepType.APPROVAL_GATE | StepType.GOVERNANCE_CHECK:
-            yield _of_decision(turn, step)
-        case StepType.WAIT_FOR_EVENT:
-            yield _of_event(turn, step)
-        case StepType.HUMAN_TASK:
-            yield _of_person(turn, step)
-        case StepType.NOTIFICATION:
-            yield Waiting("notification", "the notification is sent", "the notifications service answers")
-        case StepType.PARALLEL:
-            children = [edge.to_step_id for edge in turn.plan.graph.outgoing.get(step.step_id, ())]
-            going = [name for name in children if not turn.step(name).state.terminal]
-            yield Waiting("children", ", ".join(going), "they end", details={"steps": going})
-        case StepType.BRANCH:
-            return
-
-
-def _of_agent(turn: Turn, step: StepRun) -> Waiting:
-    items = turn.items(step.step_id)
-    if items:
-        ended = sum(item.state.terminal for item in items)
-        details: dict[str, Json] = {"items": len(items), "ended": ended}
-        return Waiting("items", f"{ended} of {len(items)} items have ended", "the others end", details=details)
-    if child := step.evidence.get("child_run_id"):
-        return Waiting("run", f"run {child}", "that run ends", details={"run_id": child})
-    if "grace" in step.alarms:
-        return Waiting("result", "the result of a completed objective", "a report", step.alarms["grace"])
-    if step.objective_id:
-        details = {"objective_id": step.objective_id, "agent_id": step.agent_id}
-        what = f"objective {step.objective_id} of agent {step.agent_id}"
-        return Waiting("objective", what, "it ends, or TransitionStep", step.alarms.get("heartbeat"), details)
-    return Waiting("preparation", "the objective is being prepared", "the agents and objectives services answer")
-
-
-def _of_decision(turn: Turn, step: StepRun) -> Waiting:
-    if not step.approval_request_id:
-        return Waiting("answer", "an answer of governance or approvals", "the sibling answers")
-    record, planned = step.evidence.get("approval", {}), turn.planned(step.step_id)
-    approver = planned.config.get("approver_user_id", "")
-    details = {"approval_request_id": step.approval_request_id, "approver": approver, **record}
-    by = f" by {approver}" if approver else ""
-    return Waiting("approval", f"approval {step.approval_request_id}{by}", "a decision", details=details)
-
-
-def _of_event(turn: Turn, step: StepRun) -> Waiting:
-    planned = turn.planned(step.step_id)
-    wanted = {
-        "type": planned.definition.event_type_pattern,
-        "subject": planned.definition.event_subject_pattern,
-        "filter": planned.config.get("filter_expr", ""),
-        "correlate": planned.config.get("correlate", {}),
-    }
-    pattern = wanted["type"] or wanted["subject"]
-    if not pattern:
-        return Waiting("delay", "the time to pass", "the clock", step.deadline_at)
-    return Waiting("event", f"an event {pattern}", "such an event", details={k: v for k, v in wanted.items() if v})
-
-
-def _of_person(turn: Turn, step: StepRun) -> Waiting:
-    task = turn.run.tasks.get(step.step_id)
-    if task is None:
-        return Waiting("person", "somebody", "TransitionStep")
-    who = task.claimed_by or task.assignee or task.group or "anybody"
-    details = {"task_id": f"{turn.run.id}/{step.step_id}", "status": task.status.value}
-    return Waiting("person", f"{who}: {task.title}", "CompleteTask or RejectTask", task.due_at, details)
+def _telling(step: StepExplained) -> list[Waiting]:
+    """The wait that says most about a step: trouble, else the first; none when it only follows other steps."""
+    waits = [wait for wait in step.waits if wait.kind not in _FOLLOWS]
+    return sorted(waits, key=lambda wait: wait.kind not in _TROUBLES)[:1]
