@@ -224,6 +224,8 @@ class EventStore(Protocol):
 
     async def expire(self, keep_buffered_seconds: float, keep_ids_seconds: float, limit: int) -> int: ...
 
+    async def expire_letters(self, keep_seconds: float, limit: int) -> int: ...
+
 
 class Outbox(Protocol):
     """Changes on their way to the bus, shared between replicas by leased shards."""

@@ -18,6 +18,7 @@ CLAIM = 100
 BUFFERED_SECONDS = 24 * 3600.0
 REMEMBERED_SECONDS = 168 * 3600.0
 KEYS_SECONDS = 24 * 3600.0
+LETTERS_SECONDS = 30 * 24 * 3600.0
 EXPIRE = 1000
 
 log = logging.getLogger(__name__)
@@ -58,4 +59,5 @@ class Ticker:
         more = await self._router.sweep()
         events = await self._events.expire(BUFFERED_SECONDS, REMEMBERED_SECONDS, EXPIRE)
         keys = await self._work.expire_keys(KEYS_SECONDS, EXPIRE)
-        return more or max(events, keys) >= EXPIRE
+        letters = await self._events.expire_letters(LETTERS_SECONDS, EXPIRE)
+        return more or max(events, keys, letters) >= EXPIRE

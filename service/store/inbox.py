@@ -80,6 +80,9 @@ class Inbox:
         forgotten = await self.pool.write(query("events_forget"), (keep_ids_seconds, limit))
         return len(faded) + len(forgotten)
 
+    async def expire_letters(self, keep_seconds: float, limit: int) -> int:
+        return len(await self.pool.write(query("letters_expire"), (keep_seconds, limit)))
+
     async def _deliveries(self, arms: tuple[str, ...], lease_seconds: float, *params: object) -> list[Work]:
         rows = await self.pool.write(joined(arms, "events_done"), (lease_seconds, *params))
         return [work_of(row) for row in rows]

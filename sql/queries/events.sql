@@ -160,7 +160,8 @@ select workspace_id, source, event_id, type, subject, bus_subject, body, receive
  where workspace_id = $1 and source = $2 and event_id = $3 and body is not null
 
 -- name: letter_bury
-insert into dead_letters (bus_subject, raw, headers, reason) values ($1, $2, $3::jsonb, $4)
+insert into dead_letters (workspace_id, bus_subject, raw, headers, reason)
+values (coalesce($3::jsonb ->> 'ce-tenantid', ''), $1, $2, $3::jsonb, $4)
 
 -- name: events_fade
 with old as (

@@ -91,6 +91,10 @@ class SimulatedStore:
     async def expire(self, keep_buffered_seconds: float, keep_ids_seconds: float, limit: int) -> int:
         return await self._line.ask(lambda: self._inbox.expire(keep_buffered_seconds, keep_ids_seconds, limit))
 
+    async def expire_letters(self, keep_seconds: float, limit: int) -> int:
+        """Letters outlive every story."""
+        return 0
+
     # --- the outbox ------------------------------------------------------------------------------------------------
 
     async def hold_shards(self, holder: str, lease_seconds: float) -> list[int]:
