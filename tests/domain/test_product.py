@@ -1,8 +1,8 @@
 """Every command to a run in every state: a literal table of what is said, and nothing ever breaks.
 
 The run has a step in every state that such a run can have; each command is brought to each of them. A state means
-accepted, and this is the run's state then; `same` is accepted and changes nothing; `ignored` is a report that is settled
-without effect; any other word is the reason of a refusal.
+accepted, and this is the run's state then; `same` is accepted and changes nothing; `ignored` is a report that is
+settled without effect; any other word is the reason of a refusal.
 """
 
 from collections.abc import Callable
@@ -60,7 +60,7 @@ COMMANDS: dict[str, Command] = {
     "pause": PauseRun(""),
     "resume": ResumeRun(),
     "cancel": CancelRun(""),
-    "compensate": CompensateRun(""),
+    "undo": CompensateRun(""),
     "retry": RetryStep("next", ""),
     "skip": SkipStep("next", ""),
     "complete": TransitionStep("next", StepState.COMPLETED),
@@ -78,26 +78,26 @@ COMMANDS: dict[str, Command] = {
     "fork": ForkRun("wfr_1", "next", ""),
 }
 SAID = """
-           RUNNING            PAUSED             COMPLETED          FAILED             CANCELLED          COMPENSATING
-pause      PAUSED             same               run_not_running    run_not_running    run_not_running    run_not_running
-resume     same               RUNNING            run_not_paused     run_not_paused     run_not_paused     run_not_paused
-cancel     CANCELLED          CANCELLED          run_terminal       run_terminal       same               CANCELLED
-compensate run_not_ended      run_not_ended      run_completed      COMPENSATING       COMPENSATING       same
-retry      step_not_failed    step_not_failed    step_not_failed    RUNNING            step_not_failed    run_compensated
-skip       step_not_skippable step_not_skippable step_not_skippable COMPLETED          step_not_skippable run_compensated
-complete   COMPLETED          PAUSED             same               run_terminal       run_terminal       step_terminal
-fail       FAILED             PAUSED             run_terminal       same               run_terminal       same
-undone     step_not_found     step_not_found     step_not_found     step_not_found     step_not_found     FAILED
-claim      RUNNING            PAUSED             task_closed        task_closed        task_closed        task_closed
-release    RUNNING            PAUSED             task_closed        task_closed        task_closed        task_closed
-reassign   RUNNING            PAUSED             task_closed        task_closed        task_closed        task_closed
-comment    same               same               task_closed        task_closed        task_closed        task_closed
-finish     COMPLETED          PAUSED             task_closed        task_closed        task_closed        task_closed
-reject     FAILED             PAUSED             task_closed        task_closed        task_closed        task_closed
-clock      same               same               ignored            ignored            ignored            same
-child      ignored            ignored            ignored            ignored            ignored            ignored
-start      run_exists         run_exists         run_exists         run_exists         run_exists         run_exists
-fork       run_exists         run_exists         run_exists         run_exists         run_exists         run_exists
+         RUNNING            PAUSED             COMPLETED          FAILED             CANCELLED          COMPENSATING
+pause    PAUSED             same               run_not_running    run_not_running    run_not_running    run_not_running
+resume   same               RUNNING            run_not_paused     run_not_paused     run_not_paused     run_not_paused
+cancel   CANCELLED          CANCELLED          run_terminal       run_terminal       same               CANCELLED
+undo     run_not_ended      run_not_ended      run_completed      COMPENSATING       COMPENSATING       same
+retry    step_not_failed    step_not_failed    step_not_failed    RUNNING            step_not_failed    run_compensated
+skip     step_not_skippable step_not_skippable step_not_skippable COMPLETED          step_not_skippable run_compensated
+complete COMPLETED          PAUSED             same               run_terminal       run_terminal       step_terminal
+fail     FAILED             PAUSED             run_terminal       same               run_terminal       same
+undone   step_not_found     step_not_found     step_not_found     step_not_found     step_not_found     FAILED
+claim    RUNNING            PAUSED             task_closed        task_closed        task_closed        task_closed
+release  RUNNING            PAUSED             task_closed        task_closed        task_closed        task_closed
+reassign RUNNING            PAUSED             task_closed        task_closed        task_closed        task_closed
+comment  same               same               task_closed        task_closed        task_closed        task_closed
+finish   COMPLETED          PAUSED             task_closed        task_closed        task_closed        task_closed
+reject   FAILED             PAUSED             task_closed        task_closed        task_closed        task_closed
+clock    same               same               ignored            ignored            ignored            same
+child    ignored            ignored            ignored            ignored            ignored            ignored
+start    run_exists         run_exists         run_exists         run_exists         run_exists         run_exists
+fork     run_exists         run_exists         run_exists         run_exists         run_exists         run_exists
 """
 HEADER, *LINES = (line.split() for line in SAID.strip().splitlines())
 TABLE = {(line[0], state): word for line in LINES for state, word in zip(HEADER, line[1:], strict=True)}
