@@ -104,8 +104,7 @@ class Stand(NamedTuple):
 
 
 def turn(schedule: Schedule, now: datetime, *, going: bool, enabled: bool) -> Turn:
-    """`going` says whether the run of the last tick has not ended yet; a definition that is not `enabled` lets its ticks
-    pass."""
+    """`going`: the run of the last tick has not ended yet. A definition that is not `enabled` lets its ticks pass."""
     if not enabled:
         return Turn(*stand(schedule.definition_id, schedule.cron_expr, schedule.policy, now))
     if schedule.buffered_at and not going:

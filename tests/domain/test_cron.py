@@ -1,4 +1,4 @@
-"""Ticks on the wall clock: ordinary days, the two odd ones, and the days around those against a clock that is watched."""
+"""Ticks on the wall clock: ordinary days, the two odd ones, and those around them against a watched clock."""
 
 from datetime import datetime, timedelta
 from itertools import islice
