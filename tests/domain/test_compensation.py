@@ -1,6 +1,7 @@
 """Undoing what a run did: what counts, in which order, once; and what stops it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.builders import Story, agent, edges, step, version
 NO = Fault(FaultKind.FAILED, "not_found", "no such agent")
 
 
-def undone_by(step_id: str, **fields: object) -> tuple[StepDefinition, StepDefinition]:
+def undone_by(step_id: str, **fields: Any) -> tuple[StepDefinition, StepDefinition]:
     """A task, and the task that undoes it."""
     return step(step_id, compensation_step_id=f"undo_{step_id}", **fields), step(f"undo_{step_id}")
 

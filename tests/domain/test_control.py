@@ -31,11 +31,10 @@ def test_what_is_under_way_finishes_and_nothing_new_starts() -> None:
     story.link("s0", "obj_1")
     story.do(PauseRun("lunch"), actor="user:mia")
     assert story.run.pauses == {"caller": {"by": "user:mia", "at": story.now.isoformat(), "reason": "lunch"}}
-    assert not story.run.drained
+    assert (story.state, story.run.drained) == ("PAUSED", False)
     story.objective("s0", "COMPLETED", "0.01", n=1)
     assert (story.state, story.states()) == ("PAUSED", {"s0": "COMPLETED", "s1": "PENDING"})
-    assert story.told()[-2:] == ["s0.completed", "run.pause"]
-    assert story.run.drained
+    assert (story.told()[-2:], story.run.drained) == (["s0.completed", "run.pause"], True)
     story.do(ResumeRun())
     assert (story.state, story.states()["s1"], story.run.pauses) == ("RUNNING", "RUNNING", {})
 
