@@ -5,12 +5,17 @@ What operators do with runs, beside the controls that every caller has.
 
 A failed run can be made to go on, by trying its failed step again or by
 doing without it, and any run can be forked: begun anew from what it did.
+Every run can be asked what it waits for, what happened to it and what it
+looks like, watched as it goes on, and found by what is known of it.
 """
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from workflows.v1 import workflows_pb2 as _workflows_pb2
 import builtins as _builtins
 import sys
@@ -22,6 +27,27 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _RunGraphFormat:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RunGraphFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunGraphFormat.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RUN_GRAPH_FORMAT_UNSPECIFIED: _RunGraphFormat.ValueType  # 0
+    """Mermaid."""
+    RUN_GRAPH_FORMAT_MERMAID: _RunGraphFormat.ValueType  # 1
+    RUN_GRAPH_FORMAT_DOT: _RunGraphFormat.ValueType  # 2
+    """For Graphviz."""
+
+class RunGraphFormat(_RunGraphFormat, metaclass=_RunGraphFormatEnumTypeWrapper): ...
+
+RUN_GRAPH_FORMAT_UNSPECIFIED: RunGraphFormat.ValueType  # 0
+"""Mermaid."""
+RUN_GRAPH_FORMAT_MERMAID: RunGraphFormat.ValueType  # 1
+RUN_GRAPH_FORMAT_DOT: RunGraphFormat.ValueType  # 2
+"""For Graphviz."""
+Global___RunGraphFormat: _TypeAlias = RunGraphFormat  # noqa: Y015
 
 @_typing.final
 class RetryStepRequest(_message.Message):
@@ -264,3 +290,603 @@ class PlannedCompensation(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PlannedCompensation: _TypeAlias = PlannedCompensation  # noqa: Y015
+
+@_typing.final
+class ExplainRunRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainRunRequest: _TypeAlias = ExplainRunRequest  # noqa: Y015
+
+@_typing.final
+class ExplainRunResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    DRAINED_FIELD_NUMBER: _builtins.int
+    PAUSES_FIELD_NUMBER: _builtins.int
+    DEADLINE_AT_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    OWED_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    state: _workflows_pb2.WorkflowState.ValueType
+    summary: _builtins.str
+    """One sentence for people."""
+    drained: _builtins.bool
+    """Paused, and nothing is in flight any more."""
+    @_builtins.property
+    def pauses(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunPause]:
+        """Who paused it; it goes on when nobody does any more."""
+
+    @_builtins.property
+    def deadline_at(self) -> _timestamp_pb2.Timestamp:
+        """When the run's own timeout ends it, whatever it waits for."""
+
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExplainedStep]:
+        """The steps that have not ended, those of a list's items together; while the
+        run is COMPENSATING, the steps to be undone and those that undo.
+        """
+
+    @_builtins.property
+    def owed(self) -> _containers.RepeatedCompositeFieldContainer[Global___OwedCall]:
+        """Calls that the run owes, those that were tried most often first; at most
+        200.
+        """
+
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        state: _workflows_pb2.WorkflowState.ValueType = ...,
+        summary: _builtins.str = ...,
+        drained: _builtins.bool = ...,
+        pauses: _abc.Iterable[Global___RunPause] | None = ...,
+        deadline_at: _timestamp_pb2.Timestamp | None = ...,
+        steps: _abc.Iterable[Global___ExplainedStep] | None = ...,
+        owed: _abc.Iterable[Global___OwedCall] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deadline_at", b"deadline_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deadline_at", b"deadline_at", "drained", b"drained", "owed", b"owed", "pauses", b"pauses", "run_id", b"run_id", "state", b"state", "steps", b"steps", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainRunResponse: _TypeAlias = ExplainRunResponse  # noqa: Y015
+
+@_typing.final
+class RunPause(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """`caller` or `parent`."""
+    by: _builtins.str
+    reason: _builtins.str
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "by", b"by", "reason", b"reason", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunPause: _TypeAlias = RunPause  # noqa: Y015
+
+@_typing.final
+class ExplainedStep(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    WAITS_FIELD_NUMBER: _builtins.int
+    step_id: _builtins.str
+    state: _workflows_pb2.StepRunState.ValueType
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp:
+        """When it first began; unset when it has not."""
+
+    @_builtins.property
+    def waits(self) -> _containers.RepeatedCompositeFieldContainer[Global___StepWait]:
+        """Each of them moves the step when it ends."""
+
+    def __init__(
+        self,
+        *,
+        step_id: _builtins.str = ...,
+        state: _workflows_pb2.StepRunState.ValueType = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        waits: _abc.Iterable[Global___StepWait] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["since", b"since", "state", b"state", "step_id", b"step_id", "waits", b"waits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainedStep: _TypeAlias = ExplainedStep  # noqa: Y015
+
+@_typing.final
+class StepWait(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    WHAT_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    UNBLOCK_FIELD_NUMBER: _builtins.int
+    DETAILS_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """What it waits for, a stable word: predecessors, pause, retry, turn, items,
+    children (of a PARALLEL), preparation (of an objective, an approval or a
+    child run), objective, result, run (a child), governance, approval, event,
+    delay, person, notification, later_steps and compensation (while undoing),
+    sibling (a call does not get through), breaker (nor is it tried for now),
+    timeout.
+    """
+    what: _builtins.str
+    """Which one, for people; reads on from "waits for"."""
+    unblock: _builtins.str
+    """What would end it, for people."""
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """When the clock ends the wait; unset when it does not."""
+
+    @_builtins.property
+    def details(self) -> _struct_pb2.Struct:
+        """Which one, for programs: ids, patterns, counts; the keys depend on the kind."""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        what: _builtins.str = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        unblock: _builtins.str = ...,
+        details: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["details", b"details", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["details", b"details", "kind", b"kind", "unblock", b"unblock", "until", b"until", "what", b"what"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StepWait: _TypeAlias = StepWait  # noqa: Y015
+
+@_typing.final
+class OwedCall(_message.Message):
+    """A call to another service or another run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    TRIES_FIELD_NUMBER: _builtins.int
+    LAST_ERROR_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    step_id: _builtins.str
+    """The step, or the item as `step[index]`; empty when the run itself owes it."""
+    kind: _builtins.str
+    tries: _builtins.int
+    """How often it was tried in vain, and what was met last."""
+    last_error: _builtins.str
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp:
+        """When it is tried, or given to somebody else if whoever tries it now is gone."""
+
+    def __init__(
+        self,
+        *,
+        step_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        tries: _builtins.int = ...,
+        last_error: _builtins.str = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "kind", b"kind", "last_error", b"last_error", "step_id", b"step_id", "tries", b"tries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OwedCall: _TypeAlias = OwedCall  # noqa: Y015
+
+@_typing.final
+class ListRunEventsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    AFTER_AUDIT_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    after_sequence: _builtins.int
+    """Only what happened after it; 0: from the beginning."""
+    after_audit: _builtins.int
+    """Only audits that came after it; 0: from the first."""
+    limit: _builtins.int
+    """How many events, and how many audits; 0 means 50."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        after_sequence: _builtins.int = ...,
+        after_audit: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_audit", b"after_audit", "after_sequence", b"after_sequence", "limit", b"limit", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRunEventsRequest: _TypeAlias = ListRunEventsRequest  # noqa: Y015
+
+@_typing.final
+class ListRunEventsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    AUDITS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunEvent]:
+        """Oldest first. As many as the limit: there may be more after the last one."""
+
+    @_builtins.property
+    def audits(self) -> _containers.RepeatedCompositeFieldContainer[Global___RunAudit]: ...
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[Global___RunEvent] | None = ...,
+        audits: _abc.Iterable[Global___RunAudit] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audits", b"audits", "events", b"events"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRunEventsResponse: _TypeAlias = ListRunEventsResponse  # noqa: Y015
+
+@_typing.final
+class RunEvent(_message.Message):
+    """One change of a run."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    AGGREGATE_FIELD_NUMBER: _builtins.int
+    OPERATION_FIELD_NUMBER: _builtins.int
+    STEP_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    RECORDED_AT_FIELD_NUMBER: _builtins.int
+    PUBLISHED_AT_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """Numbers the changes of a run without a gap, from 1."""
+    aggregate: _builtins.str
+    """`run` or `step`, and what happened to it."""
+    operation: _builtins.str
+    step_id: _builtins.str
+    """Empty for the run's own."""
+    actor: _builtins.str
+    """Who did it, and the request, event, call or timer that led to it."""
+    cause: _builtins.str
+    @_builtins.property
+    def recorded_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def published_at(self) -> _timestamp_pb2.Timestamp:
+        """When the bus took it; unset until then."""
+
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        aggregate: _builtins.str = ...,
+        operation: _builtins.str = ...,
+        step_id: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        cause: _builtins.str = ...,
+        recorded_at: _timestamp_pb2.Timestamp | None = ...,
+        published_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["published_at", b"published_at", "recorded_at", b"recorded_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "aggregate", b"aggregate", "cause", b"cause", "operation", b"operation", "published_at", b"published_at", "recorded_at", b"recorded_at", "sequence", b"sequence", "step_id", b"step_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunEvent: _TypeAlias = RunEvent  # noqa: Y015
+
+@_typing.final
+class RunAudit(_message.Message):
+    """A report that changed nothing, and why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    STEP_ID_FIELD_NUMBER: _builtins.int
+    COMMAND_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    step_id: _builtins.str
+    command: _builtins.str
+    reason: _builtins.str
+    message: _builtins.str
+    actor: _builtins.str
+    cause: _builtins.str
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        step_id: _builtins.str = ...,
+        command: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        cause: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "at", b"at", "cause", b"cause", "command", b"command", "id", b"id", "message", b"message", "reason", b"reason", "step_id", b"step_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunAudit: _TypeAlias = RunAudit  # noqa: Y015
+
+@_typing.final
+class WatchRunRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    AFTER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    after_sequence: _builtins.int
+    """Only what happens after it; 0: from the beginning."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        after_sequence: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_sequence", b"after_sequence", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchRunRequest: _TypeAlias = WatchRunRequest  # noqa: Y015
+
+@_typing.final
+class WatchRunResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def event(self) -> Global___RunEvent: ...
+    def __init__(
+        self,
+        *,
+        event: Global___RunEvent | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchRunResponse: _TypeAlias = WatchRunResponse  # noqa: Y015
+
+@_typing.final
+class GetRunGraphRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    format: Global___RunGraphFormat.ValueType
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        format: Global___RunGraphFormat.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRunGraphRequest: _TypeAlias = GetRunGraphRequest  # noqa: Y015
+
+@_typing.final
+class GetRunGraphResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRunGraphResponse: _TypeAlias = GetRunGraphResponse  # noqa: Y015
+
+@_typing.final
+class SearchRunsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    DEFINITION_ID_FIELD_NUMBER: _builtins.int
+    DEFINITION_VERSION_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    ENTITY_ID_FIELD_NUMBER: _builtins.int
+    ENTITY_TYPE_FIELD_NUMBER: _builtins.int
+    INITIATOR_AGENT_ID_FIELD_NUMBER: _builtins.int
+    INITIATOR_USER_ID_FIELD_NUMBER: _builtins.int
+    PARENT_RUN_ID_FIELD_NUMBER: _builtins.int
+    FAILURE_REASON_FIELD_NUMBER: _builtins.int
+    TAG_FIELD_NUMBER: _builtins.int
+    STARTED_FROM_FIELD_NUMBER: _builtins.int
+    STARTED_BEFORE_FIELD_NUMBER: _builtins.int
+    STEP_ID_FIELD_NUMBER: _builtins.int
+    STEP_STATE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    definition_id: _builtins.str
+    definition_version: _builtins.int
+    """Of the version; 0: any."""
+    entity_id: _builtins.str
+    entity_type: _builtins.str
+    initiator_agent_id: _builtins.str
+    initiator_user_id: _builtins.str
+    parent_run_id: _builtins.str
+    failure_reason: _builtins.str
+    """The stable word, as in FoundRun."""
+    tag: _builtins.str
+    """A tag of the definition."""
+    step_id: _builtins.str
+    """Some step, or the one with this id, is in this state; an id without a state
+    is a step that is RUNNING or WAITING.
+    """
+    step_state: _workflows_pb2.StepRunState.ValueType
+    page_size: _builtins.int
+    """0 means 50, at most 500."""
+    page_token: _builtins.str
+    """`next_page_token` of the page before, under the same filters."""
+    @_builtins.property
+    def states(self) -> _containers.RepeatedScalarFieldContainer[_workflows_pb2.WorkflowState.ValueType]:
+        """Any of these; none: any."""
+
+    @_builtins.property
+    def started_from(self) -> _timestamp_pb2.Timestamp:
+        """Started then or later, and started before."""
+
+    @_builtins.property
+    def started_before(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        definition_id: _builtins.str = ...,
+        definition_version: _builtins.int = ...,
+        states: _abc.Iterable[_workflows_pb2.WorkflowState.ValueType] | None = ...,
+        entity_id: _builtins.str = ...,
+        entity_type: _builtins.str = ...,
+        initiator_agent_id: _builtins.str = ...,
+        initiator_user_id: _builtins.str = ...,
+        parent_run_id: _builtins.str = ...,
+        failure_reason: _builtins.str = ...,
+        tag: _builtins.str = ...,
+        started_from: _timestamp_pb2.Timestamp | None = ...,
+        started_before: _timestamp_pb2.Timestamp | None = ...,
+        step_id: _builtins.str = ...,
+        step_state: _workflows_pb2.StepRunState.ValueType = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["started_before", b"started_before", "started_from", b"started_from"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["definition_id", b"definition_id", "definition_version", b"definition_version", "entity_id", b"entity_id", "entity_type", b"entity_type", "failure_reason", b"failure_reason", "initiator_agent_id", b"initiator_agent_id", "initiator_user_id", b"initiator_user_id", "page_size", b"page_size", "page_token", b"page_token", "parent_run_id", b"parent_run_id", "started_before", b"started_before", "started_from", b"started_from", "states", b"states", "step_id", b"step_id", "step_state", b"step_state", "tag", b"tag", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchRunsRequest: _TypeAlias = SearchRunsRequest  # noqa: Y015
+
+@_typing.final
+class SearchRunsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUNS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty: there are no more."""
+    @_builtins.property
+    def runs(self) -> _containers.RepeatedCompositeFieldContainer[Global___FoundRun]: ...
+    def __init__(
+        self,
+        *,
+        runs: _abc.Iterable[Global___FoundRun] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "runs", b"runs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchRunsResponse: _TypeAlias = SearchRunsResponse  # noqa: Y015
+
+@_typing.final
+class FoundRun(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    FAILURE_REASON_FIELD_NUMBER: _builtins.int
+    FAILURE_MESSAGE_FIELD_NUMBER: _builtins.int
+    OPEN_STEP_IDS_FIELD_NUMBER: _builtins.int
+    failure_reason: _builtins.str
+    """Why it fails: a stable word, and the same for people (cut)."""
+    failure_message: _builtins.str
+    @_builtins.property
+    def run(self) -> _workflows_pb2.WorkflowRun:
+        """Without its steps and payloads."""
+
+    @_builtins.property
+    def open_step_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Steps that are RUNNING or WAITING, the first twenty."""
+
+    def __init__(
+        self,
+        *,
+        run: _workflows_pb2.WorkflowRun | None = ...,
+        failure_reason: _builtins.str = ...,
+        failure_message: _builtins.str = ...,
+        open_step_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure_message", b"failure_message", "failure_reason", b"failure_reason", "open_step_ids", b"open_step_ids", "run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FoundRun: _TypeAlias = FoundRun  # noqa: Y015

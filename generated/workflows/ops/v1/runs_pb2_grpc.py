@@ -56,6 +56,31 @@ class RunServiceStub:
                 request_serializer=workflows_dot_ops_dot_v1_dot_runs__pb2.PreviewCompensationRequest.SerializeToString,
                 response_deserializer=workflows_dot_ops_dot_v1_dot_runs__pb2.PreviewCompensationResponse.FromString,
                 _registered_method=True)
+        self.ExplainRun = channel.unary_unary(
+                '/workflows.ops.v1.RunService/ExplainRun',
+                request_serializer=workflows_dot_ops_dot_v1_dot_runs__pb2.ExplainRunRequest.SerializeToString,
+                response_deserializer=workflows_dot_ops_dot_v1_dot_runs__pb2.ExplainRunResponse.FromString,
+                _registered_method=True)
+        self.ListRunEvents = channel.unary_unary(
+                '/workflows.ops.v1.RunService/ListRunEvents',
+                request_serializer=workflows_dot_ops_dot_v1_dot_runs__pb2.ListRunEventsRequest.SerializeToString,
+                response_deserializer=workflows_dot_ops_dot_v1_dot_runs__pb2.ListRunEventsResponse.FromString,
+                _registered_method=True)
+        self.WatchRun = channel.unary_stream(
+                '/workflows.ops.v1.RunService/WatchRun',
+                request_serializer=workflows_dot_ops_dot_v1_dot_runs__pb2.WatchRunRequest.SerializeToString,
+                response_deserializer=workflows_dot_ops_dot_v1_dot_runs__pb2.WatchRunResponse.FromString,
+                _registered_method=True)
+        self.GetRunGraph = channel.unary_unary(
+                '/workflows.ops.v1.RunService/GetRunGraph',
+                request_serializer=workflows_dot_ops_dot_v1_dot_runs__pb2.GetRunGraphRequest.SerializeToString,
+                response_deserializer=workflows_dot_ops_dot_v1_dot_runs__pb2.GetRunGraphResponse.FromString,
+                _registered_method=True)
+        self.SearchRuns = channel.unary_unary(
+                '/workflows.ops.v1.RunService/SearchRuns',
+                request_serializer=workflows_dot_ops_dot_v1_dot_runs__pb2.SearchRunsRequest.SerializeToString,
+                response_deserializer=workflows_dot_ops_dot_v1_dot_runs__pb2.SearchRunsResponse.FromString,
+                _registered_method=True)
 
 
 class RunServiceServicer:
@@ -96,6 +121,45 @@ class RunServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExplainRun(self, request, context):
+        """Tells what a run waits for, and what would unblock it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRunEvents(self, request, context):
+        """Reads what happened to a run, in order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchRun(self, request, context):
+        """Sends what happens to a run as it happens, and ends when the run has ended
+        and all of it was sent. UNAVAILABLE when the server stops and
+        RESOURCE_EXHAUSTED when too many watch already: watch again from the last
+        sequence that came.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRunGraph(self, request, context):
+        """Draws a run on the graph of its version: states, the path taken, times and
+        costs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchRuns(self, request, context):
+        """Finds runs, newest first. All filters given must match.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RunServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -118,6 +182,31 @@ def add_RunServiceServicer_to_server(servicer, server):
                     servicer.PreviewCompensation,
                     request_deserializer=workflows_dot_ops_dot_v1_dot_runs__pb2.PreviewCompensationRequest.FromString,
                     response_serializer=workflows_dot_ops_dot_v1_dot_runs__pb2.PreviewCompensationResponse.SerializeToString,
+            ),
+            'ExplainRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainRun,
+                    request_deserializer=workflows_dot_ops_dot_v1_dot_runs__pb2.ExplainRunRequest.FromString,
+                    response_serializer=workflows_dot_ops_dot_v1_dot_runs__pb2.ExplainRunResponse.SerializeToString,
+            ),
+            'ListRunEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRunEvents,
+                    request_deserializer=workflows_dot_ops_dot_v1_dot_runs__pb2.ListRunEventsRequest.FromString,
+                    response_serializer=workflows_dot_ops_dot_v1_dot_runs__pb2.ListRunEventsResponse.SerializeToString,
+            ),
+            'WatchRun': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchRun,
+                    request_deserializer=workflows_dot_ops_dot_v1_dot_runs__pb2.WatchRunRequest.FromString,
+                    response_serializer=workflows_dot_ops_dot_v1_dot_runs__pb2.WatchRunResponse.SerializeToString,
+            ),
+            'GetRunGraph': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRunGraph,
+                    request_deserializer=workflows_dot_ops_dot_v1_dot_runs__pb2.GetRunGraphRequest.FromString,
+                    response_serializer=workflows_dot_ops_dot_v1_dot_runs__pb2.GetRunGraphResponse.SerializeToString,
+            ),
+            'SearchRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchRuns,
+                    request_deserializer=workflows_dot_ops_dot_v1_dot_runs__pb2.SearchRunsRequest.FromString,
+                    response_serializer=workflows_dot_ops_dot_v1_dot_runs__pb2.SearchRunsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -230,6 +319,141 @@ class RunService:
             '/workflows.ops.v1.RunService/PreviewCompensation',
             workflows_dot_ops_dot_v1_dot_runs__pb2.PreviewCompensationRequest.SerializeToString,
             workflows_dot_ops_dot_v1_dot_runs__pb2.PreviewCompensationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflows.ops.v1.RunService/ExplainRun',
+            workflows_dot_ops_dot_v1_dot_runs__pb2.ExplainRunRequest.SerializeToString,
+            workflows_dot_ops_dot_v1_dot_runs__pb2.ExplainRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRunEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflows.ops.v1.RunService/ListRunEvents',
+            workflows_dot_ops_dot_v1_dot_runs__pb2.ListRunEventsRequest.SerializeToString,
+            workflows_dot_ops_dot_v1_dot_runs__pb2.ListRunEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/workflows.ops.v1.RunService/WatchRun',
+            workflows_dot_ops_dot_v1_dot_runs__pb2.WatchRunRequest.SerializeToString,
+            workflows_dot_ops_dot_v1_dot_runs__pb2.WatchRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRunGraph(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflows.ops.v1.RunService/GetRunGraph',
+            workflows_dot_ops_dot_v1_dot_runs__pb2.GetRunGraphRequest.SerializeToString,
+            workflows_dot_ops_dot_v1_dot_runs__pb2.GetRunGraphResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflows.ops.v1.RunService/SearchRuns',
+            workflows_dot_ops_dot_v1_dot_runs__pb2.SearchRunsRequest.SerializeToString,
+            workflows_dot_ops_dot_v1_dot_runs__pb2.SearchRunsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,8 @@ What operators do with runs, beside the controls that every caller has.
 
 A failed run can be made to go on, by trying its failed step again or by
 doing without it, and any run can be forked: begun anew from what it did.
+Every run can be asked what it waits for, what happened to it and what it
+looks like, watched as it goes on, and found by what is known of it.
 """
 
 from collections import abc as _abc
@@ -38,6 +40,22 @@ class RunServiceStub:
     """Tells what CompensateRun would undo now, and in which order. Changes
     nothing.
     """
+    ExplainRun: _aio.UnaryUnaryMultiCallable[_runs_pb2.ExplainRunRequest, _runs_pb2.ExplainRunResponse]
+    """Tells what a run waits for, and what would unblock it."""
+    ListRunEvents: _aio.UnaryUnaryMultiCallable[_runs_pb2.ListRunEventsRequest, _runs_pb2.ListRunEventsResponse]
+    """Reads what happened to a run, in order."""
+    WatchRun: _aio.UnaryStreamMultiCallable[_runs_pb2.WatchRunRequest, _runs_pb2.WatchRunResponse]
+    """Sends what happens to a run as it happens, and ends when the run has ended
+    and all of it was sent. UNAVAILABLE when the server stops and
+    RESOURCE_EXHAUSTED when too many watch already: watch again from the last
+    sequence that came.
+    """
+    GetRunGraph: _aio.UnaryUnaryMultiCallable[_runs_pb2.GetRunGraphRequest, _runs_pb2.GetRunGraphResponse]
+    """Draws a run on the graph of its version: states, the path taken, times and
+    costs.
+    """
+    SearchRuns: _aio.UnaryUnaryMultiCallable[_runs_pb2.SearchRunsRequest, _runs_pb2.SearchRunsResponse]
+    """Finds runs, newest first. All filters given must match."""
 
 class RunServiceServicer:
     """Every change honours `idempotency-key`; who made it and why is in the run's
@@ -80,5 +98,46 @@ class RunServiceServicer:
         """Tells what CompensateRun would undo now, and in which order. Changes
         nothing.
         """
+
+    def ExplainRun(
+        self,
+        request: _runs_pb2.ExplainRunRequest,
+        context: _aio.ServicerContext[_runs_pb2.ExplainRunRequest, _abc.Awaitable[_runs_pb2.ExplainRunResponse]],
+    ) -> _abc.Awaitable[_runs_pb2.ExplainRunResponse]:
+        """Tells what a run waits for, and what would unblock it."""
+
+    def ListRunEvents(
+        self,
+        request: _runs_pb2.ListRunEventsRequest,
+        context: _aio.ServicerContext[_runs_pb2.ListRunEventsRequest, _abc.Awaitable[_runs_pb2.ListRunEventsResponse]],
+    ) -> _abc.Awaitable[_runs_pb2.ListRunEventsResponse]:
+        """Reads what happened to a run, in order."""
+
+    def WatchRun(
+        self,
+        request: _runs_pb2.WatchRunRequest,
+        context: _aio.ServicerContext[_runs_pb2.WatchRunRequest, _abc.AsyncIterator[_runs_pb2.WatchRunResponse]],
+    ) -> _abc.AsyncIterator[_runs_pb2.WatchRunResponse]:
+        """Sends what happens to a run as it happens, and ends when the run has ended
+        and all of it was sent. UNAVAILABLE when the server stops and
+        RESOURCE_EXHAUSTED when too many watch already: watch again from the last
+        sequence that came.
+        """
+
+    def GetRunGraph(
+        self,
+        request: _runs_pb2.GetRunGraphRequest,
+        context: _aio.ServicerContext[_runs_pb2.GetRunGraphRequest, _abc.Awaitable[_runs_pb2.GetRunGraphResponse]],
+    ) -> _abc.Awaitable[_runs_pb2.GetRunGraphResponse]:
+        """Draws a run on the graph of its version: states, the path taken, times and
+        costs.
+        """
+
+    def SearchRuns(
+        self,
+        request: _runs_pb2.SearchRunsRequest,
+        context: _aio.ServicerContext[_runs_pb2.SearchRunsRequest, _abc.Awaitable[_runs_pb2.SearchRunsResponse]],
+    ) -> _abc.Awaitable[_runs_pb2.SearchRunsResponse]:
+        """Finds runs, newest first. All filters given must match."""
 
 def add_RunServiceServicer_to_server(servicer: RunServiceServicer, server: _aio.Server) -> None: ...
