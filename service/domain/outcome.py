@@ -9,15 +9,16 @@ from zlib import crc32
 
 import orjson
 
+from service.domain.config import MAX_SECONDS
 from service.domain.costs import ask_meter_later, remember_attempt
 from service.domain.definition import Payload, StepType
 from service.domain.effects import CancelChild, CancelObjective
 from service.domain.expressions import ExpressionError
-from service.domain.scope import CONTROL, hands_down, holds
+from service.domain.plan import StepPlan
+from service.domain.scope import CONTROL, MAX_HANDED_DOWN, hands_down, holds
 from service.domain.state import StepRun, StepState, changed
 from service.domain.turn import Turn
 
-MAX_HANDED_DOWN = 256 * 1024  # bytes of JSON
 NEVER_CONTINUES = frozenset({StepType.APPROVAL_GATE, StepType.GOVERNANCE_CHECK})
 
 
@@ -86,9 +87,7 @@ def _goes_on(turn: Turn) -> bool:
 
 def _retry(turn: Turn, step_id: str, reason: str, message: str, **changes: Any) -> None:
     step, planned = turn.step(step_id), turn.planned(step_id)
-    multiplier = planned.retry.backoff_multiplier or 1.0  # 0 is the wire's way to say nothing
-    delay = planned.retry.backoff_seconds * multiplier**step.retry_count
-    delay = min(delay, planned.config.get("max_backoff_seconds", delay))
+    delay = _delay(planned, step.retry_count)
     cost = changes.pop("cost_usd", step.cost_usd)
     objective_id = changes.get("objective_id", step.objective_id)  # perhaps only the report of its end names it
     changes |= {"error_reason": reason, "error_message": message}
@@ -97,6 +96,16 @@ def _retry(turn: Turn, step_id: str, reason: str, message: str, **changes: Any) 
     changes["evidence"] = remember_attempt(changed(step, objective_id=objective_id), cost, reason)
     at = turn.after(delay * (1 + 0.1 * _jitter(turn.run.id, step)))
     turn.move(step_id, StepState.PENDING, "retrying", retry_at=at, **changes)
+
+
+def _delay(planned: StepPlan, retry: int) -> float:
+    """Seconds before that retry, counted from 0. A power that fits no number any more is capped like any other."""
+    multiplier = planned.retry.backoff_multiplier or 1.0  # 0 is the wire's way to say nothing
+    most = min(planned.config.get("max_backoff_seconds", MAX_SECONDS), MAX_SECONDS)
+    try:
+        return min(float(planned.retry.backoff_seconds * multiplier**retry), float(most))
+    except OverflowError:
+        return float(most) if planned.retry.backoff_seconds else 0.0
 
 
 def _jitter(run_id: str, step: StepRun) -> float:

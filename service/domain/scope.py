@@ -7,11 +7,15 @@ step's output is `{}`. Reserved names win over names that come from payloads.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import orjson
+
 from service.domain.commands import BusEvent
 from service.domain.definition import Json, Payload, StepType
-from service.domain.expressions import Program
+from service.domain.expressions import ExpressionError, Program
 from service.domain.state import StepRun, StepState
 from service.domain.turn import Turn
+
+MAX_HANDED_DOWN = 256 * 1024  # bytes of JSON
 
 CONTROL = frozenset(
     {
@@ -78,7 +82,15 @@ def holds(program: Program, turn: Turn, step_id: str, bare: Mapping[str, Json] |
 def evaluate_all(
     programs: Mapping[str, Program], turn: Turn, step_id: str, bare: Mapping[str, Json] | None = None
 ) -> dict[str, Json]:
-    return {key: evaluate(program, turn, step_id, bare) for key, program in programs.items()}
+    """Raises ExpressionError, also when the values together are larger than what a step may hand down."""
+    found: dict[str, Json] = {}
+    size = 0
+    for key, program in programs.items():
+        found[key] = evaluate(program, turn, step_id, bare)
+        size += len(orjson.dumps(found[key], default=str))
+        if size > MAX_HANDED_DOWN:
+            raise ExpressionError("value_too_large", f"{program.source!r}: the values are over 256 KiB together")
+    return found
 
 
 def _scope(names: Iterable[str], turn: Turn, step_id: str, bare: Mapping[str, Json]) -> dict[str, Json]:

@@ -8,6 +8,7 @@ from service.domain.outcome import fail_for_good
 from service.domain.scope import evaluate_all
 from service.domain.state import StepState
 from service.domain.steps import rules_of
+from service.domain.steps.with_items import input_of
 from service.domain.turn import Turn
 
 
@@ -18,7 +19,9 @@ def start(turn: Turn, key: str, payload: Payload) -> None:
     if seconds := rules.timeout_seconds(planned):
         changes["deadline_at"] = turn.after(seconds)
     try:
-        if planned.input is not None and rules.evaluates_input and key not in turn.run.items:
+        if key in turn.run.items:
+            changes["input_payload"] = input_of(turn, turn.run.items[key])
+        elif planned.input is not None and rules.evaluates_input:
             changes["input_payload"] = evaluate_all(planned.input, turn, key)
         rules.start(turn, key, changes)
     except ExpressionError as error:

@@ -31,7 +31,7 @@ def act(turn: Turn, command: TaskCommand) -> None:
     if task.status in (TaskStatus.OPEN, TaskStatus.CLAIMED):
         _check_version(task, command)
         return _on_open(turn, task, command)
-    if not _repeats(task, command):
+    if not _repeats(turn, task, command):
         raise conflict("task_closed", f"the task is already {task.status}")
     return None
 
@@ -90,13 +90,14 @@ def _check_holder(task: Task, user_id: str) -> None:
         raise Refusal(Kind.DENIED, "task_assigned", "the task is assigned to somebody else")
 
 
-def _repeats(task: Task, command: TaskCommand) -> bool:
+def _repeats(turn: Turn, task: Task, command: TaskCommand) -> bool:
     """Saying again what ended the task is no conflict."""
+    step, same_person = turn.step(task.step_id), task.completed_by == getattr(command, "user_id", "")
     match command:
         case CompleteTask():
-            return task.status is TaskStatus.COMPLETED and task.completed_by == command.user_id
+            return task.status is TaskStatus.COMPLETED and same_person and step.output_payload == command.output
         case RejectTask():
-            return task.status is TaskStatus.REJECTED and task.completed_by == command.user_id
+            return task.status is TaskStatus.REJECTED and same_person
         case _:
             return False
 

@@ -306,3 +306,11 @@ def test_what_an_agent_said_is_kept_even_when_it_is_heard_after_the_end() -> Non
     assert isinstance(story.hear_of("obj_1", "RUNNING", said={"kind": "notice", "text": "Half done."}), Accepted)
     assert [entry.text for entry in story.said] == ["Half done."]
     assert isinstance(story.hear_of("obj_1", "RUNNING"), Ignored)
+
+
+def test_a_backoff_beyond_all_numbers_is_capped() -> None:
+    story = alone(agent("a", retry_policy=RetryPolicy(1000, 1, 1000.0), config={"max_backoff_seconds": 60}))
+    for _ in range(120):
+        story.fault(f"a/{story['a'].attempt}/PrepareObjective", NO)
+        story.wait(67)
+    assert story["a"].attempt == 121

@@ -213,3 +213,28 @@ def test_a_timeout_is_not_routed() -> None:
     story = gate(timeout_seconds=60, config={"on_denied": "route"})
     story.wait(60)
     assert story.state == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("output", "path"),
+    [
+        ({"decision": "DENIED"}, "output_payload.decision"),
+        ({"decided_by": ["agent_1"]}, "output_payload.decided_by"),
+        ({"decided_by": " "}, "output_payload.decided_by"),
+    ],
+)
+def test_what_a_report_says_must_be_what_it_is(output: dict[str, Any], path: str) -> None:
+    story = alone(step("g", StepType.APPROVAL_GATE))
+    story.answer("g/1/RequestApproval", ApprovalRequested("apr_1"))
+    refused = story.report("g", StepState.COMPLETED, output_payload=output)
+    assert isinstance(refused, Refusal)
+    assert [violation.path for violation in refused.violations] == [path]
+
+
+@pytest.mark.parametrize("name", ["agent_1 ", "AGENT_1", "agent:agent_1", "user:agent_1"])
+def test_the_asker_is_known_however_it_is_written(name: str) -> None:
+    story = alone(step("g", StepType.APPROVAL_GATE, agent_id="agent_1"))
+    story.answer("g/1/RequestApproval", ApprovalRequested("apr_1"))
+    refused = story.do(TransitionStep("g", StepState.COMPLETED, output_payload={"decided_by": name}), actor="anonymous")
+    assert isinstance(refused, Refusal)
+    assert refused.reason == "own_approval"

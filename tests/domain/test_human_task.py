@@ -188,3 +188,12 @@ def test_a_rejection_and_a_missed_deadline_are_final(end: Callable[[Story], None
     story = alone(step("h", timeout_seconds=60, retry_policy=RetryPolicy(3, 1, 1.0)))
     end(story)
     assert (story.state, story["h"].error_reason) == ("FAILED", reason)
+
+
+def test_a_form_takes_no_longer_than_what_it_checks() -> None:
+    """A pattern that backtracks for ever elsewhere, and entries that are compared one with each other."""
+    form = {"properties": {"a": {"pattern": "^(a+)+$"}, "b": {"uniqueItems": True}}}
+    story = alone(step("h", config={"form_schema": form}))
+    refused = story.complete("h", a="a" * 40 + "!", b=[{"n": n} for n in range(2000)] + [{"n": 0}])
+    assert isinstance(refused, Refusal)
+    assert {violation.path for violation in refused.violations} == {"output_payload.a", "output_payload.b"}

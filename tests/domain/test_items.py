@@ -79,10 +79,18 @@ def test_a_list_has_a_longest_length() -> None:
     assert story.run.items == {}
 
 
-def test_an_expression_that_cannot_be_evaluated_for_one_item_fails_the_step() -> None:
-    story = working([{"mail": "a@x"}, {}], input={"to": "item.mail"})
-    assert (story.state, story["each"].error_reason) == ("FAILED", "condition_error")
-    assert story.calls(PrepareObjective) == []
+def test_an_expression_that_cannot_be_evaluated_for_one_item_fails_that_item() -> None:
+    story = working([{"mail": "a@x"}, {}], tolerated_failures=1, input={"to": "item.mail"})
+    assert (story["each[0]"].input_payload, story["each[1]"].error_reason) == ({"to": "a@x"}, "condition_error")
+    finish(story, 0)
+    assert [("error" in result) for result in story["each"].output_payload["items"]] == [False, True]
+
+
+def test_an_item_is_given_its_input_when_it_starts() -> None:
+    story = working(["a", "b"], concurrency=1)
+    assert (story["each[0]"].input_payload["item"], story["each[1]"].input_payload) == ("a", {})
+    finish(story, 0)
+    assert story["each[1]"].input_payload["item"] == "b"
 
 
 # --- how many at once ------------------------------------------------------------------------------------------------

@@ -394,6 +394,9 @@ def test_values_of_config(step_type: StepType, config: dict[str, Any], path: str
     assert alone(step_type, config) == [(f"steps[0].config.{path}", "bad_config")]
 
 
+TO = [{"$ref": f"#/$defs/{n}"} for n in range(17)]
+
+
 @pytest.mark.parametrize(
     "form",
     [
@@ -407,6 +410,16 @@ def test_values_of_config(step_type: StepType, config: dict[str, Any], path: str
         {"$schema": []},
         {"$id": "http://[", "$ref": "x"},
         {"required": 1},
+        {"$schema": "http://json-schema.org/draft-07/schema#"},
+        {"$ref": "#"},
+        {"$ref": "#/$defs/a", "$defs": {"a": {"properties": {"b": {"$ref": "#/$defs/a"}}}}},
+        {"$ref": "#/title", "title": "a text"},
+        {"patternProperties": {"^a": {}}},
+        {"properties": {"a": {"pattern": "(?=a)b"}}},
+        {
+            "$ref": "#/$defs/0",
+            "$defs": {str(n): {"allOf": [{"$ref": f"#/$defs/{n + 1}"}] * 2} for n in range(16)} | {"16": {}},
+        },
     ],
 )
 def test_forms_that_are_no_schema(form: dict[str, Any]) -> None:
@@ -417,11 +430,11 @@ def test_forms_that_are_no_schema(form: dict[str, Any]) -> None:
     "form",
     [
         {},
-        {"$schema": "http://json-schema.org/draft-07/schema#", "definitions": {"a": {}}, "$ref": "#/definitions/a"},
-        {"$schema": "urn:unknown", "type": "object"},
+        {"$schema": "https://json-schema.org/draft/2020-12/schema", "$defs": {"a": {}}, "$ref": "#/$defs/a"},
+        {"properties": {"pattern": {"type": "string", "pattern": "^(a+)+$"}}},
     ],
 )
-def test_forms_of_any_dialect(form: dict[str, Any]) -> None:
+def test_forms_of_the_dialect(form: dict[str, Any]) -> None:
     assert alone(TASK, {"form_schema": form}) == []
 
 

@@ -4,13 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator, SchemaError
-from jsonschema.validators import validator_for
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT202012, specification_with
-
-from service.domain import config
+from service.domain import config, forms
 from service.domain.definition import RetryPolicy, StepDefinition, StepType, Version
 from service.domain.errors import Violation
 from service.domain.patterns import malformed
@@ -144,7 +138,7 @@ def _config(step: StepDefinition) -> Iterator[Found]:
     for path, reason, message in config.faults(step.step_type, step.config):
         yield f"config.{path}", reason, message
     form = step.config.get("form_schema")
-    if step.step_type is StepType.HUMAN_TASK and isinstance(form, dict) and (why := _bad_form(form)):
+    if step.step_type is StepType.HUMAN_TASK and isinstance(form, Mapping) and (why := forms.fault(form)):
         yield "config.form_schema", "bad_form_schema", why
 
 
@@ -153,33 +147,3 @@ def _deep(value: Any, levels: int) -> bool:
         return False
     items = value.values() if isinstance(value, Mapping) else value
     return levels == 0 or any(_deep(item, levels - 1) for item in items)
-
-
-def _bad_form(form: dict[str, Any]) -> str | None:
-    """Why this cannot check what people fill in; references must stay within it, so that nothing is ever fetched."""
-    dialect = form.get("$schema", "")
-    if not isinstance(dialect, str):
-        return "no JSON Schema: $schema is not a text"
-    try:
-        validator_for(form, default=Draft202012Validator).check_schema(form)
-        resource = specification_with(dialect, default=DRAFT202012).create_resource(form)
-        resolver = Registry().with_resource("", resource).resolver("")
-        for reference in _references(form):
-            resolver.lookup(reference)
-    except SchemaError as error:
-        return f"no JSON Schema: {error.json_path.removeprefix('$') or 'it'} breaks the rule {error.validator!r}"
-    except (Unresolvable, ValueError):
-        return "a $ref leads out of the form or nowhere"
-    return None
-
-
-def _references(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if key in ("$ref", "$dynamicRef") and isinstance(item, str):
-                yield item
-            else:
-                yield from _references(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _references(item)

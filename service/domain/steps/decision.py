@@ -12,7 +12,7 @@ from service.domain import outcome
 from service.domain.commands import ApprovalReport, EventArrived, TransitionStep
 from service.domain.definition import Payload
 from service.domain.effects import ApprovalRequested, ApprovalStatus, GetApproval, RequestApproval
-from service.domain.errors import Kind, Refusal
+from service.domain.errors import Kind, Refusal, invalid
 from service.domain.state import StepRun, StepState
 from service.domain.steps.rules import StepRules, Unwanted
 from service.domain.turn import Turn
@@ -79,6 +79,7 @@ class Decided(StepRules):
         asked = asker(turn, turn.step(step_id))
         if any(is_asker(name, asked) for name in (turn.actor, report.agent_id, _decider(turn, report))):
             raise Refusal(Kind.DENIED, "own_approval", "an agent may not decide what it asked for")
+        _check_said(report)
 
     def reported(self, turn: Turn, step_id: str, report: TransitionStep) -> None:
         said = dict(report.output_payload or {})
@@ -118,6 +119,16 @@ class Decided(StepRules):
             outcome.fail_for_good(turn, step_id, reason, message, **changes)
 
 
+def _check_said(report: TransitionStep) -> None:
+    """What a report says of the decision must be what its state says, by somebody who has a name."""
+    said = report.output_payload or {}
+    wanted = PASSED if report.state is StepState.COMPLETED else STOPPED
+    if "decision" in said and said["decision"] not in wanted:
+        raise invalid("output_payload.decision", "contradicts_state", f"a {report.state} gate was {sorted(wanted)}")
+    if "decided_by" in said and not (isinstance(said["decided_by"], str) and said["decided_by"].strip()):
+        raise invalid("output_payload.decided_by", "bad_name", "decided_by is the name of somebody")
+
+
 def _decider(turn: Turn, report: TransitionStep) -> str:
     """A person or an agent decides in their own name; only others may say on whose behalf they report."""
     own = turn.actor.startswith(("user:", "agent:"))
@@ -131,7 +142,12 @@ def asker(turn: Turn, step: StepRun) -> str:
 
 
 def is_asker(name: str, agent_id: str) -> bool:
-    return bool(agent_id) and name in (agent_id, f"agent:{agent_id}")
+    """Names are compared as people read them, whatever stands before them."""
+    return bool(agent_id) and _bare(name) == _bare(agent_id)
+
+
+def _bare(name: str) -> str:
+    return name.strip().casefold().removeprefix("agent:").removeprefix("user:")
 
 
 def recorded(step: StepRun, noted: Payload) -> dict[str, Any]:

@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from referencing import Registry
-
 from service.domain import outcome
 from service.domain.commands import TransitionStep
 from service.domain.definition import Json, Payload
 from service.domain.effects import Answer, Fault, NotificationSent, SendNotification
-from service.domain.errors import Kind, Refusal, Violation
+from service.domain.errors import Kind, Refusal
+from service.domain.forms import violations
 from service.domain.state import StepState, Task, TaskStatus
 from service.domain.steps.rules import StepRules, Unwanted, links
 from service.domain.turn import Turn
@@ -62,18 +60,9 @@ class HumanTask(StepRules):
 
 
 def check_form(turn: Turn, step_id: str, output: Payload, field: str) -> None:
-    """Raises Refusal, naming every place below the request's `field` that does not fit. The empty registry keeps a form
-    from fetching anything."""
+    """Raises Refusal, naming every place below the request's `field` that does not fit."""
     form = turn.planned(step_id).config.get("form_schema")
-    if form is None:
-        return
-    found = tuple(
-        Violation(
-            _path(field, error.absolute_path), "form_mismatch", f"does not satisfy {error.validator!r} of the form"
-        )
-        for error in Draft202012Validator(form, registry=Registry()).iter_errors(dict(output))
-    )
-    if found:
+    if form is not None and (found := violations(form, output, field)):
         raise Refusal(Kind.INVALID, "form_mismatch", "the output does not satisfy the task's form", found)
 
 
@@ -114,7 +103,3 @@ def _notice(turn: Turn, task: Task, recipient: str, kind: str) -> SendNotificati
         template=f"human_task_{kind}",
         variables=variables,
     )
-
-
-def _path(field: str, below: Any) -> str:
-    return field + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in below)

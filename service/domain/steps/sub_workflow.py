@@ -15,6 +15,9 @@ from service.domain.state import RunState, StepRun, StepState
 from service.domain.steps.rules import StepRules, Unwanted
 from service.domain.turn import Turn
 
+FINAL = frozenset({"run_too_deep"})
+"""What no retry mends, all the way up the line of parents."""
+
 
 class SubWorkflow(StepRules):
     def start(self, turn: Turn, step_id: str, changes: dict[str, Any]) -> None:
@@ -87,6 +90,8 @@ def _end(turn: Turn, command: ChildEnded) -> None:
             outcome.complete(turn, command.step_id, command.output)
         case RunState.CANCELLED:
             outcome.fail_for_good(turn, command.step_id, "child_cancelled", why)
+        case _ if command.reason in FINAL:
+            outcome.fail_for_good(turn, command.step_id, command.reason, why)
         case _:
             outcome.fail(turn, command.step_id, "child_failed", why)
 

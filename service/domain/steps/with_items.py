@@ -6,10 +6,10 @@ Starting it makes the items; `items` starts them and ends the step. Reports and 
 from typing import Any
 
 from service.domain import outcome
-from service.domain.definition import Json
+from service.domain.definition import Json, Payload
 from service.domain.plan import StepPlan
 from service.domain.scope import evaluate, evaluate_all
-from service.domain.state import StepRun, StepState, item_key
+from service.domain.state import StepRun, StepState, item_key, step_of
 from service.domain.steps.rules import StepRules
 from service.domain.turn import Turn
 
@@ -43,16 +43,20 @@ class WithItems(StepRules):
         """The step itself has no deadline."""
 
 
+def input_of(turn: Turn, item: StepRun) -> Payload:
+    """What an item works on, made when it starts: all at once they would be as many copies of the step's input."""
+    step, own = turn.run.steps[step_of(item.step_id)], {name: item.evidence[name] for name in ("item", "index")}
+    expressions = turn.planned(item.step_id).input
+    if expressions is None:
+        return {**step.input_payload, **own}
+    return evaluate_all(expressions, turn, step.step_id, own)
+
+
 def _item(turn: Turn, step: StepRun, index: int, value: Json) -> StepRun:
-    planned, own = turn.planned(step.step_id), {"item": value, "index": index}
-    payload = {**step.input_payload, **own}
-    if planned.input is not None:
-        payload = evaluate_all(planned.input, turn, step.step_id, own)
-    batch = index // int(planned.config.get("batch_size", MAX_ITEMS))
+    batch = index // int(turn.planned(step.step_id).config.get("batch_size", MAX_ITEMS))
     return StepRun(
         step_id=item_key(step.step_id, index),
         step_name=step.step_name,
         step_type=step.step_type,
-        input_payload=payload,
-        evidence={"batch": batch},
+        evidence={"batch": batch, "item": value, "index": index},
     )

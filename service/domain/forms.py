@@ -1,0 +1,134 @@
+"""Forms: JSON Schemas that check what people hand in, kept to what can be checked quickly and always.
+
+One dialect (2020-12). References stay within the form, lead to a schema under `$defs` and never in a circle; expanded,
+the form has at most `MAX_NODES` schemas. Patterns are RE2's, the engine of our expressions, which takes no more time
+than the text is long; `uniqueItems` compares by value, once per entry. What is not kept to this is found at publish.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+from jsonschema import Draft202012Validator, SchemaError, ValidationError, validators
+from referencing import Registry
+
+from service.domain.definition import Json, Payload
+from service.domain.errors import Violation
+from service.domain.expressions import ExpressionError, compile_program
+
+MAX_NODES = 2000
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_NOT_TAKEN = (
+    "$id",
+    "$anchor",
+    "$dynamicRef",
+    "$dynamicAnchor",
+    "patternProperties",
+    "propertyNames",
+    "unevaluatedItems",
+)
+_MATCHES = compile_program("text.matches(pattern)", frozenset({"text", "pattern"}))
+
+
+def fault(form: Mapping[str, Any]) -> str | None:
+    """Why this cannot check what people fill in; None when it can."""
+    if form.get("$schema", _DIALECT) != _DIALECT:
+        return f"$schema is not {_DIALECT}"
+    try:
+        Draft202012Validator.check_schema(form)
+        _Expansion(form).count(form, ())
+        for pattern in _texts(form, "pattern"):
+            matches("", pattern)
+    except SchemaError as error:
+        return f"no JSON Schema: {error.json_path.removeprefix('$') or 'it'} breaks the rule {error.validator!r}"
+    except ExpressionError:
+        return "a pattern is not a regular expression of RE2"
+    except _Refused as error:
+        return str(error)
+    return None
+
+
+def violations(form: Mapping[str, Any], output: Payload, field: str) -> tuple[Violation, ...]:
+    """What in the output does not satisfy the form; `field` is where the caller has put it. Nothing is fetched."""
+    errors = _Validator(form, registry=Registry()).iter_errors(dict(output))
+    return tuple(
+        Violation(
+            _path(field, error.absolute_path), "form_mismatch", f"does not satisfy {error.validator!r} of the form"
+        )
+        for error in errors
+    )
+
+
+def matches(text: str, pattern: str) -> bool:
+    """Raises ExpressionError for what is no pattern."""
+    return _MATCHES.holds({"text": text, "pattern": pattern})
+
+
+class _Refused(Exception):
+    """A form that could not always be checked, or not quickly."""
+
+
+class _Expansion:
+    """Counts the schemas that one look at a value may have to visit, following references."""
+
+    def __init__(self, form: Mapping[str, Any]) -> None:
+        self._defs = form.get("$defs", {})
+        self._known: dict[str, int] = {}
+
+    def count(self, node: Json, inside: tuple[str, ...]) -> int:
+        if isinstance(node, list):
+            return sum(self.count(item, inside) for item in node)
+        if not isinstance(node, Mapping):
+            return 0
+        if taken := next((key for key in _NOT_TAKEN if key in node), None):
+            raise _Refused(f"{taken} is not taken in forms")
+        below = (value for key, value in node.items() if key != "$defs")
+        total = 1 + sum(self.count(value, inside) for value in below)
+        if "$ref" in node:
+            total += self._referred(node["$ref"], inside)
+        if total > MAX_NODES:
+            raise _Refused(f"a form has at most {MAX_NODES} schemas, those that $ref repeats counted again")
+        return total
+
+    def _referred(self, reference: Json, inside: tuple[str, ...]) -> int:
+        name = str(reference).removeprefix("#/$defs/")
+        if f"#/$defs/{name}" != reference or not isinstance(self._defs.get(name), Mapping | bool):
+            raise _Refused("a $ref leads to a schema under #/$defs of the form")
+        if name in inside:
+            raise _Refused("a $ref leads back to itself")
+        if name not in self._known:
+            self._known[name] = self.count(self._defs[name], (*inside, name))
+        return self._known[name]
+
+
+def _pattern(validator: Any, pattern: str, value: Json, schema: Any) -> Iterator[ValidationError]:
+    if isinstance(value, str) and not matches(value, pattern):
+        yield ValidationError("does not match")
+
+
+def _unique(validator: Any, wanted: bool, value: Json, schema: Any) -> Iterator[ValidationError]:
+    if wanted and isinstance(value, list):
+        seen = {orjson.dumps(item, option=orjson.OPT_SORT_KEYS) for item in value}
+        if len(seen) < len(value):
+            yield ValidationError("has an entry twice")
+
+
+_Validator: Any = validators.extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique}
+)
+
+
+def _texts(node: Json, key: str) -> Iterator[str]:
+    """Every text under that keyword, wherever it is."""
+    if isinstance(node, Mapping):
+        if isinstance(node.get(key), str):
+            yield node[key]
+        for value in node.values():
+            yield from _texts(value, key)
+    elif isinstance(node, list):
+        for item in node:
+            yield from _texts(item, key)
+
+
+def _path(field: str, parts: Any) -> str:
+    return field + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
