@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from uuid_utils.compat import uuid7
 
 from service.bus.connection import Connection
+from service.bus.letters import reread
 from service.bus.listener import Listener
 from service.bus.outgoing import Publisher
 from service.bus.streams import ensure_changes_stream
@@ -26,6 +28,8 @@ from service.domain.plan import Patience
 from service.edge.answers import Answers
 from service.edge.definition_servicer import DefinitionService
 from service.edge.entities import EntityLookup
+from service.edge.event_servicer import EventService
+from service.edge.events import EngineEvents
 from service.edge.health import Health
 from service.edge.http import HttpServer
 from service.edge.inspector import Inspector
@@ -41,13 +45,16 @@ from service.edge.tasks import EngineTasks
 from service.engine.engine import Engine, Ports
 from service.engine.lease import Lease
 from service.engine.ports import BusUnavailable, StoreUnavailable
+from service.engine.rewind import RewindingOutbox
 from service.siblings import SIBLINGS, SiblingClients
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox
 from service.store.migrate import Migrator, SchemaMismatch
+from service.store.operators import OperatorReads, Operators
 from service.store.outbox import ChangeOutbox
 from service.store.pool import ENGINE, READER, Pool
 from service.store.reads import Reads
+from service.store.rewind import StreamMemory
 from service.store.runs import Runs
 from service.store.tasks import TaskReads
 from service.store.work import WorkQueue
@@ -175,7 +182,8 @@ def _engine(config: Config, outside: Outside, lease: Lease) -> Engine:
     publisher = Publisher(outside.bus, config.stream, config.format)
     definitions = Definitions(pool, Reads(outside.reading))
     inbox = Inbox(pool, lease.grace_seconds)
-    ports = Ports(Runs(pool), WorkQueue(pool), inbox, definitions, ChangeOutbox(pool), outside.siblings, publisher)
+    outbox = RewindingOutbox(ChangeOutbox(pool), publisher.stream, StreamMemory(pool), time.monotonic)
+    ports = Ports(Runs(pool), WorkQueue(pool), inbox, definitions, outbox, outside.siblings, publisher)
     replica = config.replica or f"{socket.gethostname()}-{os.getpid()}"
     return Engine(ports, replica, _new_id, lease, Patience(config.quiet_seconds))
 
@@ -190,6 +198,7 @@ def _edge(config: Config, outside: Outside, engine: Engine, stack: AsyncExitStac
     entities = EntityLookup(outside.siblings.entities, required=config.entities_required)
     runs = EngineRuns(engine.advance, engine.plans, definitions, entities, reads, _new_id)
     tasks = EngineTasks(engine.advance, TaskReads(outside.reading))
+    events = EngineEvents(Operators(outside.writing), OperatorReads(outside.reading), reread, engine.router.accept)
     inspector, shield, answers = Inspector(), Shield(), Answers(Renderer())
     stack.callback(inspector.close)
     services = Services(
@@ -197,6 +206,7 @@ def _edge(config: Config, outside: Outside, engine: Engine, stack: AsyncExitStac
         TaskService(tasks, answers, shield),
         RunService(runs, answers, shield),
         DefinitionService(definitions, shield),
+        EventService(events, shield),
     )
     return EdgeServer(services, shield, max_calls=config.max_calls)
 

@@ -8,11 +8,12 @@ from typing import Any
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
-from workflows.ops.v1 import definitions_pb2_grpc, runs_pb2_grpc, tasks_pb2_grpc
+from workflows.ops.v1 import definitions_pb2_grpc, events_pb2_grpc, runs_pb2_grpc, tasks_pb2_grpc
 from workflows.v1 import workflows_pb2_grpc
 
 from service.edge.answers import MAX_ANSWER_BYTES, Answers
 from service.edge.definition_servicer import DefinitionService
+from service.edge.event_servicer import EventService
 from service.edge.inspector import Inspector
 from service.edge.render import Renderer
 from service.edge.run_servicer import RunService
@@ -20,6 +21,7 @@ from service.edge.server import MAX_CALLS, EdgeServer, Services
 from service.edge.servicer import WorkflowService
 from service.edge.shield import Shield
 from service.edge.task_servicer import TaskService
+from tests.edge.fake_events import FakeEvents
 from tests.edge.fakes import FakeDefinitions, FakeRuns, FakeTasks
 
 
@@ -28,6 +30,7 @@ class Edge:
     definitions: FakeDefinitions
     runs: FakeRuns
     tasks: FakeTasks
+    events: FakeEvents
     server: EdgeServer
     shield: Shield
     channel: grpc.aio.Channel
@@ -35,21 +38,24 @@ class Edge:
     task_stub: tasks_pb2_grpc.HumanTaskServiceStub
     run_stub: runs_pb2_grpc.RunServiceStub
     definition_stub: definitions_pb2_grpc.DefinitionServiceStub
+    event_stub: events_pb2_grpc.EventServiceStub
 
     @property
     def committed(self) -> list[Any]:
-        return self.definitions.committed + self.runs.committed + self.tasks.committed
+        fakes = (self.definitions, self.runs, self.tasks, self.events)
+        return [what for fake in fakes for what in fake.committed]
 
 
 @asynccontextmanager
 async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYTES) -> AsyncIterator[Edge]:
-    definitions, runs, tasks = FakeDefinitions(), FakeRuns(), FakeTasks()
+    definitions, runs, tasks, events = FakeDefinitions(), FakeRuns(), FakeTasks(), FakeEvents()
     answers, shield, inspector = Answers(Renderer(), max_bytes), Shield(), Inspector()
     services = Services(
         WorkflowService(definitions, runs, inspector, answers, shield),
         TaskService(tasks, answers, shield),
         RunService(runs, answers, shield),
         DefinitionService(definitions, shield),
+        EventService(events, shield),
     )
     server = EdgeServer(services, shield, max_calls=max_calls)
     port = await server.start()
@@ -59,8 +65,9 @@ async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYT
             tasks_pb2_grpc.HumanTaskServiceStub(channel),
             runs_pb2_grpc.RunServiceStub(channel),
             definitions_pb2_grpc.DefinitionServiceStub(channel),
+            events_pb2_grpc.EventServiceStub(channel),
         )
-        yield Edge(definitions, runs, tasks, server, shield, channel, *stubs)
+        yield Edge(definitions, runs, tasks, events, server, shield, channel, *stubs)
     await server.stop(1)
     inspector.close()
 
