@@ -34,11 +34,17 @@ class Connection:
         self._client: Client | None = None
         self._trouble = ""
         self._closing = False
+        self._opened = 0
         self._reopening: asyncio.Task[None] | None = None
 
     @property
     def connected(self) -> bool:
         return self._client is not None and self._client.is_connected
+
+    @property
+    def session(self) -> tuple[int, int] | None:
+        """Another one after every reconnection; None while there is no connection."""
+        return (self._opened, self._client.stats["reconnects"]) if self._client and self.connected else None
 
     @property
     def client(self) -> Client:
@@ -66,6 +72,7 @@ class Connection:
             closed_cb=self._on_closed,
         )
         self._client = client
+        self._opened += 1
         await self._on_connected()
 
     async def close(self) -> None:

@@ -9,18 +9,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from nats.errors import Error as NatsError
-from nats.js.errors import NoStreamResponseError
-
 from service.bus import bodies
 from service.bus.connection import Connection
 from service.bus.formats import FORMATS, Attributes
-from service.bus.streams import CHANGES_STREAM, CHANGES_SUBJECT, ensure_changes_stream
+from service.bus.streams import ACK_SECONDS, CHANGES_STREAM, CHANGES_SUBJECT, ChangesStream
 from service.engine.ports import BusUnavailable, Unpublished
 
 SOURCE = "workflows"
 SCHEMAS = "buf.build/evalops/proto"
-ACK_SECONDS = 5.0
 
 _DRAINED = {None: "", False: "false", True: "true"}
 """Whether a paused run has nothing in flight any more; said of runs that are paused only."""
@@ -29,7 +25,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Publisher:
-    """`stream` is made when the bus turns out not to have it; `form` is the name of one of FORMATS."""
+    """`stream` names where changes go; `form` is the name of one of FORMATS."""
 
     def __init__(
         self,
@@ -38,26 +34,17 @@ class Publisher:
         form: str = "headers",
         ack_seconds: float = ACK_SECONDS,
     ) -> None:
-        self._connection = connection
-        self._stream = stream
+        self.stream = ChangesStream(connection, stream, ack_seconds)
         self._format = FORMATS[form]
-        self._ack_seconds = ack_seconds
 
     async def publish(self, change: Unpublished) -> None:
         """Returns when the stream has it. Raises BusUnavailable; then it may or may not be there."""
         body = bodies.write(change)
         headers, data = self._format(attributes_of(change, body), body.data)
         try:
-            await self._send(subject_of(change), headers, data)
-        except NatsError as error:
+            await self.stream.publish(subject_of(change), headers, data)
+        except BusUnavailable as error:
             raise BusUnavailable(f"{_id_of(change)}: {error}") from error
-
-    async def _send(self, subject: str, headers: dict[str, str], data: bytes) -> None:
-        try:
-            await self._connection.jetstream.publish(subject, data, self._ack_seconds, headers=headers)
-        except NoStreamResponseError:
-            await ensure_changes_stream(self._connection, self._stream)
-            await self._connection.jetstream.publish(subject, data, self._ack_seconds, headers=headers)
 
 
 def subject_of(change: Unpublished) -> str:

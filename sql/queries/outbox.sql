@@ -24,6 +24,7 @@ update relay_shards s
 returning s.shard, ranked.keep
 
 -- name: changes_unpublished
+-- A shard that has lost something waits until all of that is unmarked, or later changes would go out before it.
 select c.stream_id, c.sequence, c.workspace_id, c.aggregate, c.operation, c.actor, c.cause, c.recorded_at, c.data,
        case when r.id is not null then json_build_object(
            'definition_id', r.definition_id, 'definition_version', r.definition_version,
@@ -31,7 +32,7 @@ select c.stream_id, c.sequence, c.workspace_id, c.aggregate, c.operation, c.acto
            'initiator_agent_id', r.initiator_agent_id, 'initiator_user_id', r.initiator_user_id,
            'parent_run_id', r.parent_run_id, 'chain', r.chain,
            'entity_id', r.entity_id, 'entity_type', r.entity_type) else '{}' end as header
-  from unnest($1::smallint[]) s(shard)
+  from (select shard from relay_shards where shard = any($1::smallint[]) and lost_from is null) s
  cross join lateral (
        select stream_id, sequence, workspace_id, aggregate, operation, actor, cause, recorded_at, data
          from changes
@@ -45,3 +46,48 @@ update changes c
    set published_at = now()
   from unnest($1::text[], $2::integer[]) p(stream_id, sequence)
  where c.stream_id = p.stream_id and c.sequence = p.sequence
+
+-- name: stream_known
+select created_at, last_sequence from relay_stream where stream = $1
+
+-- name: stream_remember
+insert into relay_stream as s (stream, created_at, last_sequence) values ($1, $2, $3)
+    on conflict (stream) do update set last_sequence = excluded.last_sequence
+ where s.created_at = excluded.created_at and s.last_sequence < excluded.last_sequence
+
+-- name: stream_lose
+with moved as (
+    update relay_stream
+       set created_at = $4, last_sequence = $5
+     where stream = $1 and created_at = $2 and last_sequence = $3
+ returning 1
+)
+update relay_shards
+   set lost_from = least(lost_from, $6), lost_until = now()
+ where exists (select from moved) or shard = any($7::smallint[])
+
+-- name: shards_lost
+select shard, lost_from, lost_until
+  from relay_shards
+ where shard = any($1::smallint[]) and lost_from is not null
+ order by shard
+
+-- name: changes_unmark
+with lost as (
+    select stream_id, sequence
+      from changes
+     where shard = $1::smallint and published_at between $2::timestamptz and $3::timestamptz
+     limit $4
+), unmarked as (
+    update changes c
+       set published_at = null
+      from lost
+     where c.stream_id = lost.stream_id and c.sequence = lost.sequence
+ returning 1
+)
+select count(*) from unmarked
+
+-- name: shard_found
+update relay_shards
+   set lost_from = null, lost_until = null
+ where shard = $1::smallint and lost_from = $2 and lost_until = $3

@@ -127,11 +127,6 @@ async def test_published_twice_is_one_event(bus: Connection) -> None:
     assert info.state.messages == 2
 
 
-async def test_a_stream_that_is_missing_is_made(bus: Connection) -> None:
-    await Publisher(bus).publish(change())
-    assert (await bus.jetstream.stream_info(CHANGES_STREAM)).state.messages == 1
-
-
 async def test_without_a_connection_it_says_so_at_once(own_nats: EmbeddedNats) -> None:
     async with connected(own_nats) as bus:
         own_nats.kill()

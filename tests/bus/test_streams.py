@@ -29,7 +29,7 @@ async def test_a_stream_of_that_name_is_not_altered(bus: Connection) -> None:
 async def test_another_stream_of_these_subjects_will_do(bus: Connection) -> None:
     await bus.jetstream.add_stream(name="audit", subjects=["workflows.>"])
     try:
-        await ensure_changes_stream(bus)
+        assert (await ensure_changes_stream(bus)).config.name == "audit"
         with pytest.raises(NotFoundError):
             await bus.jetstream.stream_info(CHANGES_STREAM)
     finally:
