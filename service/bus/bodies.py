@@ -3,10 +3,11 @@
 Written straight from the stored row, without building the message: a table per message names its fields and how a
 column becomes JSON. What the tables do not name stays at home (attempts, deadlines, evidence), what has its default is
 left out, as protojson does. A test holds the result to protobuf's own output. A body over 900 KiB loses payloads until
-it fits: those of steps, largest first, and the run's own if that is not enough. Called by `outgoing`.
+it fits: those of steps, largest first, then the run's own; then what steps say of their errors, at last the steps.
+Called by `outgoing`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -16,7 +17,10 @@ import orjson
 from service.engine.ports import Unpublished
 
 MAX_BYTES = 900 * 1024
+_PAYLOADS = ("input_payload", "output_payload")
 
+Part: TypeAlias = tuple[int, dict[str, Any], str]
+"""How large it is as JSON, what holds it, and under which name."""
 Row: TypeAlias = Mapping[str, Any]
 Write: TypeAlias = Callable[[Any], Any]
 Fields: TypeAlias = Mapping[str, Write]
@@ -204,25 +208,33 @@ def _doubles(value: Any) -> Any:
 
 
 def _shrink(body: dict[str, Any], excess: int) -> None:
-    """Drops whole payloads until at least `excess` bytes are gone, or no payload is left."""
-    for size, holder, name in _payloads(body):
+    """Drops whole payloads until at least `excess` bytes are gone, then what steps say of errors, at last the steps."""
+    for size, holder, name in (*_payloads(body), *_errors(body), *_steps(body)):
         if excess <= 0:
             return
         del holder[name]
         excess -= size
 
 
-def _payloads(body: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any], str]]:
+def _payloads(body: dict[str, Any]) -> Iterator[Part]:
     run = body.get("run", {})
-    yield from _by_size(run["steps"] if "steps" in run else [body["step"]] if "step" in body else [])
-    yield from _by_size([run])
+    yield from _by_size(_holders(body), _PAYLOADS)
+    yield from _by_size([run], _PAYLOADS)
 
 
-def _by_size(holders: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any], str]]:
-    found = [
-        (len(_dump(holder[name])), holder, name)
-        for holder in holders
-        for name in ("input_payload", "output_payload")
-        if name in holder
-    ]
-    return sorted(found, key=lambda payload: payload[0], reverse=True)
+def _errors(body: dict[str, Any]) -> Iterator[Part]:
+    yield from _by_size(_holders(body), ("error_message",))
+
+
+def _steps(body: dict[str, Any]) -> Iterator[Part]:
+    yield from _by_size([body.get("run", {})], ("steps",))
+
+
+def _holders(body: dict[str, Any]) -> list[dict[str, Any]]:
+    run = body.get("run", {})
+    return run["steps"] if "steps" in run else [body["step"]] if "step" in body else []
+
+
+def _by_size(holders: list[dict[str, Any]], names: Sequence[str]) -> list[Part]:
+    found = [(len(_dump(holder[name])), holder, name) for holder in holders for name in names if name in holder]
+    return sorted(found, key=lambda part: part[0], reverse=True)

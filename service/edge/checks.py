@@ -23,6 +23,7 @@ MAX_ID = 128
 MAX_NAME = 200
 MAX_TAGS = 64
 MAX_TAG = 64
+MAX_LONG_TEXT = 10_000
 MAX_TEXT = 2_000
 MAX_COST_USD = 1e9
 DEFAULT_LIMIT = 50
@@ -87,12 +88,12 @@ class Checks:
             self.note(path, "blank", "is blank")
         return value
 
-    def text(self, path: str, value: str, *, required: bool = False) -> str:
-        """What a person wrote."""
+    def text(self, path: str, value: str, *, required: bool = False, most: int = MAX_TEXT) -> str:
+        """What a person wrote, of at most so many characters."""
         if required and not value.strip():
             self.note(path, "required", "is required")
-        elif len(value) > MAX_TEXT:
-            self.note(path, "too_long", f"is longer than {MAX_TEXT} characters")
+        elif len(value) > most:
+            self.note(path, "too_long", f"is longer than {most} characters")
         return value
 
     def moment(self, path: str, value: Timestamp) -> datetime | None:

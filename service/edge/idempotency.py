@@ -39,7 +39,7 @@ def envelope(command: Command, actor: str, idem: Idem | None) -> Envelope:
 
 
 async def tell(context: Context, replay: bool) -> None:
-    if replay:
+    if replay and not context.done():
         await context.send_initial_metadata((REPLAY_HEADER,))
 
 

@@ -15,7 +15,7 @@ from service.domain.exchange import RunFilter, StartRequest
 from service.domain.state import StepState
 from service.edge import enums
 from service.edge.caller import Caller
-from service.edge.checks import Checks, Window
+from service.edge.checks import MAX_LONG_TEXT, Checks, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ def new_definition(request: pb.CreateDefinitionRequest, caller: Caller) -> NewDe
     checks.id("workspace_id", workspace_id, required=True)
     name = checks.name("name", request.name)
     tags = checks.tags("tags", request.tags)
+    checks.text("description", request.description, most=MAX_LONG_TEXT)
     checks.settle()
     return NewDefinition(workspace_id, name, request.description, tags)
 
@@ -145,6 +146,7 @@ def transition(request: pb.TransitionStepRequest) -> tuple[str, TransitionStep]:
     said_output = request.HasField("output_payload")
     output = checks.payload("output_payload", request.output_payload) if said_output else None
     cost = checks.cost("cost_usd", request.cost_usd)
+    checks.text("error_message", request.error_message, most=MAX_LONG_TEXT)
     checks.settle()
     command = TransitionStep(
         step_id=request.step_id,

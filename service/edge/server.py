@@ -46,6 +46,7 @@ _OPTIONS = (
     ("grpc.server.max_pending_requests", 10_000),
     ("grpc.server.max_pending_requests_hard_limit", 20_000),
     ("grpc.so_reuseport", 0),
+    ("grpc.compression_enabled_algorithms_bitset", 1),  # none: a small message must not become a large one
 )
 
 

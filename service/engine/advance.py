@@ -102,6 +102,13 @@ class Advance:
         run = await self.store.run_at(outcome.run.id, verdict.sequence)
         return Outcome(run or outcome.run, verdict)
 
+    async def look(self, run_id: str) -> Run | None:
+        """The run as this process remembers it, else as it is stored. Raises StoreUnavailable."""
+        known = self._recent.get(run_id)
+        if known is None and (snapshot := await self.store.load(run_id)) is not None:
+            return snapshot.run
+        return known
+
     # --- one fold --------------------------------------------------------------------------------------------------
 
     async def _fold(self, run_id: str, letters: list[Letter]) -> None:

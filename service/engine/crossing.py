@@ -38,6 +38,7 @@ from service.domain.effects import (
     TellParent,
 )
 from service.domain.errors import Kind, Refusal, not_found
+from service.domain.heard import wanted
 from service.domain.state import RunState
 from service.engine.advance import Advance
 from service.engine.ports import Catalogue, StartKey, Work
@@ -80,10 +81,11 @@ class Crossing:
                 case _:
                     assert_never(call)
         except Refusal as refusal:
-            passing = refusal.kind in PASSING or refusal.reason in PASSING_REASONS
-            return Fault(FaultKind.TRANSPORT if passing else FaultKind.FAILED, refusal.reason, refusal.message)
+            return Fault(_kind(call, refusal), refusal.reason, refusal.message)
 
-    async def _start(self, work: Work, call: StartChild) -> ChildStarted:
+    async def _start(self, work: Work, call: StartChild) -> ChildStarted | Fault:
+        if not work.effect.repeated and not await self._wanted(work):
+            return Fault(FaultKind.FAILED, "attempt_over", "the parent does not want this run any more")
         found = await self._catalogue.find(work.workspace_id, call.definition_id, call.name)
         if found is None:
             raise not_found("workflow", call.definition_id or call.name)
@@ -107,9 +109,21 @@ class Crossing:
         outcome = await self._advance.start(key, plan, Envelope(command, ACTOR, f"run:{work.run_id}"))
         return ChildStarted(outcome.run.id)
 
+    async def _wanted(self, work: Work) -> bool:
+        """Whether the parent still waits for it. What may have been started before is not asked: it is to be found."""
+        parent = await self._advance.look(work.run_id)
+        return parent is not None and wanted(parent.steps.get(work.effect.step_id), work.effect)
+
     async def _tell(self, run_id: str, command: ControlCommand | ChildEnded, work: Work) -> RunTold:
         await self._advance.submit(run_id, Envelope(command, ACTOR, f"run:{work.run_id}"), work.workspace_id)
         return RunTold()
+
+
+def _kind(call: RunCall, refusal: Refusal) -> FaultKind:
+    """A child that cannot be started now can never be: no retry makes a line of parents shorter."""
+    if refusal.kind in PASSING or refusal.reason in PASSING_REASONS:
+        return FaultKind.TRANSPORT
+    return FaultKind.REJECTED if isinstance(call, StartChild) else FaultKind.FAILED
 
 
 def _ended(child_run_id: str, call: TellParent) -> ChildEnded:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import orjson
 
 from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, EventArrived
-from service.domain.effects import Answer, Deliver, Fault, FaultKind
+from service.domain.effects import Answer, CancelChild, CancelObjective, Deliver, Fault, FaultKind, PauseChild
 from service.domain.errors import Refusal
 from service.engine.advance import Advance
 from service.engine.crossing import Crossing
@@ -23,6 +23,8 @@ from service.engine.tasks import Tasks
 
 IN_FLIGHT = 256
 CLAIM = 100
+STOPS = frozenset(call.__name__ for call in (CancelChild, CancelObjective, PauseChild))
+"""What ends work never waits behind what begins it."""
 ACTOR = "service:workflows"
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ class Dispatcher:
         self.lease = advance.lease
         self.tasks = Tasks()
         self._room = asyncio.Semaphore(IN_FLIGHT)
+        self._room_to_stop = asyncio.Semaphore(IN_FLIGHT)
         self.counters: Counter[str] = Counter()
         self.loop = Loop("dispatcher", self._claim, idle_seconds)
 
@@ -66,7 +69,7 @@ class Dispatcher:
         return len(claimed) == room
 
     async def _perform(self, work: Work, until: float) -> None:
-        async with self._room:
+        async with self._room_to_stop if work.effect.kind in STOPS else self._room:
             seconds = min(self.lease.call_seconds, until - self._monotonic())
             if seconds <= 0:
                 self.counters["lease_too_low"] += 1

@@ -79,6 +79,14 @@ def test_the_runs_own_payloads_go_last() -> None:
     assert [run.HasField("input_payload"), run.HasField("output_payload")].count(True) == 1
 
 
+def test_whatever_is_said_of_errors_a_body_fits() -> None:
+    """Each error is as long as the bus takes one; as JSON they are many times the limit."""
+    steps = [step(f"s{number}", error_message="\x01" * 60_000) for number in range(40)]
+    body = bodies.write(_run_of(*steps))
+    assert len(body.data) <= bodies.MAX_BYTES
+    assert len(_read(body).run.steps) == 40
+
+
 def test_a_large_step_event_says_what_it_can() -> None:
     huge = step("research", output_payload=_payload(1024 * 1024))
     body = bodies.write(change(data={"step": huge, "workflow_state": "RUNNING", "workflow_total_cost_usd": 0}))

@@ -83,6 +83,7 @@ TABLE = [
     create("name", "too_long", name="n" * 201),
     create("name", "nul_character", name="a\0b"),
     create("description", "nul_character", description="\0"),
+    create("description", "too_long", description="d" * 10_001),
     create("tags", "too_many", tags=["t"] * 65),
     create("tags[1]", "too_long", tags=["fine", "t" * 65]),
     create("tags[0]", "blank", tags=[""]),
