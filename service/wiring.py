@@ -32,6 +32,7 @@ from service.edge.event_servicer import EventService
 from service.edge.events import EngineEvents
 from service.edge.health import Health
 from service.edge.http import HttpServer
+from service.edge.inquiries import EngineInquiries
 from service.edge.inspector import Inspector
 from service.edge.metrics import EngineCollector, LagCollector
 from service.edge.render import Renderer
@@ -55,6 +56,7 @@ from service.store.outbox import ChangeOutbox
 from service.store.pool import ENGINE, READER, Pool
 from service.store.reads import Reads
 from service.store.rewind import StreamMemory
+from service.store.run_reads import RunReads
 from service.store.runs import Runs
 from service.store.tasks import TaskReads
 from service.store.work import WorkQueue
@@ -197,6 +199,7 @@ def _edge(config: Config, outside: Outside, engine: Engine, stack: AsyncExitStac
     definitions = Definitions(outside.writing, reads)
     entities = EntityLookup(outside.siblings.entities, required=config.entities_required)
     runs = EngineRuns(engine.advance, engine.plans, definitions, entities, reads, _new_id)
+    inquiries = EngineInquiries(reads, RunReads(outside.reading), engine.plans, engine.clock.now)
     tasks = EngineTasks(engine.advance, TaskReads(outside.reading))
     events = EngineEvents(Operators(outside.writing), OperatorReads(outside.reading), reread, engine.router.accept)
     inspector, shield, answers = Inspector(), Shield(), Answers(Renderer())
@@ -204,7 +207,7 @@ def _edge(config: Config, outside: Outside, engine: Engine, stack: AsyncExitStac
     services = Services(
         WorkflowService(definitions, runs, inspector, answers, shield),
         TaskService(tasks, answers, shield),
-        RunService(runs, answers, shield),
+        RunService(runs, inquiries, answers, shield),
         DefinitionService(definitions, shield),
         EventService(events, shield),
     )

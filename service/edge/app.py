@@ -24,6 +24,8 @@ from service.domain.exchange import (
     TaskRow,
     ToUndo,
 )
+from service.domain.inquiry import EventPage, Explanation, Found, History, RunSearch
+from service.domain.picture import Format
 from service.domain.state import Run
 
 
@@ -79,6 +81,22 @@ class Runs(Protocol):
     async def get(self, run_id: str, visible: str | None) -> Run | None: ...
 
     async def list(self, chosen: RunFilter, limit: int, offset: int) -> Page[Run]: ...
+
+
+class Inquiries(Protocol):
+    """What operators ask about runs. None when there is no such run."""
+
+    async def explain(self, run_id: str, visible: str | None) -> Explanation | None: ...
+
+    async def history(
+        self, run_id: str, after: int, after_audit: int, limit: int, visible: str | None
+    ) -> History | None: ...
+
+    async def events(self, run_id: str, after: int, limit: int, visible: str | None) -> EventPage | None: ...
+
+    async def picture(self, run_id: str, wanted: Format, visible: str | None) -> str | None: ...
+
+    async def search(self, wanted: RunSearch, limit: int) -> Found: ...
 
 
 class Tasks(Protocol):

@@ -1,8 +1,9 @@
-"""What every unary call passes through, in order: errors, limit, caller, parsing.
+"""What every call passes through, in order: errors, limit, caller, parsing.
 
-A layer wraps a call and gives a call. The grpc interceptor folds them around a method once and keeps the result; calls
-of grpc's own services (health) are neither limited nor attributed, and streams (reflection, watching health) pass
-untouched. Cancellation and an answer that was already aborted are never swallowed.
+A layer wraps a call and gives a call. The grpc interceptor folds them around a method once and keeps the result. A
+stream of ours is a call that writes its messages and gives nothing back; it lasts, so it has a limit of its own
+(`watches`). Calls of grpc's own services (health) are neither limited nor attributed, and their streams (reflection,
+watching health) pass untouched. Cancellation and an answer that was already aborted are never swallowed.
 """
 
 from collections.abc import Awaitable, Callable
@@ -83,7 +84,7 @@ def parsing(deserialize: Callable[[bytes], Any]) -> Layer:
 
 
 class Interceptor(grpc.aio.ServerInterceptor):
-    """Wraps every unary method once."""
+    """Wraps every method once, but for the streams of grpc's own services."""
 
     def __init__(self, max_calls: int) -> None:
         self._limit = Limit(max_calls)
@@ -98,19 +99,25 @@ class Interceptor(grpc.aio.ServerInterceptor):
         if wrapped := self._wrapped.get(method):
             return wrapped
         handler = await continuation(handler_call_details)
-        if handler is not None and handler.unary_unary is not None:
+        if handler is not None and (handler.unary_unary or (handler.unary_stream and method.startswith(OURS))):
             handler = self._wrapped[method] = self._wrap(method, handler)
         return handler
 
     def _wrap(self, method: str, handler: Handler) -> Handler:
-        call: Any = handler.unary_unary
+        call: Any = handler.unary_unary or handler.unary_stream
         for layer in reversed(self._layers(method, handler)):
             call = layer(call)
-        return grpc.unary_unary_rpc_method_handler(call, None, handler.response_serializer)
+        made: Any = grpc.unary_unary_rpc_method_handler
+        if handler.unary_stream:
+            made = grpc.unary_stream_rpc_method_handler
+        found: Handler = made(call, None, handler.response_serializer)
+        return found
 
     def _layers(self, method: str, handler: Handler) -> list[Layer]:
         """Outermost first."""
         parse = parsing(handler.request_deserializer or bytes)
         if not method.startswith(OURS):
             return [answering_errors, parse]
+        if handler.unary_stream:
+            return [answering_errors, identifying, parse]
         return [answering_errors, self._limit.limiting, identifying, parse]

@@ -1,7 +1,7 @@
 """The gRPC server: our services, health and reflection behind one interceptor, on one address.
 
 Health is NOT_SERVING until `set_serving(True)`; whoever watches the database and the bus flips it. Stopping says so
-first, lets calls in flight finish, then waits for the commits they left behind. Made by wiring.
+first, ends the watches, lets calls in flight finish, then waits for the commits they left behind. Made by wiring.
 """
 
 import asyncio
@@ -63,6 +63,7 @@ class Services(NamedTuple):
 class EdgeServer:
     def __init__(self, services: Services, shield: Shield, *, max_calls: int = MAX_CALLS) -> None:
         self._shield = shield
+        self._watches = services.runs.watches
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(interceptors=(Interceptor(max_calls),), options=_OPTIONS)
         self._server.add_generic_rpc_handlers(
@@ -88,6 +89,7 @@ class EdgeServer:
         """Returns within that time; calls and commits that take longer are cut."""
         deadline = asyncio.get_running_loop().time() + seconds
         await self._health.enter_graceful_shutdown()
+        self._watches.end()
         await self._server.stop(seconds * 0.8)
         await self._shield.drain(deadline - asyncio.get_running_loop().time())
 
@@ -100,8 +102,11 @@ def _handlers(contract: ServiceDescriptor, service: object) -> grpc.GenericRpcHa
 
 
 def _handler(method: MethodDescriptor, service: object) -> "grpc.RpcMethodHandler[Any, Any]":
-    call: Callable[[Any, Context], Awaitable[bytes]] = getattr(service, method.name, _unimplemented)
-    return grpc.unary_unary_rpc_method_handler(call, GetMessageClass(method.input_type).FromString, None)
+    call: Callable[[Any, Context], Awaitable[Any]] = getattr(service, method.name, _unimplemented)
+    request = GetMessageClass(method.input_type)
+    if method.server_streaming:
+        return grpc.unary_stream_rpc_method_handler(call, request.FromString, None)
+    return grpc.unary_unary_rpc_method_handler(call, request.FromString, None)
 
 
 async def _unimplemented(request: Any, context: Context) -> bytes:

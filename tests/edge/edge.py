@@ -21,7 +21,9 @@ from service.edge.server import MAX_CALLS, EdgeServer, Services
 from service.edge.servicer import WorkflowService
 from service.edge.shield import Shield
 from service.edge.task_servicer import TaskService
+from service.edge.watches import Watches
 from tests.edge.fake_events import FakeEvents
+from tests.edge.fake_inquiries import FakeInquiries
 from tests.edge.fakes import FakeDefinitions, FakeRuns, FakeTasks
 
 
@@ -39,6 +41,7 @@ class Edge:
     run_stub: runs_pb2_grpc.RunServiceStub
     definition_stub: definitions_pb2_grpc.DefinitionServiceStub
     event_stub: events_pb2_grpc.EventServiceStub
+    inquiries: FakeInquiries
 
     @property
     def committed(self) -> list[Any]:
@@ -49,11 +52,12 @@ class Edge:
 @asynccontextmanager
 async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYTES) -> AsyncIterator[Edge]:
     definitions, runs, tasks, events = FakeDefinitions(), FakeRuns(), FakeTasks(), FakeEvents()
+    inquiries = FakeInquiries()
     answers, shield, inspector = Answers(Renderer(), max_bytes), Shield(), Inspector()
     services = Services(
         WorkflowService(definitions, runs, inspector, answers, shield),
         TaskService(tasks, answers, shield),
-        RunService(runs, answers, shield),
+        RunService(runs, inquiries, answers, shield, Watches(most=2, soon_seconds=0.01)),
         DefinitionService(definitions, shield),
         EventService(events, shield),
     )
@@ -67,7 +71,7 @@ async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYT
             definitions_pb2_grpc.DefinitionServiceStub(channel),
             events_pb2_grpc.EventServiceStub(channel),
         )
-        yield Edge(definitions, runs, tasks, events, server, shield, channel, *stubs)
+        yield Edge(definitions, runs, tasks, events, server, shield, channel, *stubs, inquiries)
     await server.stop(1)
     inspector.close()
 
