@@ -1,8 +1,10 @@
 """What a run says it waits for: every kind of wait, and that what is said to unblock it does."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -420,3 +422,18 @@ def test_an_ended_run_waits_for_nothing() -> None:
     story = one()
     story.report("s", FAILED, error_message="no")
     assert summary(story) == "the run is FAILED: step s: no"
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_kind_is_on_the_wire_and_in_the_guide() -> None:
+    """The kinds of the cases above, those of items, of trouble and of undoing."""
+    root = Path(__file__).parents[2]
+    met = {case.wait.kind for case in CASES.values()}
+    met |= {"items", "turn", "sibling", "breaker", "later_steps", "compensation"}
+    guide = re.findall(r"^\| `(\w+)` \|", (root / "docs/operating.md").read_text(), re.MULTILINE)
+    assert sorted(guide) == sorted(met)
+    wire = (root / "proto/workflows/ops/v1/runs.proto").read_text().partition("message StepWait {")[2]
+    words = set(re.findall(r"\w+", wire.partition("string kind")[0]))
+    assert met <= words

@@ -255,6 +255,18 @@ async def test_a_watch_shows_a_run_to_its_end_and_can_be_resumed(shared: World) 
     assert again == [event.sequence for event in seen[3:]]
 
 
+async def test_idle_watches_leave_the_database_to_others(shared: World) -> None:
+    """The service reads over two connections here."""
+    run = await begin(shared, chain(task("sign")))
+    streams = [watch(shared, run.id, after=1) for _ in range(5)]
+    for stream in streams:
+        await anext(stream)
+    assert {(await shared.run(run.id)).id for _ in range(20)} == {run.id}
+    await report(shared, run.id, "sign", "COMPLETED")
+    for stream in streams:
+        assert [event.operation async for event in stream][-1] == "completed"
+
+
 # --- drawing and finding ---------------------------------------------------------------------------------------------
 
 
