@@ -59,6 +59,7 @@ from service.store.rewind import StreamMemory
 from service.store.run_reads import RunReads
 from service.store.runs import Runs
 from service.store.tasks import TaskReads
+from service.store.triggers import Triggers
 from service.store.work import WorkQueue
 
 BUS_SECONDS = 10.0
@@ -185,7 +186,8 @@ def _engine(config: Config, outside: Outside, lease: Lease) -> Engine:
     definitions = Definitions(pool, Reads(outside.reading))
     inbox = Inbox(pool, lease.grace_seconds)
     outbox = RewindingOutbox(ChangeOutbox(pool), publisher.stream, StreamMemory(pool), time.monotonic)
-    ports = Ports(Runs(pool), WorkQueue(pool), inbox, definitions, outbox, outside.siblings, publisher)
+    runs, triggers = Runs(pool), Triggers(pool)
+    ports = Ports(runs, WorkQueue(pool), inbox, definitions, outbox, outside.siblings, publisher, triggers)
     replica = config.replica or f"{socket.gethostname()}-{os.getpid()}"
     return Engine(ports, replica, _new_id, lease, Patience(config.quiet_seconds))
 

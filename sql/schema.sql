@@ -2,6 +2,7 @@
 aggregate_type text CHECK ((VALUE = ANY (ARRAY['run'::text, 'step'::text, 'definition'::text, 'version'::text])))
 interaction_kind text CHECK ((VALUE = ANY (ARRAY['question'::text, 'choice'::text, 'notice'::text, 'agent_request'::text, 'comment'::text, 'answer'::text])))
 run_state text CHECK ((VALUE = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'PAUSED'::text, 'COMPENSATING'::text, 'COMPLETED'::text, 'FAILED'::text, 'CANCELLED'::text])))
+schedule_overlap text CHECK ((VALUE = ANY (ARRAY['ALLOW'::text, 'SKIP'::text, 'BUFFER_ONE'::text, 'CANCEL_OTHER'::text])))
 step_state text CHECK ((VALUE = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'WAITING'::text, 'COMPLETED'::text, 'FAILED'::text, 'SKIPPED'::text, 'COMPENSATED'::text, 'CANCELLED'::text])))
 step_type text CHECK ((VALUE = ANY (ARRAY['AGENT_ACTION'::text, 'APPROVAL_GATE'::text, 'GOVERNANCE_CHECK'::text, 'WAIT_FOR_EVENT'::text, 'BRANCH'::text, 'PARALLEL'::text, 'NOTIFICATION'::text, 'HUMAN_TASK'::text])))
 task_status text CHECK ((VALUE = ANY (ARRAY['OPEN'::text, 'CLAIMED'::text, 'COMPLETED'::text, 'REJECTED'::text, 'CANCELLED'::text])))
@@ -60,6 +61,9 @@ dead_letters.raw bytea not null
 dead_letters.headers jsonb not null
 dead_letters.reason text not null
 dead_letters.received_at timestamp with time zone not null default now()
+dead_letters.replayed_at timestamp with time zone
+dead_letters.outcome text collate C not null default ''::text
+dead_letters.outcome_reason text not null default ''::text
 human_tasks.run_id text collate C not null
 human_tasks.step_id text collate C not null
 human_tasks.workspace_id text collate C not null
@@ -92,6 +96,11 @@ interactions.at timestamp with time zone not null default now()
 relay_shards.shard smallint not null
 relay_shards.holder text collate C not null default ''::text
 relay_shards.lease_until timestamp with time zone not null default '-infinity'::timestamp with time zone
+relay_shards.lost_from timestamp with time zone
+relay_shards.lost_until timestamp with time zone
+relay_stream.stream text collate C not null
+relay_stream.created_at timestamp with time zone not null
+relay_stream.last_sequence bigint not null
 replicas.holder text collate C not null
 replicas.alive_until timestamp with time zone not null
 rpc_answers.workspace_id text collate C not null
@@ -171,6 +180,27 @@ run_waits.address text collate C not null
 run_waits.workspace_id text collate C not null
 run_waits.looked boolean not null default false
 run_waits.opened_at timestamp with time zone not null default now()
+schedules.definition_id text collate C not null
+schedules.workspace_id text collate C not null
+schedules.cron_expr text not null
+schedules.timezone text not null
+schedules.overlap schedule_overlap collate C not null
+schedules.catch_up_seconds integer not null
+schedules.jitter_seconds integer not null
+schedules.paused_at timestamp with time zone
+schedules.paused_by text not null default ''::text
+schedules.pause_reason text not null default ''::text
+schedules.next_at timestamp with time zone not null
+schedules.due_at timestamp with time zone not null
+schedules.buffered_at timestamp with time zone
+schedules.last_tick_at timestamp with time zone
+schedules.last_run_id text collate C not null default ''::text
+schedules.missed integer not null default 0
+schedules.skipped integer not null default 0
+schedules.version integer not null default 1
+schedules.lease_until timestamp with time zone
+schedules.created_at timestamp with time zone not null default now()
+schedules.updated_at timestamp with time zone not null default now()
 schema_migrations.version integer not null
 schema_migrations.name text not null
 schema_migrations.sha256 text not null
@@ -260,6 +290,20 @@ step_runs.input_payload jsonb not null
 step_runs.output_payload jsonb not null
 step_runs.evidence jsonb not null
 step_runs.alarms jsonb not null default '{}'::jsonb
+trigger_deliveries.workspace_id text collate C not null
+trigger_deliveries.source text collate C not null
+trigger_deliveries.event_id text collate C not null
+trigger_deliveries.definition_id text collate C not null
+trigger_deliveries.due_at timestamp with time zone not null default now()
+trigger_deliveries.tries integer not null default 0
+trigger_deliveries.outcome text not null default ''::text
+trigger_deliveries.run_id text collate C not null default ''::text
+trigger_deliveries.sequence integer not null default 0
+trigger_index.definition_id text collate C not null
+trigger_index.workspace_id text collate C not null
+trigger_index.version integer not null
+trigger_index.address text collate C not null
+trigger_index.enabled boolean not null
 workflow_definitions.id text collate C not null
 workflow_definitions.workspace_id text collate C not null
 workflow_definitions.name text not null
@@ -270,6 +314,7 @@ workflow_definitions.sequence integer not null default 0
 workflow_definitions.created_at timestamp with time zone not null default now()
 workflow_definitions.updated_at timestamp with time zone not null default now()
 workflow_definitions.max_run_seconds integer not null default 0
+workflow_definitions.enabled boolean not null default true
 workflow_links.workspace_id text collate C
 workflow_links.definition_id text collate C
 workflow_links.definition_name text
@@ -328,6 +373,7 @@ workflow_runs.parent_word integer not null default 0
 workflow_runs.compensation jsonb not null default '{}'::jsonb
 workflow_runs.forked_from text collate C not null default ''::text
 workflow_runs.forked_step text collate C not null default ''::text
+workflow_runs.max_seconds integer not null default 0
 workflow_versions.id text collate C not null
 workflow_versions.definition_id text collate C not null
 workflow_versions.workspace_id text collate C not null
@@ -345,25 +391,36 @@ awaited_types awaited_types_definition_id_fkey FOREIGN KEY (definition_id) REFER
 awaited_types awaited_types_pkey PRIMARY KEY (workspace_id, pattern, definition_id, version)
 bus_events bus_events_pkey PRIMARY KEY (workspace_id, source, event_id)
 changes changes_pkey PRIMARY KEY (stream_id, sequence)
+dead_letters dead_letters_outcome_check CHECK ((outcome = ANY (ARRAY[''::text, 'ROUTED'::text, 'KNOWN'::text, 'STILL_POISON'::text])))
 dead_letters dead_letters_pkey PRIMARY KEY (id)
 human_tasks human_tasks_closed CHECK ((((status)::text = ANY (ARRAY['OPEN'::text, 'CLAIMED'::text])) = (closed_at IS NULL)))
 human_tasks human_tasks_pkey PRIMARY KEY (run_id, step_id)
 human_tasks human_tasks_version_check CHECK ((version > 0))
 interactions interactions_pkey PRIMARY KEY (run_id, id)
+relay_shards relay_shards_lost CHECK (((lost_from IS NULL) = (lost_until IS NULL)))
 relay_shards relay_shards_pkey PRIMARY KEY (shard)
 relay_shards relay_shards_shard_check CHECK (((shard >= 0) AND (shard <= 31)))
+relay_stream relay_stream_pkey PRIMARY KEY (stream)
 replicas replicas_pkey PRIMARY KEY (holder)
 rpc_answers rpc_answers_pkey PRIMARY KEY (workspace_id, caller, key)
 run_audit run_audit_pkey PRIMARY KEY (run_id, id)
 run_causes run_causes_pkey PRIMARY KEY (run_id, cause)
 run_effects run_effects_pkey PRIMARY KEY (run_id, effect_id)
 run_waits run_waits_pkey PRIMARY KEY (run_id, step_id, address)
+schedules schedules_catch_up_seconds_check CHECK ((catch_up_seconds >= 0))
+schedules schedules_check CHECK ((due_at >= next_at))
+schedules schedules_definition_id_fkey FOREIGN KEY (definition_id) REFERENCES workflow_definitions(id) ON DELETE CASCADE
+schedules schedules_jitter_seconds_check CHECK ((jitter_seconds >= 0))
+schedules schedules_pkey PRIMARY KEY (definition_id)
 schema_migrations schema_migrations_pkey PRIMARY KEY (version)
 start_keys start_keys_pkey PRIMARY KEY (workspace_id, scope, key)
 step_items step_items_pkey PRIMARY KEY (run_id, step_id)
 step_items step_items_terminal CHECK ((((state)::text = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'WAITING'::text])) = (completed_at IS NULL)))
 step_runs step_runs_pkey PRIMARY KEY (run_id, step_id)
 step_runs step_runs_terminal CHECK ((((state)::text = ANY (ARRAY['PENDING'::text, 'RUNNING'::text, 'WAITING'::text])) = (completed_at IS NULL)))
+trigger_deliveries trigger_deliveries_pkey PRIMARY KEY (workspace_id, source, event_id, definition_id)
+trigger_index trigger_index_definition_id_fkey FOREIGN KEY (definition_id) REFERENCES workflow_definitions(id) ON DELETE CASCADE
+trigger_index trigger_index_pkey PRIMARY KEY (definition_id)
 workflow_definitions workflow_definitions_latest_version_check CHECK ((latest_version >= 0))
 workflow_definitions workflow_definitions_max_run_seconds_check CHECK ((max_run_seconds >= 0))
 workflow_definitions workflow_definitions_pkey PRIMARY KEY (id)
@@ -386,6 +443,7 @@ CREATE INDEX bus_events_body_age ON public.bus_events USING btree (received_at) 
 CREATE INDEX bus_events_correlations ON public.bus_events USING gin (correlations) WITH (fastupdate=off) WHERE ((correlations <> '{}'::text[]) AND (body IS NOT NULL))
 CREATE INDEX bus_events_type ON public.bus_events USING btree (workspace_id, type) WHERE (body IS NOT NULL)
 CREATE INDEX bus_events_unrouted ON public.bus_events USING btree (received_at) WHERE (routed_at IS NULL)
+CREATE INDEX changes_published ON public.changes USING brin (published_at timestamptz_minmax_multi_ops) WITH (autosummarize='on')
 CREATE INDEX changes_unpublished ON public.changes USING btree (shard, stream_id, sequence) WHERE (published_at IS NULL)
 CREATE INDEX dead_letters_age ON public.dead_letters USING btree (received_at)
 CREATE INDEX human_tasks_assignee ON public.human_tasks USING btree (workspace_id, assignee, created_at DESC) WHERE (assignee <> ''::text)
@@ -396,10 +454,16 @@ CREATE INDEX human_tasks_newest ON public.human_tasks USING btree (workspace_id,
 CREATE INDEX human_tasks_open ON public.human_tasks USING btree (workspace_id, created_at DESC) WHERE (closed_at IS NULL)
 CREATE INDEX rpc_answers_age ON public.rpc_answers USING btree (created_at)
 CREATE INDEX run_causes_calls ON public.run_causes USING btree (at) WHERE (cause ~~ 'rpc:%'::text)
+CREATE INDEX run_causes_handed_in ON public.run_causes USING btree (workspace_id, cause) WHERE (cause ~~ 'event:rpc/%'::text)
 CREATE INDEX run_effects_claimable ON public.run_effects USING btree (GREATEST(due_at, lease_until))
 CREATE INDEX run_waits_address ON public.run_waits USING btree (workspace_id, address)
 CREATE INDEX run_waits_unlooked ON public.run_waits USING btree (opened_at) WHERE (NOT looked)
+CREATE INDEX schedules_buffered ON public.schedules USING btree (buffered_at) WHERE ((buffered_at IS NOT NULL) AND (paused_at IS NULL))
+CREATE INDEX schedules_claimable ON public.schedules USING btree (GREATEST(due_at, lease_until)) WHERE (paused_at IS NULL)
+CREATE INDEX schedules_workspace ON public.schedules USING btree (workspace_id, definition_id DESC)
 CREATE INDEX start_keys_calls ON public.start_keys USING btree (created_at) WHERE (scope ~~ 'rpc:%'::text)
+CREATE INDEX trigger_deliveries_due ON public.trigger_deliveries USING btree (due_at) WHERE (outcome = ''::text)
+CREATE INDEX trigger_index_address ON public.trigger_index USING btree (workspace_id, address) WHERE enabled
 CREATE INDEX workflow_definitions_newest ON public.workflow_definitions USING btree (workspace_id, id DESC)
 CREATE INDEX workflow_definitions_tags ON public.workflow_definitions USING gin (tags)
 CREATE INDEX workflow_runs_definition ON public.workflow_runs USING btree (workspace_id, definition_id, id DESC)
@@ -417,16 +481,20 @@ CREATE UNIQUE INDEX dead_letters_pkey ON public.dead_letters USING btree (id)
 CREATE UNIQUE INDEX human_tasks_pkey ON public.human_tasks USING btree (run_id, step_id)
 CREATE UNIQUE INDEX interactions_pkey ON public.interactions USING btree (run_id, id)
 CREATE UNIQUE INDEX relay_shards_pkey ON public.relay_shards USING btree (shard)
+CREATE UNIQUE INDEX relay_stream_pkey ON public.relay_stream USING btree (stream)
 CREATE UNIQUE INDEX replicas_pkey ON public.replicas USING btree (holder)
 CREATE UNIQUE INDEX rpc_answers_pkey ON public.rpc_answers USING btree (workspace_id, caller, key)
 CREATE UNIQUE INDEX run_audit_pkey ON public.run_audit USING btree (run_id, id)
 CREATE UNIQUE INDEX run_causes_pkey ON public.run_causes USING btree (run_id, cause)
 CREATE UNIQUE INDEX run_effects_pkey ON public.run_effects USING btree (run_id, effect_id)
 CREATE UNIQUE INDEX run_waits_pkey ON public.run_waits USING btree (run_id, step_id, address)
+CREATE UNIQUE INDEX schedules_pkey ON public.schedules USING btree (definition_id)
 CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (version)
 CREATE UNIQUE INDEX start_keys_pkey ON public.start_keys USING btree (workspace_id, scope, key)
 CREATE UNIQUE INDEX step_items_pkey ON public.step_items USING btree (run_id, step_id)
 CREATE UNIQUE INDEX step_runs_pkey ON public.step_runs USING btree (run_id, step_id)
+CREATE UNIQUE INDEX trigger_deliveries_pkey ON public.trigger_deliveries USING btree (workspace_id, source, event_id, definition_id)
+CREATE UNIQUE INDEX trigger_index_pkey ON public.trigger_index USING btree (definition_id)
 CREATE UNIQUE INDEX workflow_definitions_pkey ON public.workflow_definitions USING btree (id)
 CREATE UNIQUE INDEX workflow_definitions_workspace_id_name_key ON public.workflow_definitions USING btree (workspace_id, name)
 CREATE UNIQUE INDEX workflow_runs_pkey ON public.workflow_runs USING btree (id)
@@ -442,6 +510,7 @@ dead_letters  row security forced
 human_tasks  row security forced
 interactions  row security forced
 relay_shards fillfactor=50
+relay_stream fillfactor=50
 replicas fillfactor=50
 rpc_answers  row security forced
 run_audit  row security forced
@@ -452,11 +521,14 @@ run_effects fillfactor=70 autovacuum_vacuum_scale_factor=0.02 row security force
 run_events security_invoker=true
 run_events_iso security_invoker=true
 run_waits autovacuum_vacuum_scale_factor=0.02 row security forced
+schedules  row security forced
 schema_migrations
 start_keys  row security forced
 step_items fillfactor=70 autovacuum_vacuum_scale_factor=0.02 autovacuum_analyze_scale_factor=0.05 row security forced
 step_run_detail security_invoker=true
 step_runs fillfactor=70 autovacuum_vacuum_scale_factor=0.02 autovacuum_analyze_scale_factor=0.05 row security forced
+trigger_deliveries fillfactor=70 autovacuum_vacuum_scale_factor=0.02 row security forced
+trigger_index  row security forced
 workflow_definitions  row security forced
 workflow_links security_invoker=true
 workflow_run_summary security_invoker=true
@@ -497,6 +569,9 @@ run_effects reader_sees_workspace SELECT to workflows_reader using ((workspace_i
 run_waits engine_works ALL to workflows_engine using true check true
 run_waits owner_works ALL to owner using true check true
 run_waits reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+schedules engine_works ALL to workflows_engine using true check true
+schedules owner_works ALL to owner using true check true
+schedules reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
 start_keys engine_works ALL to workflows_engine using true check true
 start_keys owner_works ALL to owner using true check true
 start_keys reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
@@ -506,6 +581,12 @@ step_items reader_sees_workspace SELECT to workflows_reader using ((workspace_id
 step_runs engine_works ALL to workflows_engine using true check true
 step_runs owner_works ALL to owner using true check true
 step_runs reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+trigger_deliveries engine_works ALL to workflows_engine using true check true
+trigger_deliveries owner_works ALL to owner using true check true
+trigger_deliveries reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+trigger_index engine_works ALL to workflows_engine using true check true
+trigger_index owner_works ALL to owner using true check true
+trigger_index reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
 workflow_definitions engine_works ALL to workflows_engine using true check true
 workflow_definitions owner_works ALL to owner using true check true
 workflow_definitions reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
@@ -532,6 +613,7 @@ human_tasks workflows_reader SELECT
 interactions workflows_engine DELETE,INSERT,SELECT,UPDATE
 interactions workflows_reader SELECT
 relay_shards workflows_engine SELECT,UPDATE
+relay_stream workflows_engine INSERT,SELECT,UPDATE
 replicas workflows_engine DELETE,INSERT,SELECT,UPDATE
 rpc_answers workflows_engine DELETE,INSERT,SELECT,UPDATE
 rpc_answers workflows_reader SELECT
@@ -551,6 +633,8 @@ run_events_iso workflows_engine SELECT
 run_events_iso workflows_reader SELECT
 run_waits workflows_engine DELETE,INSERT,SELECT,UPDATE
 run_waits workflows_reader SELECT
+schedules workflows_engine DELETE,INSERT,SELECT,UPDATE
+schedules workflows_reader SELECT
 start_keys workflows_engine DELETE,INSERT,SELECT,UPDATE
 start_keys workflows_reader SELECT
 step_items workflows_engine DELETE,INSERT,SELECT,UPDATE
@@ -559,6 +643,10 @@ step_run_detail workflows_engine SELECT
 step_run_detail workflows_reader SELECT
 step_runs workflows_engine DELETE,INSERT,SELECT,UPDATE
 step_runs workflows_reader SELECT
+trigger_deliveries workflows_engine DELETE,INSERT,SELECT,UPDATE
+trigger_deliveries workflows_reader SELECT
+trigger_index workflows_engine DELETE,INSERT,SELECT,UPDATE
+trigger_index workflows_reader SELECT
 workflow_definitions workflows_engine DELETE,INSERT,SELECT,UPDATE
 workflow_definitions workflows_reader SELECT
 workflow_links workflows_engine SELECT
@@ -572,6 +660,7 @@ workflow_versions workflows_reader SELECT
 
 -- triggers
 CREATE TRIGGER touch BEFORE UPDATE ON public.human_tasks FOR EACH ROW EXECUTE FUNCTION touch_updated_at()
+CREATE TRIGGER touch BEFORE UPDATE ON public.schedules FOR EACH ROW EXECUTE FUNCTION touch_updated_at()
 CREATE TRIGGER touch BEFORE UPDATE ON public.workflow_definitions FOR EACH ROW EXECUTE FUNCTION touch_updated_at()
 
 -- functions
@@ -757,6 +846,7 @@ column actor of table run_audit: Who reported it.
 column actor of view run_events: Who did it.
 column actor of view run_events_iso: Who did it.
 column address of table run_waits: objective:<id>, approval:<id>, governance:<run>/<step>, event:<type pattern>, with #<correlation> if it has one.
+column address of table trigger_index: event:<type pattern>, tap:<provider>.<entity type>.<action> with nothing for any, or cron:<expression>.
 column agent_id of table step_items: The agent that does the work, or empty.
 column agent_id of table step_runs: The agent that does the work, or empty.
 column agent_id of view step_run_detail: The agent that does the work, or empty.
@@ -788,9 +878,11 @@ column batch of table step_items: The batch it goes with; null without one.
 column body of table bus_events: The rest of the event; null when nobody can want it any more.
 column body of table interactions: Its details, as the choices of a choice.
 column body of view run_conversation: Its details, as the choices of a choice.
+column buffered_at of table schedules: A tick that waits for the last run to end; null when there is none.
 column bus_subject of table bus_events: Where it was published.
 column bus_subject of table dead_letters: Where it was published.
 column caller of table rpc_answers: Whose key it is.
+column catch_up_seconds of table schedules: How late a tick may be made up for; one that is late by less than a minute always is.
 column cause of table changes: The request, event, effect or timer that led to it.
 column cause of table run_audit: The request, event or effect it came with.
 column cause of table run_causes: The event or the caller's key.
@@ -815,10 +907,13 @@ column cost_usd of table step_items: Sum over attempts, exact.
 column cost_usd of table step_runs: Sum over attempts, exact.
 column cost_usd of view step_run_detail: Sum over attempts, exact.
 column created_at of table human_tasks: When the row was written first; lists are ordered by it.
+column created_at of table relay_stream: When it was made, on the clock of the bus.
 column created_at of table rpc_answers: When; keys live for a day.
+column created_at of table schedules: When a version with a schedule was first published.
 column created_at of table start_keys: When; keys of calls live for a day.
 column created_at of table workflow_definitions: When it was created.
 column created_at of table workflow_versions: When it was published.
+column cron_expr of table schedules: Five fields, as the latest version has them.
 column current_steps of view workflow_run_summary: Ids of the steps that are RUNNING or WAITING, in topological order.
 column data of table changes: The rows as they were just after it; folding them in order gives the state.
 column data of view run_events: The rows as they were just after it.
@@ -833,6 +928,9 @@ column decision of view approvals: The last that was said, as APPROVED or ESCALA
 column default_retry_policy of table workflow_versions: For steps without a policy of their own.
 column definition_id of table awaited_types: The definition with the waiting step.
 column definition_id of table human_tasks: What the run runs.
+column definition_id of table schedules: The definition.
+column definition_id of table trigger_deliveries: The definition that it may start.
+column definition_id of table trigger_index: The definition.
 column definition_id of table workflow_runs: What it runs.
 column definition_id of table workflow_versions: The definition it belongs to.
 column definition_id of view step_run_detail: What the run runs.
@@ -855,10 +953,14 @@ column digest of table run_causes: Hash of what it carried: the same cause with 
 column digest of table start_keys: Hash of the body: the same key with another body is a conflict.
 column due_at of table human_tasks: When it should be done.
 column due_at of table run_effects: Not before.
+column due_at of table schedules: The same with its jitter: not before.
+column due_at of table trigger_deliveries: Not before; whoever takes it on moves this by a lease.
 column duration of view step_run_detail: From the start of the present attempt to its end, or to now.
 column duration of view workflow_run_summary: From its start to its end, or to now.
 column edges of table workflow_versions: The edges in declaration order.
 column effect_id of table run_effects: Unique within the run and never used again; with run_id the idempotency key.
+column enabled of table trigger_index: As the definition is.
+column enabled of table workflow_definitions: Whether runs may start; those that go on are not touched.
 column entity_id of table workflow_runs: The record it is about, or empty.
 column entity_type of table workflow_runs: What kind of record that is.
 column error_message of table step_items: The same for people.
@@ -870,6 +972,7 @@ column error_reason of view step_run_detail: Stable word for what went wrong, or
 column event_id of table bus_events: The CloudEvent's id, unique within its source.
 column event_id of table step_items: The event that ended its wait, or empty.
 column event_id of table step_runs: The event that ended its wait, or empty.
+column event_id of table trigger_deliveries: The event's id.
 column evidence of table step_items: What a decision of governance or an approver rested on; never on the wire.
 column evidence of table step_runs: What a decision of governance or an approver rested on; never on the wire.
 column failure_message of table workflow_runs: The same for people.
@@ -897,6 +1000,7 @@ column input_payload of table step_runs: What upstream handed down.
 column input_payload of table workflow_runs: What it was started with.
 column instructions of table human_tasks: For people, at length.
 column item_index of table step_items: Its place in the list, from 0.
+column jitter_seconds of table schedules: Each tick is put off by up to this, always the same for the same tick.
 column kept of table bus_events: Nobody waited when it was routed, but somebody may yet.
 column key of table rpc_answers: The idempotency key.
 column key of table start_keys: Unique within the scope.
@@ -905,16 +1009,25 @@ column kind of table interactions: What it is.
 column kind of table run_effects: Which call it is.
 column kind of view run_conversation: What it is: a question, a comment and so on.
 column last_error of table run_effects: What the last try in vain met.
+column last_run_id of table schedules: That run, or empty.
+column last_sequence of table relay_stream: The number of its last message.
+column last_tick_at of table schedules: The last tick that a run was started for.
 column latest_version of table workflow_definitions: Number of the newest version; 0 before the first is published.
 column lease_token of table run_effects: Fencing token: grows with every claim, an answer counts only under the present one.
 column lease_until of table relay_shards: Until when it holds it.
 column lease_until of table run_effects: Held by somebody until then.
+column lease_until of table schedules: Somebody is at its tick until then.
 column looked of table run_waits: Whether the events that came before it have been looked through.
+column lost_from of table relay_shards: What was published from here on may be lost; nothing goes out until it is unmarked.
+column lost_until of table relay_shards: What was published later is not lost.
 column max_run_seconds of table workflow_definitions: Bounds every run that starts, whatever its version says; 0 is no bound.
+column max_seconds of table workflow_runs: How long it may take from its start or from being reopened; 0 is for ever.
 column message of table run_audit: The same for people.
 column method of table rpc_answers: The method that was called.
+column missed of table schedules: Ticks that passed while nobody was there to start them.
 column name of table schema_migrations: Its name.
 column name of table workflow_definitions: Unique in its workspace.
+column next_at of table schedules: The tick it stands at.
 column notification_id of table step_items: The notification it sent, or empty.
 column notification_id of table step_runs: The notification it sent, or empty.
 column objective_id of table step_items: The objective that does the work, or empty.
@@ -925,9 +1038,13 @@ column opened_at of table run_waits: When it was registered.
 column operation of table changes: What happened, as in the event's type.
 column operation of view run_events: What happened, as in the event's type.
 column operation of view run_events_iso: What happened, as in the event's type.
+column outcome of table dead_letters: What became of it then, or empty.
+column outcome of table trigger_deliveries: started, or a stable word for why it never can be; empty until then.
+column outcome_reason of table dead_letters: Stable word for what was still wrong with it, or empty.
 column output_payload of table step_items: What it hands down or found out.
 column output_payload of table step_runs: What it hands down or found out.
 column output_payload of table workflow_runs: What it has yielded.
+column overlap of table schedules: What happens to a tick while the run of the last one goes on.
 column parent_attempt of table workflow_runs: The attempt of that step; 0 without one.
 column parent_definition_id of view workflow_links: What the parent runs.
 column parent_definition_version of view workflow_links: Which version of it.
@@ -938,6 +1055,9 @@ column parent_step_id of table workflow_runs: The step (or item) of the parent r
 column parent_step_id of view workflow_links: The step (or item) of the parent whose work it is; null when it is no step's.
 column parent_word of table workflow_runs: Number of the last word of its parent about pausing; an older one is ignored.
 column pattern of table awaited_types: The type pattern as the step gives it; > when it gives only a subject.
+column pause_reason of table schedules: What was said with that.
+column paused_at of table schedules: Since when nothing is started; null when it is not paused.
+column paused_by of table schedules: Who paused it.
 column pauses of table workflow_runs: Who pauses it (caller, parent), since when and why; empty while nobody does.
 column pending_approvals of view workflow_run_summary: Steps that wait for somebody to decide.
 column position of table step_runs: Topological order, ties in declaration order; compensation steps follow.
@@ -954,6 +1074,7 @@ column recorded_at of table changes: The moment of the decision, on the database
 column recorded_at of view run_events: The moment of the decision, on the database's clock.
 column recorded_at of view run_events_iso: The moment of the decision, as in 2026-03-02T09:00:00.123456Z.
 column remind_at of table human_tasks: When its people are reminded.
+column replayed_at of table dead_letters: When it was last replayed; null until then.
 column request of table run_effects: The bytes to send, the same at every try.
 column requested_at of view approvals: When it was asked.
 column requested_by of view approvals: The agent that asked, who may not decide; or empty.
@@ -974,6 +1095,7 @@ column run_id of table run_waits: The run.
 column run_id of table start_keys: The run that was started with it.
 column run_id of table step_items: The run.
 column run_id of table step_runs: The run.
+column run_id of table trigger_deliveries: The run that was started, or empty.
 column run_id of view approvals: The run.
 column run_id of view run_context: The run.
 column run_id of view run_conversation: The run.
@@ -987,6 +1109,7 @@ column scope of table start_keys: rpc:<caller>, event:<definition>, tick:<defini
 column sequence of table changes: 1, 2, 3 within its stream, no gaps.
 column sequence of table run_causes: The run's last change after it, to answer a repetition as the first time.
 column sequence of table start_keys: That run's last change after the start.
+column sequence of table trigger_deliveries: That run's last change after the start.
 column sequence of table workflow_definitions: Number of the last change of this definition or its versions.
 column sequence of table workflow_runs: Number of the last change of this run.
 column sequence of view run_events: 1, 2, 3 within the run, no gaps.
@@ -996,7 +1119,9 @@ column settled_cost_usd of table step_runs: The part of it that earlier attempts
 column sha256 of table schema_migrations: Hash of its file when it was applied.
 column shard of table changes: Which relay publishes it: a hash of stream_id.
 column shard of table relay_shards: See changes.shard.
+column skipped of table schedules: Ticks that were left out because the last run still went on.
 column source of table bus_events: The CloudEvent's source.
+column source of table trigger_deliveries: The event's source.
 column started_at of table step_items: When the present attempt started.
 column started_at of table step_runs: When the present attempt started.
 column started_at of table workflow_runs: When it started.
@@ -1032,34 +1157,40 @@ column step_type of table step_runs: What kind of step it is.
 column step_type of view step_run_detail: What kind of step it is.
 column steps of table workflow_versions: The step definitions in declaration order.
 column steps_by_state of view workflow_run_summary: How many steps are in each state that some step is in.
+column stream of table relay_stream: Its name.
 column stream_id of table changes: The run or the definition.
 column subject of table bus_events: The CloudEvent's own subject.
 column tags of table workflow_definitions: Labels to filter lists by.
 column text of table interactions: What was said.
 column text of view run_conversation: What was said.
 column timeout_seconds of table workflow_versions: Bounds a run, and a step without a timeout; 0 is no bound.
+column timezone of table schedules: IANA name of the zone on whose wall clock the expression is read.
 column title of table human_tasks: For people, in a line.
 column total_cost_usd of table workflow_runs: Sum over its steps, exact.
 column total_cost_usd of view workflow_run_summary: Sum over its steps, exact.
 column tries of table run_effects: How often it was tried in vain.
+column tries of table trigger_deliveries: How often it was taken on again.
 column trigger of table workflow_versions: What starts a run; null when the publisher named nothing.
 column trigger_event_id of table workflow_runs: Id of the CloudEvent that started it, or empty.
 column trigger_type of table workflow_runs: What kind of thing started it.
 column type of table bus_events: The CloudEvent's type.
 column updated_at of table human_tasks: When it last changed.
+column updated_at of table schedules: When it last ticked or was changed.
 column updated_at of table workflow_definitions: When it last changed or got a version.
 column updated_at of table workflow_runs: When it was last written; set by the statement.
 column value of view run_context: What is under that key, as JSON.
 column version of table awaited_types: Its version with the waiting step.
 column version of table human_tasks: Counts its changes; whoever changes it names the version they saw.
+column version of table schedules: Grows with every change of the policy.
 column version of table schema_migrations: Number of the migration.
+column version of table trigger_index: Its latest version, whose trigger this is.
 column version of table workflow_runs: Fencing token: every write names the version it read and adds one.
 column version of table workflow_versions: 1, 2, 3 within its definition, no gaps.
 column wake_at of table workflow_runs: When the clock alone can next change the run.
 column workspace_id of table awaited_types: The tenant.
 column workspace_id of table bus_events: The tenant.
 column workspace_id of table changes: The tenant.
-column workspace_id of table dead_letters: The tenant where it is known, else empty.
+column workspace_id of table dead_letters: The tenant that its headers name, else empty.
 column workspace_id of table human_tasks: The tenant.
 column workspace_id of table interactions: The tenant.
 column workspace_id of table rpc_answers: The tenant.
@@ -1067,9 +1198,12 @@ column workspace_id of table run_audit: The tenant.
 column workspace_id of table run_causes: The tenant.
 column workspace_id of table run_effects: The tenant.
 column workspace_id of table run_waits: The tenant.
+column workspace_id of table schedules: The tenant.
 column workspace_id of table start_keys: The tenant.
 column workspace_id of table step_items: The tenant.
 column workspace_id of table step_runs: The tenant.
+column workspace_id of table trigger_deliveries: The tenant.
+column workspace_id of table trigger_index: The tenant.
 column workspace_id of table workflow_definitions: The tenant.
 column workspace_id of table workflow_runs: The tenant.
 column workspace_id of table workflow_versions: The tenant.
@@ -1092,22 +1226,27 @@ table dead_letters: Messages that could not be understood or trusted.
 table human_tasks: A person's work on a HUMAN_TASK step.
 table interactions: The conversation of a run: what agents and people asked, told and answered.
 table relay_shards: Which replica publishes the changes of which shard.
+table relay_stream: The stream of our changes as it was last seen: an older or shorter one has lost something.
 table replicas: The replicas that share the publishing: their number gives each its fair share.
 table rpc_answers: Answers to calls about definitions that carried an idempotency key.
 table run_audit: Reports that changed nothing, and why; never published.
 table run_causes: Events and calls that a run has taken into account: a repetition changes nothing.
 table run_effects: Calls that a run owes the world; the row is deleted by the apply that records the answer.
 table run_waits: Under which addresses the steps of all runs can be reached: an index for the router.
+table schedules: Definitions whose latest version is started by a schedule: its policy and where it stands.
 table schema_migrations: Which migrations this database has seen.
 table start_keys: Who may start a run: inserting the key is the fence of a start.
 table step_items: One item of a step that works through a list: a step run in the small.
 table step_runs: One step of one run.
+table trigger_deliveries: Events that were routed to a definition, and what became of that; forgotten together with the event.
+table trigger_index: Under which address an event or a tick finds a definition: by the trigger of its latest version.
 table workflow_definitions: A named workflow of a workspace; what it does is in its versions.
 table workflow_runs: One run of one version: the truth, together with its steps.
 table workflow_versions: An immutable snapshot of a graph of steps; a run follows exactly one.
 type aggregate_type: What can change.
 type interaction_kind: What an entry in a run's conversation is.
 type run_state: A state of the run table in the domain.
+type schedule_overlap: What happens to a tick while the run of an earlier one still goes on.
 type step_state: A state of the step table in the domain.
 type step_type: The kinds of steps.
 type task_status: How far a person's work on a step is.

@@ -2,8 +2,7 @@
 
 A message is acked only when the sink has committed it, or has committed its burial. When the store does not answer, all
 go back and come again, later every time. When it is there but refuses the batch, each event is tried alone, so that one
-bad neighbour holds up nobody; an event that keeps failing alone is buried as `undeliverable`. Our own changes are acked
-unread. Called by `feed`.
+bad neighbour holds up nobody; an event that keeps failing alone is buried as `undeliverable`. Called by `feed`.
 """
 
 import logging
@@ -18,7 +17,6 @@ from nats.errors import Error as NatsError
 
 from service.bus.incoming import parse
 from service.bus.poison import Poison
-from service.bus.streams import CHANGES_SUBJECT
 from service.domain.commands import BusEvent
 from service.engine.ports import StoreUnavailable
 
@@ -64,10 +62,6 @@ class Batches:
 
     async def _read(self, message: Msg) -> BusEvent | None:
         """The event, or None when the message is settled already."""
-        if message.subject.startswith(f"{CHANGES_SUBJECT}."):
-            self._counters["own"] += 1
-            await _settle(message.ack())
-            return None
         try:
             return parse(message.subject, message.headers or {}, message.data)
         except Poison as poison:

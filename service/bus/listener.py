@@ -5,8 +5,9 @@ committed it. Whatever happens in between (a crash, a lost connection, a store t
 this replica or another, and the inbox knows it by source and id. The two together make every event count exactly once;
 neither could alone. Deliveries are bounded and grow apart, a message that can never be read is buried and acked.
 
-Each stream has a feed of its own, so one that is missing or slow holds up no other. Our own `workflows.changes` are
-never listened to. Called by wiring, which gives the engine's router as the sink.
+Each stream has a feed of its own, so one that is missing or slow holds up no other. Our own `workflows.changes` may be
+listened to like any other stream; the chain in them keeps workflows from starting each other in circles. Called by
+wiring, which gives the engine's router as the sink.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ class Listener:
     """`streams` are pairs of a stream and a subject filter in it; they may come into being later.
 
     `durable` names the consumers and must be the same in all replicas. A message that a dead replica held is delivered
-    again `ack_wait_seconds` after it was handed out. `counters` has accepted, buried, returned and own.
+    again `ack_wait_seconds` after it was handed out. `counters` has accepted, buried and returned.
     """
 
     def __init__(

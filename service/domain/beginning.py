@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from service.domain.commands import Envelope, ForkRun, StartRun
 from service.domain.conclusion import conclude
 from service.domain.decision import Accepted, Decision
-from service.domain.definition import StepType, TriggerType
+from service.domain.definition import Definition, StepType, TriggerType
 from service.domain.errors import conflict, not_found
 from service.domain.flow import settle
 from service.domain.plan import Plan
@@ -17,6 +17,12 @@ from service.domain.state import Run, RunState, StepRun, StepState, changed
 from service.domain.turn import Turn
 
 MAX_DEPTH = 16
+
+
+def check_enabled(definition: Definition) -> None:
+    """Raises Refusal when no runs of it start."""
+    if not definition.enabled:
+        raise conflict("definition_disabled", "the definition is disabled, no runs of it start")
 
 
 def begin(plan: Plan, envelope: Envelope, now: datetime) -> Decision:

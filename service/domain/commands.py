@@ -252,12 +252,23 @@ class Tap:
 
 
 @dataclass(frozen=True, slots=True)
+class HandedIn:
+    """What a caller says who hands an event in: the kind of triggers it is for, who starts the runs, and about what."""
+
+    trigger_type: TriggerType
+    initiator_agent_id: str = ""
+    initiator_user_id: str = ""
+    entity_id: str = ""
+    entity_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class BusEvent:
     """A CloudEvent as the rules see it, whatever shape it had on the wire. `tenant` is a workspace id.
 
     `bus_subject` is where it was published, `subject` the CloudEvent's own. `about` is set when the payload is a change
     of an objective, an approval or an evaluation, `tap` when it is a change that the tap saw. `chain` has the
-    definitions that led to the event, the first one first.
+    definitions that led to the event, the first one first. `handed_in` is set when it did not come over the bus.
     """
 
     id: str
@@ -271,6 +282,7 @@ class BusEvent:
     about: Report | None = None
     tap: Tap | None = None
     chain: tuple[str, ...] = ()
+    handed_in: HandedIn | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,8 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """`max_run_seconds` bounds every run that starts, whatever its version says; 0 is no bound."""
+    """`max_run_seconds` bounds every run that starts, whatever its version says; 0 is no bound. One that is not
+    `enabled` starts no runs."""
 
     id: str
     workspace_id: str
@@ -104,6 +105,7 @@ class Definition:
     created_at: datetime
     updated_at: datetime
     max_run_seconds: int = 0
+    enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True)

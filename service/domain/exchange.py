@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from service.domain.commands import BusEvent
 from service.domain.definition import Definition, Payload, TriggerType, Version
-from service.domain.state import RunState, StepState, Task, TaskStatus
+from service.domain.state import Run, RunState, StepState, Task, TaskStatus
 
 T = TypeVar("T")
 
@@ -78,6 +79,22 @@ class ToUndo:
     compensation_step_id: str
     child_run_id: str
     attempted_before: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerRequest:
+    """What may start runs: an event that was handed in, or a tick of one schedule, or of all when none is named."""
+
+    event: BusEvent
+    cron_expr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Triggered:
+    """What an event or a tick brought about: runs it started, and others that it moved; no run is in both."""
+
+    started: Sequence[Run]
+    updated: Sequence[Run]
 
 
 @dataclass(frozen=True, slots=True)

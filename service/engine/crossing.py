@@ -11,6 +11,7 @@ from typing import assert_never, get_args
 
 import orjson
 
+from service.domain.beginning import check_enabled
 from service.domain.commands import (
     PARENT,
     CancelRun,
@@ -89,6 +90,7 @@ class Crossing:
         found = await self._catalogue.find(work.workspace_id, call.definition_id, call.name)
         if found is None:
             raise not_found("workflow", call.definition_id or call.name)
+        check_enabled(found)
         plan = await self._advance.plans.get(found.id, call.version or found.latest_version)
         command = StartRun(
             run_id=f"wfr_{self._new_id()}",

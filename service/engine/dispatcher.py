@@ -58,6 +58,11 @@ class Dispatcher:
         for item in work:
             self.tasks.spawn(self._perform(item, leased_at + self.lease.usable_seconds))
 
+    async def settle(self, work: Sequence[Work], leased_at: float) -> None:
+        """Performs leased work; returns when it is done, or left for later."""
+        until = leased_at + self.lease.usable_seconds
+        await asyncio.gather(*(self._perform(item, until) for item in work))
+
     async def _claim(self) -> bool:
         room = min(CLAIM, IN_FLIGHT - len(self.tasks))
         if room <= 0:

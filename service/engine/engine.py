@@ -15,12 +15,24 @@ from service.engine.advance import Advance
 from service.engine.clock import DatabaseClock
 from service.engine.crossing import Crossing
 from service.engine.dispatcher import Dispatcher
+from service.engine.intake import Intake
 from service.engine.lease import Lease
 from service.engine.loop import Loop
 from service.engine.plans import Plans
-from service.engine.ports import Catalogue, EventStore, Outbox, Publisher, RunStore, Siblings, Work, WorkStore
+from service.engine.ports import (
+    Catalogue,
+    EventStore,
+    Outbox,
+    Publisher,
+    RunStore,
+    Siblings,
+    TriggerStore,
+    Work,
+    WorkStore,
+)
 from service.engine.relay import Relay
 from service.engine.router import Router
+from service.engine.starter import Starter
 from service.engine.ticker import Ticker
 
 
@@ -35,6 +47,7 @@ class Ports:
     outbox: Outbox
     siblings: Siblings
     publisher: Publisher
+    triggers: TriggerStore
 
 
 class Engine:
@@ -53,7 +66,9 @@ class Engine:
         self.advance = Advance(ports.runs, ports.siblings, self.plans, self.clock, self, lease)
         crossing = Crossing(self.advance, ports.catalogue, new_id)
         self.dispatcher = Dispatcher(self.advance, ports.work, ports.events, ports.siblings, crossing)
-        self.router = Router(ports.events, self.dispatcher, self.clock)
+        self.starter = Starter(self.advance, ports.triggers, ports.events, ports.catalogue, new_id)
+        self.router = Router(ports.events, self.dispatcher, self.starter, self.clock)
+        self.intake = Intake(ports.runs, ports.events, ports.triggers, self.dispatcher, self.starter, self.clock)
         self.ticker = Ticker(self.advance, ports.work, ports.events, self.router)
         self.relay = Relay(
             ports.outbox, ports.publisher, replica, self.clock.monotonic, shard_seconds=lease.shard_seconds
@@ -62,7 +77,7 @@ class Engine:
 
     @property
     def loops(self) -> tuple[Loop, ...]:
-        return (self.dispatcher.loop, self.relay.loop, *self.ticker.loops)
+        return (self.dispatcher.loop, self.starter.loop, self.relay.loop, *self.ticker.loops)
 
     @property
     def counters(self) -> dict[str, Counter[str]]:
@@ -70,6 +85,7 @@ class Engine:
             "advance": self.advance.counters,
             "dispatcher": self.dispatcher.counters,
             "router": self.router.counters,
+            "starter": self.starter.counters,
             "relay": self.relay.counters,
         }
 

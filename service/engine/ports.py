@@ -51,7 +51,8 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class StartKey:
-    """Who may start: unique per (workspace, scope, key); the digest tells a repetition from a conflict."""
+    """Who may start: unique per (workspace, scope, key); the digest tells a repetition from a conflict, and is empty
+    where a repetition need not be word for word."""
 
     workspace_id: str
     scope: str
@@ -78,6 +79,19 @@ class Work:
     workspace_id: str
     effect: Owed
     request: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerDelivery:
+    """An event that was routed to a definition; `outcome` says what became of that, and is empty until it is known."""
+
+    workspace_id: str
+    source: str
+    event_id: str
+    definition_id: str
+    outcome: str = ""
+    run_id: str = ""
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +219,8 @@ class EventStore(Protocol):
         ...
 
     async def route(self, kept: Sequence[Kept], lease_seconds: float) -> list[Work]:
-        """One leased delivery per waiting run and the routed mark, in one commit; gives the deliveries."""
+        """One leased delivery per waiting run, one to claim per definition that has such a trigger, and the routed
+        mark, in one commit; gives the leased ones."""
         ...
 
     async def look(self, run_id: str, workspace_id: str, waits: Sequence[Wait], lease_seconds: float) -> list[Work]:
@@ -225,6 +240,32 @@ class EventStore(Protocol):
     async def expire(self, keep_buffered_seconds: float, keep_ids_seconds: float, limit: int) -> int: ...
 
     async def expire_letters(self, keep_seconds: float, limit: int) -> int: ...
+
+
+class TriggerStore(Protocol):
+    """Deliveries of events to definitions: claimed under a lease, and settled once."""
+
+    async def claim_starts(self, limit: int, lease_seconds: float) -> list[TriggerDelivery]:
+        """What is not settled and held by nobody; the lease doubles with every claim of the same delivery."""
+        ...
+
+    async def end_start(self, delivery: TriggerDelivery) -> None:
+        """Writes the outcome, unless there is one already."""
+        ...
+
+    async def drop_start(self, delivery: TriggerDelivery) -> None:
+        """Forgets a delivery that is nobody's concern."""
+        ...
+
+    async def starts_of(self, event: BusEvent) -> list[TriggerDelivery]: ...
+
+    async def moved_by(self, event: BusEvent) -> list[tuple[str, int]]:
+        """The runs that took an event that was handed in, each with its sequence after that."""
+        ...
+
+    async def scheduled(self, workspace_id: str, address: str) -> list[str]:
+        """The enabled definitions with that schedule; with any when the address names none."""
+        ...
 
 
 class Outbox(Protocol):

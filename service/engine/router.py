@@ -1,9 +1,9 @@
-"""Brings bus events to the runs that wait for them: the listener's sink.
+"""Brings bus events to the runs that wait for them and the definitions they start: the listener's sink.
 
-Commit first, look second, on both sides. An event is kept in the inbox, then waits are looked up in a new statement and
-one delivery per waiting run is committed together with the routed mark; a run that has just opened a wait looks at the
-inbox in the same way. Both may find each other, which the run's guard absorbs; a looker that died is made up for by the
-ticker's sweep. Only then is the message acked.
+Commit first, look second, on both sides. An event is kept in the inbox, then waits and triggers are looked up in a new
+statement and one delivery per waiting run or definition is committed together with the routed mark; a run that has just
+opened a wait looks at the inbox in the same way. Both may find each other, which the run's guard absorbs; a looker that
+died is made up for by the ticker's sweep. Only then is the message acked.
 """
 
 import logging
@@ -15,6 +15,7 @@ from service.domain.decision import Wait
 from service.engine.clock import DatabaseClock
 from service.engine.dispatcher import Dispatcher
 from service.engine.ports import EventStore, Fate, StoreUnavailable
+from service.engine.starter import Starter
 from service.engine.tasks import Tasks
 
 SWEEP = 200
@@ -23,9 +24,10 @@ log = logging.getLogger(__name__)
 
 
 class Router:
-    def __init__(self, events: EventStore, dispatcher: Dispatcher, clock: DatabaseClock) -> None:
+    def __init__(self, events: EventStore, dispatcher: Dispatcher, starter: Starter, clock: DatabaseClock) -> None:
         self._events = events
         self._dispatcher = dispatcher
+        self._starter = starter
         self._clock = clock
         self.tasks = Tasks()
         self.counters: Counter[str] = Counter()
@@ -41,6 +43,7 @@ class Router:
         if fresh:
             leased_at = self._clock.monotonic()
             self._dispatcher.perform(await self._events.route(fresh, self._dispatcher.lease.seconds), leased_at)
+            self._starter.loop.wake()
         return [item.event for item in kept if item.fate is Fate.CLASH]
 
     async def bury(self, subject: str, raw: bytes, headers: Mapping[str, str], reason: str) -> None:

@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 from service.domain.definition import Definition, StepType, Version
 from service.domain.errors import Kind, Refusal, not_found
 from service.domain.exchange import Idem, Page, Published, Replayable
+from service.store import triggers
 from service.store.codec import text
 from service.store.decision import shard_of
 from service.store.graph import definition_of, version_of
@@ -83,6 +84,21 @@ class Definitions:
             await call.answer(connection, seconds)
             return Replayable(seconds)
 
+    async def enable(
+        self, definition_id: str, enabled: bool, visible: str | None, idem: Idem | None
+    ) -> Replayable[bool]:
+        """Lets runs start from now on, or not; gives what is in force."""
+        async with self._pool.transaction() as connection:
+            _, workspace_id = await _lock(connection, definition_id, visible)
+            call = Call("SetEnabled", workspace_id, idem)
+            known = await call.answered(connection)
+            if known is not None:
+                return Replayable(known, replay=True)
+            (stands,) = await _returned(connection, "definition_enable", (definition_id, enabled))
+            await triggers.enable(connection, definition_id, enabled)
+            await call.answer(connection, stands)
+            return Replayable(stands)
+
     async def get(self, definition_id: str, visible: str | None) -> Definition | None:
         return await self._reads.definition(definition_id, visible)
 
@@ -136,6 +152,7 @@ async def _publish(connection: Connection, draft: Version, workspace_id: str) ->
             draft.author,
         ),
     )
+    await triggers.index(connection, draft.definition_id, draft.trigger)
     await connection.execute(
         query("awaited_create"), (workspace_id, draft.definition_id, number, text(_awaited_types(draft)))
     )

@@ -22,7 +22,8 @@ from service.store.pool import Row
 
 
 def definition_of(row: Row) -> Definition:
-    """From id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds."""
+    """From id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds,
+    enabled."""
     id_, workspace_id, name, description, latest_version, tags, *rest = row
     return Definition(id_, workspace_id, name, description, latest_version, tuple(tags), *rest)
 

@@ -3,8 +3,9 @@
 An event is kept first and looked at in a later statement, a wait likewise, so that of two that meet at least one sees
 the other; the run's guard absorbs it when both do. Keeping also names the expressions by which waits tell such events
 apart, and routing writes the keys that they yield (`events_found` in the SQL says why nothing is lost between). A
-delivery is an owed effect whose id follows from the event, so a run owes one per event. The body of an event stays
-while somebody may want it, its id for longer.
+delivery is an owed effect whose id follows from the event, so a run owes one per event; routing writes one to each
+definition, too, that has a trigger under an address of the event. The body of an event stays while somebody may want
+it, its id for longer.
 """
 
 import hashlib
@@ -16,11 +17,13 @@ from typing import Any
 
 import orjson
 
-from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, ObjectiveReport, Report, Tap
+from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, HandedIn, ObjectiveReport, Report, Tap
 from service.domain.correlations import Correlate, correlations
 from service.domain.decision import Wait
+from service.domain.definition import TriggerType
 from service.domain.effects import Deliver
 from service.domain.patterns import generalizations
+from service.domain.triggers import addresses
 from service.domain.waits import topic
 from service.engine.ports import Fate, Kept, StoredEvent, Work
 from service.store.codec import dumps, optional, text
@@ -28,7 +31,7 @@ from service.store.pool import Pool, Row
 from service.store.queries import joined, query
 from service.store.work import work_of
 
-_ROUTE = ("events_given", "events_routed", "events_owed")
+_ROUTE = ("events_given", "events_triggering", "events_routed", "events_owed")
 _LOOK = ("events_fresh_waits", "events_found", "events_owed")
 _SWEEP = ("events_stale_waits", "events_found", "events_owed")
 
@@ -139,24 +142,30 @@ def _row(event: BusEvent) -> dict[str, Any]:
 def _kinds(events: Iterable[BusEvent]) -> list[dict[str, Any]]:
     """The types of the events, each once, with the patterns under which they may be awaited."""
     kinds = {(event.tenant, event.type) for event in events}
-    return [{"workspace_id": tenant, "type": type_, "patterns": generalizations(type_)} for tenant, type_ in kinds]
+    return [{"workspace_id": tenant, "type": type_, "patterns": _patterns(type_)} for tenant, type_ in kinds]
+
+
+def _patterns(event_type: str) -> list[str]:
+    """Nobody can wait for what says of no type: it was handed in for triggers alone."""
+    return generalizations(event_type) if event_type else []
 
 
 def _given(event: BusEvent, keys: Mapping[Correlate, str]) -> dict[str, Any]:
     return {
         **_key_columns(event),
         "about": topic(event),
-        "patterns": generalizations(event.type),
+        "patterns": _patterns(event.type),
         "correlated": [f"{correlate.pattern}#{key}" for correlate, key in keys.items()],
         "correlations": sorted(set(keys.values())),
+        "triggers": addresses(event),
     }
 
 
 def _body(event: BusEvent) -> dict[str, Any]:
-    """Without `tap` and `chain` where there are none: so plain events keep the digest they were first kept with."""
+    """Without what a plain event does not have: so it keeps the digest that it was first kept with."""
     about = {topic(event).partition(":")[0]: _told(event.about)} if event.about else None
     body = {"time": event.time, "payload": event.payload, "about": about}
-    more = {"tap": event.tap, "chain": event.chain}
+    more = {"tap": event.tap, "chain": event.chain, "handed_in": event.handed_in}
     return body | {name: value for name, value in more.items() if value}
 
 
@@ -186,8 +195,13 @@ def _stored(row: Row) -> StoredEvent:
         about=optional(_report_of, body["about"]),
         tap=optional(lambda told: Tap(**told), body.get("tap")),
         chain=tuple(body.get("chain", ())),
+        handed_in=optional(_handed_in, body.get("handed_in")),
     )
     return StoredEvent(event, received_at)
+
+
+def _handed_in(told: Mapping[str, Any]) -> HandedIn:
+    return HandedIn(**{**told, "trigger_type": TriggerType(told["trigger_type"])})
 
 
 def _unrouted(row: Row) -> Kept:

@@ -3,17 +3,18 @@
 -- name: definition_create
 insert into workflow_definitions (id, workspace_id, name, description, tags, sequence)
 values ($1, $2, $3, $4, $5::text[], 1)
-returning id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds
+returning id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds,
+          enabled
 
 -- name: definition_lock
 select sequence, workspace_id, latest_version from workflow_definitions where id = $1 for update
 
 -- name: definition_find
-select id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds
+select id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds, enabled
   from workflow_definitions
  where workspace_id = $1 and id = $2
  union all
-select id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds
+select id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds, enabled
   from workflow_definitions
  where workspace_id = $1 and name = $3 and $2 = ''
 
@@ -21,10 +22,14 @@ select id, workspace_id, name, description, latest_version, tags, created_at, up
 update workflow_definitions
    set latest_version = latest_version + 1, sequence = sequence + 1
  where id = $1
-returning id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds
+returning id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds,
+          enabled
 
 -- name: definition_bound
 update workflow_definitions set max_run_seconds = $2 where id = $1 returning max_run_seconds
+
+-- name: definition_enable
+update workflow_definitions set enabled = $2 where id = $1 returning enabled
 
 -- name: version_create
 insert into workflow_versions

@@ -29,7 +29,7 @@ select given.workspace_id, given.source, given.event_id,
 given as (
     select * from jsonb_to_recordset($2::jsonb)
         as g(workspace_id text, source text, event_id text, about text, patterns text[], correlated text[],
-             correlations text[])
+             correlations text[], triggers text[])
 ), topics as (
     select g.workspace_id, g.source, g.event_id, 'event:' || p.pattern as address
       from given g, unnest(g.patterns || g.correlated) p(pattern)
@@ -43,16 +43,33 @@ given as (
            select run_id from run_waits where workspace_id = t.workspace_id and address = t.address offset 0) w
 )
 
+-- name: events_triggering
+triggering as (
+    select distinct g.workspace_id, g.source, g.event_id, t.definition_id
+      from given g
+     cross join unnest(g.triggers) a(address)
+     cross join lateral (
+           select definition_id from trigger_index
+            where workspace_id = g.workspace_id and address = a.address and enabled offset 0) t
+), delivered as (
+    insert into trigger_deliveries (workspace_id, source, event_id, definition_id)
+    select workspace_id, source, event_id, definition_id from triggering
+        on conflict do nothing
+)
+
 -- name: events_routed
 routed as (
     update bus_events e
        set routed_at = now(), kept = f.wanted and not f.matched, correlations = f.correlations,
-           body = case when f.wanted or f.matched then e.body end
+           body = case when f.wanted or f.matched or f.triggers then e.body end
       from (
           select g.workspace_id, g.source, g.event_id, g.correlations,
                  exists (select from found
                           where found.workspace_id = g.workspace_id and found.source = g.source
                             and found.event_id = g.event_id) as matched,
+                 exists (select from triggering
+                          where triggering.workspace_id = g.workspace_id and triggering.source = g.source
+                            and triggering.event_id = g.event_id) as triggers,
                  g.about <> '' or exists (
                      select from awaited_types a, unnest(g.patterns) p(pattern)
                       where a.workspace_id = g.workspace_id and a.pattern = p.pattern) as wanted
@@ -184,6 +201,10 @@ with old as (
      where routed_at is not null and received_at < now() - $1::float8 * interval '1 second'
      limit $2
        for update skip locked
+), deliveries as (
+    delete from trigger_deliveries d
+     using old
+     where d.workspace_id = old.workspace_id and d.source = old.source and d.event_id = old.event_id
 )
 delete from bus_events e
  using old

@@ -54,7 +54,7 @@ select (select count(*) from chosen) as total,
  order by r.id desc
 
 -- name: definition_get
-select id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds
+select id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds, enabled
   from workflow_definitions
  where id = $1
 
@@ -69,7 +69,7 @@ with chosen as materialized (
 )
 select (select count(*) from chosen) as total,
        d.id, d.workspace_id, d.name, d.description, d.latest_version, d.tags, d.created_at, d.updated_at,
-       d.max_run_seconds
+       d.max_run_seconds, d.enabled
   from (select 1) one
   left join page on true
   left join workflow_definitions d on d.id = page.id

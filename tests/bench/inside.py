@@ -24,6 +24,7 @@ from service.store.outbox import ChangeOutbox
 from service.store.pool import ENGINE
 from service.store.reads import Reads
 from service.store.runs import Runs
+from service.store.triggers import Triggers
 from service.store.work import WorkQueue
 from tests.bench import graphs
 from tests.counting import CountingPool
@@ -76,7 +77,8 @@ async def inside(dsn: str, publisher: Publisher | None = None) -> AsyncIterator[
     await pool.open()
     try:
         definitions, changes = Definitions(pool, Reads(pool)), ChangeOutbox(pool)
-        ports = Ports(Runs(pool), WorkQueue(pool), Inbox(pool), definitions, changes, nobody, publisher or nobody)
+        runs, inbox, bus = Runs(pool), Inbox(pool), publisher or nobody
+        ports = Ports(runs, WorkQueue(pool), inbox, definitions, changes, nobody, bus, Triggers(pool))
         engine = Engine(ports, "bench", lambda: str(uuid7()))
         await engine.open()
         yield Inside(pool, engine)

@@ -32,6 +32,7 @@ from service.store.outbox import ChangeOutbox
 from service.store.pool import ENGINE
 from service.store.reads import Reads
 from service.store.runs import Runs
+from service.store.triggers import Triggers
 from service.store.work import WorkQueue
 from tests.builders import chain, edges, step, version
 from tests.counting import CountingPool
@@ -63,7 +64,8 @@ class Bench:
 
     def __init__(self, pool: CountingPool) -> None:
         definitions = Definitions(pool, Reads(pool))
-        ports = Ports(Runs(pool), WorkQueue(pool), Inbox(pool), definitions, ChangeOutbox(pool), Nobody(), Nobody())
+        changes, triggers = ChangeOutbox(pool), Triggers(pool)
+        ports = Ports(Runs(pool), WorkQueue(pool), Inbox(pool), definitions, changes, Nobody(), Nobody(), triggers)
         self.pool = pool
         self.engine = Engine(ports, "tests", lambda: "1")
 

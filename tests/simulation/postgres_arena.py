@@ -26,6 +26,7 @@ from service.store.runs import Runs
 from service.store.work import WorkQueue
 from tests.simulation.arena import PATIENT, REPLICAS, drain
 from tests.simulation.siblings import WORKSPACE, Office, encoded
+from tests.simulation.untriggered import Untriggered
 
 
 @dataclass
@@ -93,9 +94,8 @@ class PostgresArena:
     def _engine(self, number: int, pool: Pool) -> Engine:
         runs = AheadRuns(pool, self._ahead)
         siblings = PromptSiblings(self._office)
-        ports = Ports(
-            runs, WorkQueue(pool), Inbox(pool), self._definitions, ChangeOutbox(pool), siblings, NoPublisher()
-        )
+        inbox, outbox = Inbox(pool), ChangeOutbox(pool)
+        ports = Ports(runs, WorkQueue(pool), inbox, self._definitions, outbox, siblings, NoPublisher(), Untriggered())
         return Engine(ports, f"replica_{number}", self.new_id, patience=PATIENT)
 
     async def publish(self, version: Version) -> Version:

@@ -26,6 +26,7 @@ from tests.simulation.loop import OWNER
 from tests.simulation.siblings import Office, SimulatedSiblings, Unreachable
 from tests.simulation.store import SimulatedStore
 from tests.simulation.tables import Tables
+from tests.simulation.untriggered import Untriggered
 
 LEASE = Lease(6.0)
 PATIENCE = Patience(10)
@@ -50,7 +51,7 @@ class Replica:
         store = SimulatedStore(tables, inbox, Line(dice, "store", dice.faults.store, StoreUnavailable))
         siblings = SimulatedSiblings(office, Line(dice, "siblings", dice.faults.siblings, Unreachable), dice.loop.time)
         publisher = SimulatedPublisher(bus, Line(dice, "publisher", dice.faults.publisher, BusUnavailable))
-        ports = Ports(store, store, store, store, store, siblings, publisher)
+        ports = Ports(store, store, store, store, store, siblings, publisher, Untriggered())
         began = dice.between(0, 1e6)
         with patch.object(engine_module, "DatabaseClock", lambda: DatabaseClock(lambda: began + self.loop.time())):
             self.engine = Engine(ports, name, new_id, LEASE, patience)

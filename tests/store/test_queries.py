@@ -13,7 +13,7 @@ from service.store.pool import ENGINE, READER
 Owner = psycopg.AsyncConnection[tuple[Any, ...]]
 
 LOOKS = [("events_fresh_waits", "events_found", "events_owed"), ("events_stale_waits", "events_found", "events_owed")]
-ROUTE = ("events_given", "events_routed", "events_owed")
+ROUTE = ("events_given", "events_triggering", "events_routed", "events_owed")
 ARMS = sorted(name for name in queries.named() if name.startswith("apply_"))
 FENCES = ("apply_docs", "apply_free", "apply_held", "apply_fence", "apply_done")
 HELD = ("apply_docs", "apply_held", "apply_fence", *(arm for arm in ARMS if arm not in FENCES))
@@ -92,7 +92,7 @@ PLANS: dict[str, tuple[bytes, str, set[str]]] = {
     "route": (
         queries.joined(*JOINED["route"]),
         "30, '[]'",
-        {"run_waits_address", "awaited_types_pkey", "bus_events_pkey"},
+        {"run_waits_address", "awaited_types_pkey", "bus_events_pkey", "trigger_index_address"},
     ),
     "look": (
         queries.joined(*JOINED["look"]),
@@ -100,6 +100,14 @@ PLANS: dict[str, tuple[bytes, str, set[str]]] = {
         {"run_waits_pkey", "bus_events_about", "bus_events_type"},
     ),
     "sweep": (queries.joined(*JOINED["sweep"]), "30, 10, 10", {"run_waits_unlooked"}),
+    "deliveries_claim": (
+        queries.query("deliveries_claim"),
+        "10, 30",
+        {"trigger_deliveries_due", "trigger_deliveries_pkey"},
+    ),
+    "deliveries_of_event": (queries.query("deliveries_of_event"), "'w', 's', 'e'", {"trigger_deliveries_pkey"}),
+    "runs_moved": (queries.query("runs_moved"), "'w', 'event:rpc/1'", {"run_causes_handed_in"}),
+    "triggers_scheduled": (queries.query("triggers_scheduled"), "'w', 'cron:'", {"trigger_index_address"}),
     "events_unrouted": (queries.query("events_unrouted"), "10, 10", {"bus_events_unrouted"}),
     "events_keep": (queries.query("events_keep"), "'[]', '[]'", {"bus_events_pkey", "awaited_types_correlated"}),
 }

@@ -1,0 +1,114 @@
+"""Starts the runs that events and callers ask for: what was routed to a definition becomes a run of it, once.
+
+Deliveries are claimed under a lease as soon as the router has written some, by whichever replica is there. The event is
+matched against the definition's latest version, and its start key is made of the event alone, so a delivery may be
+settled twice, or by two at once, and there is one run. What can never start is settled with the reason where somebody
+may ask for it, else forgotten; what only could not be started now is left to the next claim, later each time.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+from service.domain import triggers
+from service.domain.commands import BusEvent, Envelope
+from service.domain.decision import Repeated
+from service.domain.effects import Deliver
+from service.domain.errors import Kind, Refusal, not_found
+from service.domain.state import Run
+from service.domain.triggers import Objection
+from service.engine.advance import Advance
+from service.engine.loop import Loop
+from service.engine.ports import Catalogue, EventStore, StartKey, StoreUnavailable, TriggerDelivery, TriggerStore
+
+CLAIM = 100
+PASSING = frozenset({Kind.ABORTED, Kind.UNAVAILABLE, Kind.EXHAUSTED})
+STARTED = "started"
+
+log = logging.getLogger(__name__)
+
+
+class Starter:
+    def __init__(
+        self,
+        advance: Advance,
+        deliveries: TriggerStore,
+        events: EventStore,
+        catalogue: Catalogue,
+        new_id: Callable[[], str],
+        idle_seconds: float = 0.5,
+    ) -> None:
+        self._advance = advance
+        self._deliveries = deliveries
+        self._events = events
+        self._catalogue = catalogue
+        self._new_id = new_id
+        self.counters: Counter[str] = Counter()
+        self.loop = Loop("starter", self._claim, idle_seconds)
+
+    async def settle(self, delivery: TriggerDelivery) -> Run | None:
+        """The run that the event starts or has started; None when it starts none.
+
+        Raises StoreUnavailable, and Refusal when it could not be started now.
+        """
+        stored = await self._events.event(delivery.workspace_id, Deliver(delivery.source, delivery.event_id))
+        if stored is None:
+            self.counters["event_expired"] += 1
+            await self._deliveries.drop_start(delivery)
+            return None
+        try:
+            started = await self.start(delivery.definition_id, stored.event)
+        except Refusal as refusal:
+            if refusal.kind in PASSING:
+                raise
+            await self._refused(delivery, refusal.reason)
+            return None
+        if isinstance(started, Run):
+            done = replace(delivery, outcome=STARTED, run_id=started.id, sequence=started.sequence)
+            await self._deliveries.end_start(done)
+            return started
+        await self._objected(delivery, started)
+        return None
+
+    async def start(self, definition_id: str, event: BusEvent) -> Run | Objection:
+        """A run of the definition's latest version, or the one that the event has started before. Raises Refusal."""
+        definition = await self._catalogue.find(event.tenant, definition_id, "")
+        if definition is None:
+            raise not_found("definition", definition_id)
+        plan = await self._advance.plans.get(definition.id, definition.latest_version)
+        if (refused := triggers.objection(definition, plan, event)) is not None:
+            return refused
+        start = triggers.start(definition, plan, event, f"wfr_{self._new_id()}", self._advance.clock.now())
+        key = StartKey(event.tenant, start.scope, start.key, b"")
+        envelope = Envelope(start.command, f"event:{event.source}", f"event:{event.source}/{event.id}")
+        outcome = await self._advance.start(key, plan, envelope)
+        self.counters["repeated" if isinstance(outcome.verdict, Repeated) else STARTED] += 1
+        return outcome.run
+
+    async def _claim(self) -> bool:
+        claimed = await self._deliveries.claim_starts(CLAIM, self._advance.lease.seconds)
+        self.counters["claimed"] += len(claimed)
+        await asyncio.gather(*(self._perform(delivery) for delivery in claimed))
+        return len(claimed) == CLAIM
+
+    async def _perform(self, delivery: TriggerDelivery) -> None:
+        try:
+            await self.settle(delivery)
+        except (Refusal, StoreUnavailable) as error:
+            log.warning("%s is left to start %s later: %s", delivery.event_id, delivery.definition_id, error)
+        except Exception:  # one bad delivery must not keep the others from starting
+            log.exception("%s could not start %s", delivery.event_id, delivery.definition_id)
+
+    async def _objected(self, delivery: TriggerDelivery, objection: Objection) -> None:
+        if objection.is_kept:
+            await self._refused(delivery, objection)
+        else:
+            self.counters[objection] += 1
+            await self._deliveries.drop_start(delivery)
+
+    async def _refused(self, delivery: TriggerDelivery, reason: str) -> None:
+        self.counters[reason] += 1
+        log.warning("%s does not start %s: %s", delivery.event_id, delivery.definition_id, reason)
+        await self._deliveries.end_start(replace(delivery, outcome=reason))

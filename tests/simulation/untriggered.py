@@ -1,0 +1,24 @@
+"""The port for triggers in a world whose definitions have none: nothing is ever routed to a definition."""
+
+from service.domain.commands import BusEvent
+from service.engine.ports import TriggerDelivery
+
+
+class Untriggered:
+    async def claim_starts(self, limit: int, lease_seconds: float) -> list[TriggerDelivery]:
+        return []
+
+    async def starts_of(self, event: BusEvent) -> list[TriggerDelivery]:
+        return []
+
+    async def moved_by(self, event: BusEvent) -> list[tuple[str, int]]:
+        return []
+
+    async def scheduled(self, workspace_id: str, address: str) -> list[str]:
+        return []
+
+    async def end_start(self, delivery: TriggerDelivery) -> None:
+        raise AssertionError("there was nothing to start")
+
+    async def drop_start(self, delivery: TriggerDelivery) -> None:
+        raise AssertionError("there was nothing to start")
