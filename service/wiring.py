@@ -43,6 +43,7 @@ from service.edge.servicer import WorkflowService
 from service.edge.shield import Shield
 from service.edge.task_servicer import TaskService
 from service.edge.tasks import EngineTasks
+from service.edge.triggers import EngineTriggers
 from service.engine.engine import Engine, Ports
 from service.engine.lease import Lease
 from service.engine.ports import BusUnavailable, StoreUnavailable
@@ -204,10 +205,11 @@ def _edge(config: Config, outside: Outside, engine: Engine, stack: AsyncExitStac
     inquiries = EngineInquiries(reads, RunReads(outside.reading), engine.plans, engine.clock.now)
     tasks = EngineTasks(engine.advance, TaskReads(outside.reading))
     events = EngineEvents(Operators(outside.writing), OperatorReads(outside.reading), reread, engine.router.accept)
+    triggers = EngineTriggers(engine.intake, Triggers(outside.writing))
     inspector, shield, answers = Inspector(), Shield(), Answers(Renderer())
     stack.callback(inspector.close)
     services = Services(
-        WorkflowService(definitions, runs, inspector, answers, shield),
+        WorkflowService(definitions, runs, triggers, inspector, answers, shield),
         TaskService(tasks, answers, shield),
         RunService(runs, inquiries, answers, shield),
         DefinitionService(definitions, shield),

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 from service.domain.definition import Definition, Version
-from service.domain.exchange import Page, Published, TaskRow
+from service.domain.exchange import Page, Published, TaskRow, Triggered
 from service.domain.state import Run, StepRun
 from service.edge import payloads, render, render_task, wire
 from service.edge.render import Renderer
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024 - 1024
+_FRAME = 8  # more than the tag and the length of a run
 
 RunOrStep = TypeVar("RunOrStep", Run, StepRun)
 
@@ -56,6 +57,20 @@ class Answers:
         step = self._renderer.step(run.steps[step_id])
         data, left_out = self._fitted(run, self._max_bytes - len(step))
         return Answer(wire.field(1, step) + wire.field(2, data), left_out)
+
+    def triggered(self, found: Triggered) -> Answer:
+        """HandleTrigger: `started_runs` is field 1, `updated_runs` field 2. Runs for which there is no room are left
+        out, the last ones first."""
+        data, room = b"", self._max_bytes
+        left_out: list[str] = []
+        for number, name, runs in ((1, "started_runs", found.started), (2, "updated_runs", found.updated)):
+            for place, run in enumerate(runs):
+                row, dropped = self._fitted(run, room - _FRAME)
+                if len(row) > room - _FRAME:
+                    return Answer(data, (*left_out, f"{name}[{place}:{len(runs)}]"))
+                left_out += [f"{name}[{place}].{path}" for path in dropped]
+                data, room = data + wire.field(number, row), room - _FRAME - len(row)
+        return Answer(data, tuple(left_out))
 
     async def runs(self, page: Page[Run]) -> Answer:
         """Runs without their steps' payloads; other calls are let in between two runs."""

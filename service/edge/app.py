@@ -23,6 +23,8 @@ from service.domain.exchange import (
     TaskFilter,
     TaskRow,
     ToUndo,
+    Triggered,
+    TriggerRequest,
 )
 from service.domain.inquiry import EventPage, Explanation, Found, History, RunSearch
 from service.domain.picture import Format
@@ -58,6 +60,12 @@ class Definitions(Protocol):
         self, definition_id: str, max_run_seconds: int, visible: str | None, idem: Idem | None
     ) -> Replayable[int]:
         """Bounds the runs that start from now on; gives what is in force. 0 is no bound."""
+        ...
+
+    async def enable(
+        self, definition_id: str, enabled: bool, visible: str | None, idem: Idem | None
+    ) -> Replayable[bool]:
+        """Lets runs start from now on, or not; gives what is in force."""
         ...
 
 
@@ -97,6 +105,12 @@ class Inquiries(Protocol):
     async def picture(self, run_id: str, wanted: Format, visible: str | None) -> str | None: ...
 
     async def search(self, wanted: RunSearch, limit: int) -> Found: ...
+
+
+class Triggers(Protocol):
+    async def handle(self, request: TriggerRequest, idem: Idem | None) -> Replayable[Triggered]:
+        """Takes an event or a tick in; gives what it brought about, also when it was taken in before."""
+        ...
 
 
 class Tasks(Protocol):

@@ -24,3 +24,11 @@ class DefinitionService:
         bound = await self._shield.run(self._definitions.bound(definition_id, seconds, caller.workspace, idem))
         await idempotency.tell(context, bound.replay)
         return ops.SetMaxRunDurationResponse(seconds=bound.value).SerializeToString()
+
+    async def SetEnabled(self, request: ops.SetEnabledRequest, context: Context) -> bytes:
+        caller = current()
+        definition_id, enabled = parse_control.enabling(request)
+        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
+        stands = await self._shield.run(self._definitions.enable(definition_id, enabled, caller.workspace, idem))
+        await idempotency.tell(context, stands.replay)
+        return ops.SetEnabledResponse(enabled=stands.value).SerializeToString()

@@ -100,6 +100,14 @@ def max_run_duration(request: definitions_pb2.SetMaxRunDurationRequest) -> tuple
     return request.definition_id, request.seconds
 
 
+def enabling(request: definitions_pb2.SetEnabledRequest) -> tuple[str, bool]:
+    """The definition's id, and whether it may start runs."""
+    checks = _checks(request)
+    checks.id("definition_id", request.definition_id, required=True)
+    checks.settle()
+    return request.definition_id, request.enabled
+
+
 def _checks(request: Message) -> Checks:
     checks = Checks()
     checks.texts(request)

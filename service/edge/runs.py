@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Protocol
 
+from service.domain.beginning import check_enabled
 from service.domain.commands import Envelope, ForkRun, StartRun
 from service.domain.compensation import levels
 from service.domain.decision import Repeated
@@ -54,6 +55,7 @@ class EngineRuns:
     async def start(self, request: StartRequest, visible: str | None, actor: str, idem: Idem | None) -> Replayable[Run]:
         """Raises Refusal."""
         definition = await self._definition(request, visible)
+        check_enabled(definition)
         number = request.definition_version or definition.latest_version
         if number == 0:
             raise Refusal(Kind.NOT_FOUND, "not_published", "the definition has no published version yet")
@@ -78,6 +80,7 @@ class EngineRuns:
         definition = await self._definitions.get(source.definition_id, visible)
         if definition is None:
             raise not_found("definition", source.definition_id)
+        check_enabled(definition)
         plan = await self._plans.get(source.definition_id, request.definition_version or source.definition_version)
         run_id = f"wfr_{self._new_id()}"
         command = ForkRun(run_id, request.step_id, request.reason, definition.max_run_seconds)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.errors import Violation, not_found
-from service.edge import answers, idempotency, parse, parse_version, trailers
+from service.edge import answers, idempotency, parse, parse_trigger, parse_version, trailers
 from service.edge.answers import Answers
-from service.edge.app import Definitions, Runs
+from service.edge.app import Definitions, Runs, Triggers
 from service.edge.caller import current
 from service.edge.checks import refusal
 from service.edge.controls import Controls
@@ -24,10 +24,17 @@ from service.edge.trailers import whole
 
 class WorkflowService:
     def __init__(
-        self, definitions: Definitions, runs: Runs, inspector: Inspector, answering: Answers, shield: Shield
+        self,
+        definitions: Definitions,
+        runs: Runs,
+        triggers: Triggers,
+        inspector: Inspector,
+        answering: Answers,
+        shield: Shield,
     ) -> None:
         self._definitions = definitions
         self._runs = runs
+        self._triggers = triggers
         self._inspector = inspector
         self._answers = answering
         self._shield = shield
@@ -94,6 +101,14 @@ class WorkflowService:
         started = await self._shield.run(self._runs.start(wanted, caller.workspace, caller.actor, idem))
         await idempotency.tell(context, started.replay)
         return whole(context, self._answers.run(started.value))
+
+    async def HandleTrigger(self, request: pb.HandleTriggerRequest, context: Context) -> bytes:
+        caller = current()
+        wanted = parse_trigger.trigger(request, caller)
+        idem = idempotency.read(context, caller, "HandleTrigger", request)
+        found = await self._shield.run(self._triggers.handle(wanted, idem))
+        await idempotency.tell(context, found.replay)
+        return whole(context, self._answers.triggered(found.value))
 
     async def TransitionStep(self, request: pb.TransitionStepRequest, context: Context) -> bytes:
         caller = current()

@@ -24,7 +24,7 @@ from service.edge.task_servicer import TaskService
 from service.edge.watches import Watches
 from tests.edge.fake_events import FakeEvents
 from tests.edge.fake_inquiries import FakeInquiries
-from tests.edge.fakes import FakeDefinitions, FakeRuns, FakeTasks
+from tests.edge.fakes import FakeDefinitions, FakeRuns, FakeTasks, FakeTriggers
 
 
 @dataclass
@@ -33,6 +33,7 @@ class Edge:
     runs: FakeRuns
     tasks: FakeTasks
     events: FakeEvents
+    triggers: FakeTriggers
     server: EdgeServer
     shield: Shield
     channel: grpc.aio.Channel
@@ -45,17 +46,17 @@ class Edge:
 
     @property
     def committed(self) -> list[Any]:
-        fakes = (self.definitions, self.runs, self.tasks, self.events)
+        fakes = (self.definitions, self.runs, self.tasks, self.events, self.triggers)
         return [what for fake in fakes for what in fake.committed]
 
 
 @asynccontextmanager
 async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYTES) -> AsyncIterator[Edge]:
     definitions, runs, tasks, events = FakeDefinitions(), FakeRuns(), FakeTasks(), FakeEvents()
-    inquiries = FakeInquiries()
+    inquiries, triggers = FakeInquiries(), FakeTriggers()
     answers, shield, inspector = Answers(Renderer(), max_bytes), Shield(), Inspector()
     services = Services(
-        WorkflowService(definitions, runs, inspector, answers, shield),
+        WorkflowService(definitions, runs, triggers, inspector, answers, shield),
         TaskService(tasks, answers, shield),
         RunService(runs, inquiries, answers, shield, Watches(most=2, soon_seconds=0.01)),
         DefinitionService(definitions, shield),
@@ -71,7 +72,7 @@ async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYT
             definitions_pb2_grpc.DefinitionServiceStub(channel),
             events_pb2_grpc.EventServiceStub(channel),
         )
-        yield Edge(definitions, runs, tasks, events, server, shield, channel, *stubs, inquiries)
+        yield Edge(definitions, runs, tasks, events, triggers, server, shield, channel, *stubs, inquiries)
     await server.stop(1)
     inspector.close()
 

@@ -20,6 +20,8 @@ from service.domain.exchange import (
     TaskFilter,
     TaskRow,
     ToUndo,
+    Triggered,
+    TriggerRequest,
 )
 from service.domain.state import Run, RunState, StepRun, StepState, Task, TaskStatus
 
@@ -125,6 +127,12 @@ class FakeDefinitions(Fake):
         await self._write((definition_id, max_run_seconds, visible, idem))
         return Replayable(max_run_seconds, self.replay)
 
+    async def enable(
+        self, definition_id: str, enabled: bool, visible: str | None, idem: Idem | None
+    ) -> Replayable[bool]:
+        await self._write((definition_id, enabled, visible, idem))
+        return Replayable(enabled, self.replay)
+
 
 @dataclass
 class FakeRuns(Fake):
@@ -172,3 +180,12 @@ class FakeTasks(Fake):
     async def list(self, chosen: TaskFilter, limit: int, offset: int) -> Page[TaskRow]:
         self._read((chosen, limit, offset))
         return Page([self.found] if self.found else [], 11)
+
+
+@dataclass
+class FakeTriggers(Fake):
+    found: Triggered = field(default_factory=lambda: Triggered([run()], [run(id="wfr_2")]))
+
+    async def handle(self, request: TriggerRequest, idem: Idem | None) -> Replayable[Triggered]:
+        await self._write((request, idem))
+        return Replayable(self.found, self.replay)

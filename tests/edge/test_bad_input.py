@@ -12,6 +12,7 @@ from service.edge import wire
 from tests.edge.edge import Edge, refused
 
 LONG = "x" * 129
+EVENT, WEBHOOK, SCHEDULE = pb.TRIGGER_TYPE_EVENT, pb.TRIGGER_TYPE_WEBHOOK, pb.TRIGGER_TYPE_SCHEDULE
 NAN, INF = float("nan"), float("inf")
 
 
@@ -70,6 +71,11 @@ def publish(field: str, reason: str, **changes: Any) -> Bad:
     )
 
 
+def handle(field: str, reason: str, **changes: Any) -> Bad:
+    fields = {"workspace_id": "acme", "trigger_type": EVENT, "trigger_event_id": "e1", "event_type": "a.b", **changes}
+    return Bad("HandleTrigger", pb.HandleTriggerRequest(**fields), field, reason)
+
+
 def step(**changes: Any) -> pb.StepDefinition:
     return pb.StepDefinition(**{"id": "one", "step_type": pb.STEP_TYPE_HUMAN_TASK, **changes})
 
@@ -102,6 +108,22 @@ TABLE = [
     Bad("ListRuns", pb.ListRunsRequest(state=99), "state", "unknown_enum_value"),  # type: ignore[arg-type]
     Bad("ListRuns", pb.ListRunsRequest(entity_id=LONG), "entity_id", "too_long"),
     Bad("ListRuns", pb.ListRunsRequest(workspace_id="a\0"), "workspace_id", "nul_character"),
+    handle("workspace_id", "required", workspace_id=""),
+    handle("trigger_type", "trigger_type_not_handled", trigger_type=pb.TRIGGER_TYPE_UNSPECIFIED),
+    handle("trigger_type", "trigger_type_not_handled", trigger_type=pb.TRIGGER_TYPE_MANUAL),
+    handle("trigger_type", "trigger_type_not_handled", trigger_type=pb.TRIGGER_TYPE_WORKFLOW),
+    handle("trigger_type", "unknown_enum_value", trigger_type=42),
+    handle("trigger_event_id", "required", trigger_event_id=""),
+    handle("trigger_event_id", "required", trigger_event_id="", trigger_type=WEBHOOK),
+    handle("trigger_event_id", "too_long", trigger_event_id=LONG),
+    handle("event_type", "required", event_type=""),
+    handle("event_type", "too_long", event_type="x" * 257),
+    handle("event_subject", "too_long", event_subject="x" * 257),
+    handle("event_subject", "nul_character", event_subject="\0"),
+    handle("tap_provider", "too_long", tap_provider=LONG, trigger_type=WEBHOOK),
+    handle("cron_expr", "bad_cron", cron_expr="every day", trigger_type=SCHEDULE),
+    handle("initiator_agent_id", "blank", initiator_agent_id=" "),
+    handle("input_payload.x", "not_finite", input_payload=payload(x=NAN)),
     start("definition_id", "required", definition_id=""),
     start("definition_version", "negative", definition_version=-1),
     start("entity_id", "too_long", entity_id=LONG),
@@ -194,7 +216,6 @@ def too_deep_to_decode() -> bytes:
         pytest.param("GetRun", b"\x0a\x7fshort", id="cut off"),
         pytest.param("CreateDefinition", wire.field(2, b"\xff\xfe"), id="bad UTF-8"),
         pytest.param("StartRun", too_deep_to_decode(), id="a Struct that cannot be decoded"),
-        pytest.param("HandleTrigger", b"\xff", id="an RPC of later"),
     ],
 )
 async def test_bytes_that_do_not_parse(edge: Edge, rpc: str, raw: bytes) -> None:

@@ -88,12 +88,6 @@ async def test_more_violations_than_a_trailer_holds(edge: Edge) -> None:
     assert 10 < len(error.fields) < 100
 
 
-async def test_an_rpc_of_later(edge: Edge, caplog: pytest.LogCaptureFixture) -> None:
-    error = await refused(edge.stub.HandleTrigger(pb.HandleTriggerRequest()))
-    assert (error.code, error.reason) == (grpc.StatusCode.UNIMPLEMENTED, "not_built_yet")
-    assert not caplog.records
-
-
 @pytest.mark.parametrize(
     ("rpc", "request_"),
     [

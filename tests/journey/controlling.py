@@ -59,6 +59,11 @@ async def bound(world: World, definition_id: str, seconds: int) -> int:
     return (await DefinitionServiceStub(world.channel).SetMaxRunDuration(request)).seconds
 
 
+async def enable(world: World, definition_id: str, enabled: bool) -> bool:
+    request = definitions_pb2.SetEnabledRequest(definition_id=definition_id, enabled=enabled)
+    return (await DefinitionServiceStub(world.channel).SetEnabled(request)).enabled
+
+
 # --- looking ------------------------------------------------------------------------------------------------------
 
 

@@ -233,11 +233,6 @@ async def test_what_does_not_exist_is_not_found(
 # --- calls as such -----------------------------------------------------------------------------------------------
 
 
-async def test_what_is_not_built_says_so(shared: World, stored: Stored) -> None:
-    seen = await stored.refuses(shared.stub.HandleTrigger(pb.HandleTriggerRequest()))
-    assert seen.code == StatusCode.UNIMPLEMENTED
-
-
 @pytest.mark.parametrize("method", ["CreateDefinition", "PublishVersion", "StartRun", "TransitionStep", "GetRun"])
 async def test_bytes_that_are_no_message(shared: World, stored: Stored, method: str) -> None:
     raw: Any = shared.channel.unary_unary(f"/workflows.v1.WorkflowService/{method}")

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"workflows/ops/v1/definitions.proto\x12\x10workflows.ops.v1\"B\n\x18SetMaxRunDurationRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x05\",\n\x19SetMaxRunDurationResponse\x12\x0f\n\x07seconds\x18\x01 \x01(\x05\x32\x81\x01\n\x11\x44\x65\x66initionService\x12l\n\x11SetMaxRunDuration\x12*.workflows.ops.v1.SetMaxRunDurationRequest\x1a+.workflows.ops.v1.SetMaxRunDurationResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"workflows/ops/v1/definitions.proto\x12\x10workflows.ops.v1\"B\n\x18SetMaxRunDurationRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x05\",\n\x19SetMaxRunDurationResponse\x12\x0f\n\x07seconds\x18\x01 \x01(\x05\";\n\x11SetEnabledRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x02 \x01(\x08\"%\n\x12SetEnabledResponse\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x32\xda\x01\n\x11\x44\x65\x66initionService\x12l\n\x11SetMaxRunDuration\x12*.workflows.ops.v1.SetMaxRunDurationRequest\x1a+.workflows.ops.v1.SetMaxRunDurationResponse\x12W\n\nSetEnabled\x12#.workflows.ops.v1.SetEnabledRequest\x1a$.workflows.ops.v1.SetEnabledResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,6 +35,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETMAXRUNDURATIONREQUEST']._serialized_end=122
   _globals['_SETMAXRUNDURATIONRESPONSE']._serialized_start=124
   _globals['_SETMAXRUNDURATIONRESPONSE']._serialized_end=168
-  _globals['_DEFINITIONSERVICE']._serialized_start=171
-  _globals['_DEFINITIONSERVICE']._serialized_end=300
+  _globals['_SETENABLEDREQUEST']._serialized_start=170
+  _globals['_SETENABLEDREQUEST']._serialized_end=229
+  _globals['_SETENABLEDRESPONSE']._serialized_start=231
+  _globals['_SETENABLEDRESPONSE']._serialized_end=268
+  _globals['_DEFINITIONSERVICE']._serialized_start=271
+  _globals['_DEFINITIONSERVICE']._serialized_end=489
 # @@protoc_insertion_point(module_scope)

@@ -39,6 +39,11 @@ class DefinitionServiceStub:
                 request_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetMaxRunDurationRequest.SerializeToString,
                 response_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetMaxRunDurationResponse.FromString,
                 _registered_method=True)
+        self.SetEnabled = channel.unary_unary(
+                '/workflows.ops.v1.DefinitionService/SetEnabled',
+                request_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetEnabledRequest.SerializeToString,
+                response_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetEnabledResponse.FromString,
+                _registered_method=True)
 
 
 class DefinitionServiceServicer:
@@ -52,6 +57,16 @@ class DefinitionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetEnabled(self, request, context):
+        """Lets runs start, or not. A definition that is disabled is started by no
+        trigger and by no call: StartRun is FAILED_PRECONDITION
+        `definition_disabled`. Runs that go on are not touched, and events that
+        come meanwhile start nothing later.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DefinitionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -59,6 +74,11 @@ def add_DefinitionServiceServicer_to_server(servicer, server):
                     servicer.SetMaxRunDuration,
                     request_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetMaxRunDurationRequest.FromString,
                     response_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetMaxRunDurationResponse.SerializeToString,
+            ),
+            'SetEnabled': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetEnabled,
+                    request_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetEnabledRequest.FromString,
+                    response_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetEnabledResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -88,6 +108,33 @@ class DefinitionService:
             '/workflows.ops.v1.DefinitionService/SetMaxRunDuration',
             workflows_dot_ops_dot_v1_dot_definitions__pb2.SetMaxRunDurationRequest.SerializeToString,
             workflows_dot_ops_dot_v1_dot_definitions__pb2.SetMaxRunDurationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetEnabled(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflows.ops.v1.DefinitionService/SetEnabled',
+            workflows_dot_ops_dot_v1_dot_definitions__pb2.SetEnabledRequest.SerializeToString,
+            workflows_dot_ops_dot_v1_dot_definitions__pb2.SetEnabledResponse.FromString,
             options,
             channel_credentials,
             insecure,

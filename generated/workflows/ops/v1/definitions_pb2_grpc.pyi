@@ -17,6 +17,12 @@ class DefinitionServiceStub:
     """Bounds how long a run may take. Holds for the runs that start from now on,
     beside the timeout of their version: the shorter one counts.
     """
+    SetEnabled: _aio.UnaryUnaryMultiCallable[_definitions_pb2.SetEnabledRequest, _definitions_pb2.SetEnabledResponse]
+    """Lets runs start, or not. A definition that is disabled is started by no
+    trigger and by no call: StartRun is FAILED_PRECONDITION
+    `definition_disabled`. Runs that go on are not touched, and events that
+    come meanwhile start nothing later.
+    """
 
 class DefinitionServiceServicer:
     def SetMaxRunDuration(
@@ -26,6 +32,17 @@ class DefinitionServiceServicer:
     ) -> _abc.Awaitable[_definitions_pb2.SetMaxRunDurationResponse]:
         """Bounds how long a run may take. Holds for the runs that start from now on,
         beside the timeout of their version: the shorter one counts.
+        """
+
+    def SetEnabled(
+        self,
+        request: _definitions_pb2.SetEnabledRequest,
+        context: _aio.ServicerContext[_definitions_pb2.SetEnabledRequest, _abc.Awaitable[_definitions_pb2.SetEnabledResponse]],
+    ) -> _abc.Awaitable[_definitions_pb2.SetEnabledResponse]:
+        """Lets runs start, or not. A definition that is disabled is started by no
+        trigger and by no call: StartRun is FAILED_PRECONDITION
+        `definition_disabled`. Runs that go on are not touched, and events that
+        come meanwhile start nothing later.
         """
 
 def add_DefinitionServiceServicer_to_server(servicer: DefinitionServiceServicer, server: _aio.Server) -> None: ...
