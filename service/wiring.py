@@ -38,6 +38,8 @@ from service.edge.metrics import EngineCollector, LagCollector
 from service.edge.render import Renderer
 from service.edge.run_servicer import RunService
 from service.edge.runs import EngineRuns
+from service.edge.schedule_servicer import ScheduleService
+from service.edge.schedules import EngineSchedules
 from service.edge.server import EdgeServer, Services
 from service.edge.servicer import WorkflowService
 from service.edge.shield import Shield
@@ -48,6 +50,7 @@ from service.engine.engine import Engine, Ports
 from service.engine.lease import Lease
 from service.engine.ports import BusUnavailable, StoreUnavailable
 from service.engine.rewind import RewindingOutbox
+from service.engine.scheduler import Scheduler
 from service.siblings import SIBLINGS, SiblingClients
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox
@@ -59,6 +62,7 @@ from service.store.reads import Reads
 from service.store.rewind import StreamMemory
 from service.store.run_reads import RunReads
 from service.store.runs import Runs
+from service.store.schedules import ScheduleReads, Schedules
 from service.store.tasks import TaskReads
 from service.store.triggers import Triggers
 from service.store.work import WorkQueue
@@ -99,6 +103,7 @@ class House:
 
     engine: Engine
     listener: Listener
+    scheduler: Scheduler
     edge: EdgeServer
     http: HttpServer
     health: Health
@@ -117,6 +122,7 @@ async def running(config: Config) -> AsyncIterator[Running]:
                 watching = loops.create_task(house.health.watch())
                 loops.create_task(house.engine.run())
                 loops.create_task(house.listener.run())
+                loops.create_task(house.scheduler.loop.run())
                 try:
                     yield service
                 finally:
@@ -171,14 +177,18 @@ async def _connect_bus(config: Config, stack: AsyncExitStack) -> Connection:
 def _build(config: Config, outside: Outside, stack: AsyncExitStack) -> House:
     lease = Lease(config.lease_seconds)
     engine = _engine(config, outside, lease)
-    edge = _edge(config, outside, engine, stack)
+    definitions = Definitions(outside.writing, Reads(outside.reading))
+    scheduler = Scheduler(engine.advance, Schedules(outside.writing), definitions, _new_id)
+    edge = _edge(config, outside, engine, scheduler, stack)
     listener = Listener(outside.bus, config.streams, engine.router, ack_wait_seconds=lease.seconds)
     health = Health(edge, {"database": partial(_answers, outside.reading), "bus": partial(_up, outside.bus)})
     siblings = {name: name not in outside.siblings.missing for name in SIBLINGS}
     metrics = CollectorRegistry()
-    metrics.register(EngineCollector({**engine.counters, "listener": listener.counters}))
+    metrics.register(
+        EngineCollector({**engine.counters, "listener": listener.counters, "scheduler": scheduler.counters})
+    )
     metrics.register(LagCollector(listener.lag))
-    return House(engine, listener, edge, HttpServer(health.ready, siblings, metrics), health)
+    return House(engine, listener, scheduler, edge, HttpServer(health.ready, siblings, metrics), health)
 
 
 def _engine(config: Config, outside: Outside, lease: Lease) -> Engine:
@@ -197,13 +207,14 @@ def _new_id() -> str:
     return str(uuid7())
 
 
-def _edge(config: Config, outside: Outside, engine: Engine, stack: AsyncExitStack) -> EdgeServer:
+def _edge(config: Config, outside: Outside, engine: Engine, scheduler: Scheduler, stack: AsyncExitStack) -> EdgeServer:
     reads = Reads(outside.reading)
     definitions = Definitions(outside.writing, reads)
     entities = EntityLookup(outside.siblings.entities, required=config.entities_required)
     runs = EngineRuns(engine.advance, engine.plans, definitions, entities, reads, _new_id)
     inquiries = EngineInquiries(reads, RunReads(outside.reading), engine.plans, engine.clock.now)
     tasks = EngineTasks(engine.advance, TaskReads(outside.reading))
+    schedules = EngineSchedules(Schedules(outside.writing), ScheduleReads(outside.reading), scheduler)
     events = EngineEvents(Operators(outside.writing), OperatorReads(outside.reading), reread, engine.router.accept)
     triggers = EngineTriggers(engine.intake, Triggers(outside.writing))
     inspector, shield, answers = Inspector(), Shield(), Answers(Renderer())
@@ -213,6 +224,7 @@ def _edge(config: Config, outside: Outside, engine: Engine, stack: AsyncExitStac
         TaskService(tasks, answers, shield),
         RunService(runs, inquiries, answers, shield),
         DefinitionService(definitions, shield),
+        ScheduleService(schedules, shield),
         EventService(events, shield),
     )
     return EdgeServer(services, shield, max_calls=config.max_calls)
@@ -247,6 +259,7 @@ async def _finish(house: House) -> None:
     await house.edge.stop(STOP_SECONDS)
     house.engine.stop()
     house.listener.stop()
+    house.scheduler.loop.stop()
     with suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
             await house.engine.drain()

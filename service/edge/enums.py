@@ -8,11 +8,12 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from google.protobuf.descriptor import EnumDescriptor
-from workflows.ops.v1 import events_pb2
+from workflows.ops.v1 import events_pb2, schedules_pb2
 from workflows.ops.v1 import tasks_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.definition import StepType, TriggerType
+from service.domain.schedule import Overlap
 from service.domain.state import RunState, StepState, TaskStatus
 from service.domain.traffic import EventState, Outcome
 
@@ -31,6 +32,7 @@ TRIGGER_TYPE = _numbers(TriggerType, pb.TriggerType.DESCRIPTOR, "TRIGGER_TYPE")
 RUN_STATE = _numbers(RunState, pb.WorkflowState.DESCRIPTOR, "WORKFLOW_STATE")
 STEP_STATE = _numbers(StepState, pb.StepRunState.DESCRIPTOR, "STEP_RUN_STATE")
 TASK_STATUS = _numbers(TaskStatus, ops.HumanTaskState.DESCRIPTOR, "HUMAN_TASK_STATE")
+SCHEDULE_OVERLAP = _numbers(Overlap, schedules_pb2.ScheduleOverlap.DESCRIPTOR, "SCHEDULE_OVERLAP")
 EVENT_STATE = _numbers(EventState, events_pb2.EventState.DESCRIPTOR, "EVENT_STATE")
 REPLAY_OUTCOME = _numbers(Outcome, events_pb2.ReplayOutcome.DESCRIPTOR, "REPLAY_OUTCOME")
 
@@ -39,4 +41,5 @@ TRIGGER_TYPE_OF: Mapping[int, TriggerType] = {number: member for member, number 
 RUN_STATE_OF: Mapping[int, RunState] = {number: member for member, number in RUN_STATE.items()}
 STEP_STATE_OF: Mapping[int, StepState] = {number: member for member, number in STEP_STATE.items()}
 TASK_STATUS_OF: Mapping[int, TaskStatus] = {number: member for member, number in TASK_STATUS.items()}
+SCHEDULE_OVERLAP_OF: Mapping[int, Overlap] = {number: member for member, number in SCHEDULE_OVERLAP.items()}
 EVENT_STATE_OF: Mapping[int, EventState] = {number: member for member, number in EVENT_STATE.items()}

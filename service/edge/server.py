@@ -13,7 +13,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
-from workflows.ops.v1 import definitions_pb2, events_pb2, runs_pb2, tasks_pb2
+from workflows.ops.v1 import definitions_pb2, events_pb2, runs_pb2, schedules_pb2, tasks_pb2
 from workflows.v1 import workflows_pb2 as pb
 
 from service.edge import errors
@@ -22,6 +22,7 @@ from service.edge.errors import Context
 from service.edge.event_servicer import EventService
 from service.edge.interceptors import Interceptor
 from service.edge.run_servicer import RunService
+from service.edge.schedule_servicer import ScheduleService
 from service.edge.servicer import WorkflowService
 from service.edge.shield import Shield
 from service.edge.task_servicer import TaskService
@@ -36,6 +37,7 @@ CONTRACTS = (
     tasks_pb2.DESCRIPTOR.services_by_name["HumanTaskService"],
     runs_pb2.DESCRIPTOR.services_by_name["RunService"],
     definitions_pb2.DESCRIPTOR.services_by_name["DefinitionService"],
+    schedules_pb2.DESCRIPTOR.services_by_name["ScheduleService"],
     events_pb2.DESCRIPTOR.services_by_name["EventService"],
 )
 OURS = tuple(contract.full_name for contract in CONTRACTS)
@@ -57,6 +59,7 @@ class Services(NamedTuple):
     tasks: TaskService
     runs: RunService
     definitions: DefinitionService
+    schedules: ScheduleService
     events: EventService
 
 

@@ -15,6 +15,7 @@ from service.domain.correlations import Correlate
 from service.domain.decision import Decision, Seen, Wait
 from service.domain.definition import Definition, Version
 from service.domain.effects import Answer, Deliver, Fault, Owed, SiblingCall
+from service.domain.schedule import Schedule, Turn
 from service.domain.state import Run
 
 
@@ -79,6 +80,17 @@ class Work:
     workspace_id: str
     effect: Owed
     request: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DueSchedule:
+    """A claimed schedule: `now` is the database's clock, `going` whether the run of its last tick has not ended yet,
+    `enabled` whether its definition may start runs."""
+
+    schedule: Schedule
+    now: datetime
+    going: bool
+    enabled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +206,16 @@ class WorkStore(Protocol):
 
     async def expire_keys(self, keep_seconds: float, limit: int) -> int:
         """Forgets callers' idempotency keys; what events started is remembered for ever."""
+        ...
+
+
+class ScheduleStore(Protocol):
+    """Schedules, claimed under a lease and moved on behind the tick they stood at."""
+
+    async def claim_schedules(self, limit: int, lease_seconds: float) -> list[DueSchedule]: ...
+
+    async def take_turn(self, schedule: Schedule, turn: Turn, run_id: str) -> None:
+        """Writes a turn of the schedule as it was claimed; `run_id` is empty when it started nothing."""
         ...
 
 

@@ -23,6 +23,7 @@ from service.store.pool import Connection, Pool, Row
 from service.store.queries import query
 from service.store.reads import Reads
 from service.store.repeatable import Call, one
+from service.store.schedules import swap
 
 
 class Definitions:
@@ -65,6 +66,7 @@ class Definitions:
             if known is not None:
                 return Replayable(_published_again(known), replay=True)
             published = await _publish(connection, draft, workspace_id)
+            await swap(connection, draft.definition_id, workspace_id, draft.trigger)
             told = _told_version(published.version)
             await _record(connection, published.definition, sequence + 1, "version", "publish", actor, told)
             await call.answer(connection, published)

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
-from workflows.ops.v1 import definitions_pb2_grpc, events_pb2_grpc, runs_pb2_grpc, tasks_pb2_grpc
+from workflows.ops.v1 import definitions_pb2_grpc, events_pb2_grpc, runs_pb2_grpc, schedules_pb2_grpc, tasks_pb2_grpc
 from workflows.v1 import workflows_pb2_grpc
 
 from service.edge.answers import MAX_ANSWER_BYTES, Answers
@@ -17,6 +17,7 @@ from service.edge.event_servicer import EventService
 from service.edge.inspector import Inspector
 from service.edge.render import Renderer
 from service.edge.run_servicer import RunService
+from service.edge.schedule_servicer import ScheduleService
 from service.edge.server import MAX_CALLS, EdgeServer, Services
 from service.edge.servicer import WorkflowService
 from service.edge.shield import Shield
@@ -24,6 +25,7 @@ from service.edge.task_servicer import TaskService
 from service.edge.watches import Watches
 from tests.edge.fake_events import FakeEvents
 from tests.edge.fake_inquiries import FakeInquiries
+from tests.edge.fake_schedules import FakeSchedules
 from tests.edge.fakes import FakeDefinitions, FakeRuns, FakeTasks, FakeTriggers
 
 
@@ -32,6 +34,7 @@ class Edge:
     definitions: FakeDefinitions
     runs: FakeRuns
     tasks: FakeTasks
+    schedules: FakeSchedules
     events: FakeEvents
     triggers: FakeTriggers
     server: EdgeServer
@@ -41,25 +44,28 @@ class Edge:
     task_stub: tasks_pb2_grpc.HumanTaskServiceStub
     run_stub: runs_pb2_grpc.RunServiceStub
     definition_stub: definitions_pb2_grpc.DefinitionServiceStub
+    schedule_stub: schedules_pb2_grpc.ScheduleServiceStub
     event_stub: events_pb2_grpc.EventServiceStub
     inquiries: FakeInquiries
 
     @property
     def committed(self) -> list[Any]:
-        fakes = (self.definitions, self.runs, self.tasks, self.events, self.triggers)
+        fakes = (self.definitions, self.runs, self.tasks, self.schedules, self.events, self.triggers)
         return [what for fake in fakes for what in fake.committed]
 
 
 @asynccontextmanager
 async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYTES) -> AsyncIterator[Edge]:
-    definitions, runs, tasks, events = FakeDefinitions(), FakeRuns(), FakeTasks(), FakeEvents()
-    inquiries, triggers = FakeInquiries(), FakeTriggers()
+    fakes = (FakeDefinitions(), FakeRuns(), FakeTasks(), FakeSchedules(), FakeEvents(), FakeTriggers())
+    definitions, runs, tasks, schedules, events, triggers = fakes
+    inquiries = FakeInquiries()
     answers, shield, inspector = Answers(Renderer(), max_bytes), Shield(), Inspector()
     services = Services(
         WorkflowService(definitions, runs, triggers, inspector, answers, shield),
         TaskService(tasks, answers, shield),
         RunService(runs, inquiries, answers, shield, Watches(most=2, soon_seconds=0.01)),
         DefinitionService(definitions, shield),
+        ScheduleService(schedules, shield),
         EventService(events, shield),
     )
     server = EdgeServer(services, shield, max_calls=max_calls)
@@ -70,9 +76,10 @@ async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYT
             tasks_pb2_grpc.HumanTaskServiceStub(channel),
             runs_pb2_grpc.RunServiceStub(channel),
             definitions_pb2_grpc.DefinitionServiceStub(channel),
+            schedules_pb2_grpc.ScheduleServiceStub(channel),
             events_pb2_grpc.EventServiceStub(channel),
         )
-        yield Edge(definitions, runs, tasks, events, triggers, server, shield, channel, *stubs, inquiries)
+        yield Edge(definitions, runs, tasks, schedules, events, triggers, server, shield, channel, *stubs, inquiries)
     await server.stop(1)
     inspector.close()
 

@@ -1,0 +1,91 @@
+"""The RPCs about schedules: parse, call the application, render.
+
+Methods are named like the RPCs of `ScheduleService`. Errors and the shield as in `servicer`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from workflows.ops.v1 import schedules_pb2 as ops
+
+from service.domain.exchange import Idem, Page, Replayable
+from service.domain.schedule import PolicyChange, Schedule
+from service.edge import idempotency, parse_schedule, render_schedule
+from service.edge.caller import current
+from service.edge.errors import Context
+from service.edge.shield import Shield
+from service.engine.scheduler import Ticked
+
+
+class ScheduleBook(Protocol):
+    """What the servicer needs of the service behind it; see `app` for what `visible` means and what is raised."""
+
+    async def get(self, definition_id: str, visible: str | None) -> Schedule: ...
+
+    async def list(self, workspace_id: str | None, limit: int, offset: int) -> Page[Schedule]: ...
+
+    async def pause(
+        self, definition_id: str, reason: str, visible: str | None, actor: str, idem: Idem | None
+    ) -> Replayable[Schedule]: ...
+
+    async def resume(self, definition_id: str, visible: str | None, idem: Idem | None) -> Replayable[Schedule]: ...
+
+    async def set_policy(
+        self, definition_id: str, wanted: PolicyChange, visible: str | None, idem: Idem | None
+    ) -> Replayable[Schedule]: ...
+
+    async def upcoming(self, definition_id: str, count: int, visible: str | None) -> Sequence[datetime]: ...
+
+    async def backfill(
+        self, definition_id: str, start: datetime, end: datetime, visible: str | None
+    ) -> Sequence[Ticked]: ...
+
+
+class ScheduleService:
+    def __init__(self, book: ScheduleBook, shield: Shield) -> None:
+        self._book = book
+        self._shield = shield
+
+    async def GetSchedule(self, request: ops.GetScheduleRequest, context: Context) -> bytes:
+        found = await self._book.get(parse_schedule.named(request), current().workspace)
+        return ops.GetScheduleResponse(schedule=render_schedule.schedule(found)).SerializeToString()
+
+    async def ListSchedules(self, request: ops.ListSchedulesRequest, context: Context) -> bytes:
+        workspace_id, window = parse_schedule.schedule_list(request, current())
+        page = await self._book.list(workspace_id, window.limit, window.offset)
+        return render_schedule.schedules(page).SerializeToString()
+
+    async def PauseSchedule(self, request: ops.PauseScheduleRequest, context: Context) -> bytes:
+        caller = current()
+        definition_id, reason = parse_schedule.pause(request)
+        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
+        paused = await self._shield.run(self._book.pause(definition_id, reason, caller.workspace, caller.actor, idem))
+        await idempotency.tell(context, paused.replay)
+        return ops.PauseScheduleResponse(schedule=render_schedule.schedule(paused.value)).SerializeToString()
+
+    async def ResumeSchedule(self, request: ops.ResumeScheduleRequest, context: Context) -> bytes:
+        caller = current()
+        definition_id = parse_schedule.named(request)
+        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
+        resumed = await self._shield.run(self._book.resume(definition_id, caller.workspace, idem))
+        await idempotency.tell(context, resumed.replay)
+        return ops.ResumeScheduleResponse(schedule=render_schedule.schedule(resumed.value)).SerializeToString()
+
+    async def SetSchedulePolicy(self, request: ops.SetSchedulePolicyRequest, context: Context) -> bytes:
+        caller = current()
+        definition_id, change = parse_schedule.policy(request)
+        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
+        changed = await self._shield.run(self._book.set_policy(definition_id, change, caller.workspace, idem))
+        await idempotency.tell(context, changed.replay)
+        return ops.SetSchedulePolicyResponse(schedule=render_schedule.schedule(changed.value)).SerializeToString()
+
+    async def ListUpcoming(self, request: ops.ListUpcomingRequest, context: Context) -> bytes:
+        definition_id, count = parse_schedule.upcoming(request)
+        ticks = await self._book.upcoming(definition_id, count, current().workspace)
+        return render_schedule.upcoming(ticks).SerializeToString()
+
+    async def Backfill(self, request: ops.BackfillRequest, context: Context) -> bytes:
+        asked = parse_schedule.backfill(request)
+        filled = self._book.backfill(asked.definition_id, asked.start, asked.end, current().workspace)
+        return render_schedule.backfilled(await self._shield.run(filled)).SerializeToString()

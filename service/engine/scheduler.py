@@ -1,0 +1,120 @@
+"""The calendar: starts a run for every tick of every schedule, once, whichever replica gets to it.
+
+Due schedules are claimed by the database's clock under a lease; `domain/schedule` says what a turn does. A tick's start
+key is its minute, so a claim that died after the start is repeated without a second run, and so is a backfill. A turn
+that cannot be taken is left to the next claim, where late ticks are counted.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.domain.beginning import check_enabled
+from service.domain.commands import CancelRun, Envelope, StartRun
+from service.domain.decision import Accepted
+from service.domain.definition import TriggerType
+from service.domain.errors import Refusal, not_found
+from service.domain.schedule import Schedule, Turn, tick_key, turn
+from service.engine.advance import Advance
+from service.engine.loop import Loop
+from service.engine.ports import Catalogue, DueSchedule, ScheduleStore, StartKey, StoreUnavailable
+
+CLAIM = 100
+ACTOR = "service:workflows"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """The run of a tick; `fresh` is False when the tick had its run before."""
+
+    tick: datetime
+    run_id: str
+    fresh: bool
+
+
+class Scheduler:
+    def __init__(
+        self,
+        advance: Advance,
+        schedules: ScheduleStore,
+        catalogue: Catalogue,
+        new_id: Callable[[], str],
+        idle_seconds: float = 0.5,
+    ) -> None:
+        self._advance = advance
+        self._schedules = schedules
+        self._catalogue = catalogue
+        self._new_id = new_id
+        self.counters: Counter[str] = Counter()
+        self.loop = Loop("schedules", self.take_turns, idle_seconds)
+
+    async def take_turns(self) -> bool:
+        """One round; True when there may be more."""
+        due = await self._schedules.claim_schedules(CLAIM, self._advance.lease.seconds)
+        more = await asyncio.gather(*(self._take(claimed) for claimed in due))
+        return len(due) == CLAIM or any(more)
+
+    async def start_ticks(self, schedule: Schedule, ticks: Sequence[datetime]) -> list[Ticked]:
+        """Runs for these ticks, in order, each once for ever. Raises Refusal, StoreUnavailable."""
+        return [await self._start(schedule, tick) for tick in ticks]
+
+    async def _take(self, claimed: DueSchedule) -> bool:
+        schedule = claimed.schedule
+        taken = turn(schedule, claimed.now, going=claimed.going, enabled=claimed.enabled)
+        try:
+            run_id = await self._perform(schedule, taken)
+            await self._schedules.take_turn(schedule, taken, run_id)
+        except (Refusal, StoreUnavailable) as error:
+            log.warning("a tick of %s is left for later: %s", schedule.definition_id, error)
+            return False
+        self._count(taken)
+        return taken.due_at <= claimed.now
+
+    async def _perform(self, schedule: Schedule, taken: Turn) -> str:
+        """The id of the run that was started, or nothing."""
+        if taken.start is None:
+            return ""
+        if taken.cancel_last:
+            await self._cancel(schedule)
+        return (await self._start(schedule, taken.start)).run_id
+
+    async def _cancel(self, schedule: Schedule) -> None:
+        """A run that has ended meanwhile needs no cancelling."""
+        envelope = Envelope(
+            CancelRun("the next tick of its schedule is due"), ACTOR, _cause(schedule, schedule.next_at)
+        )
+        try:
+            await self._advance.submit(schedule.last_run_id, envelope, schedule.workspace_id)
+        except Refusal as refusal:
+            log.info("%s is not cancelled: %s", schedule.last_run_id, refusal)
+
+    async def _start(self, schedule: Schedule, tick: datetime) -> Ticked:
+        definition = await self._catalogue.find(schedule.workspace_id, schedule.definition_id, "")
+        if definition is None:
+            raise not_found("definition", schedule.definition_id)
+        check_enabled(definition)
+        plan = await self._advance.plans.get(definition.id, definition.latest_version)
+        command = StartRun(
+            run_id=f"wfr_{self._new_id()}",
+            trigger_type=TriggerType.SCHEDULE,
+            input_payload={"scheduled_at": tick_key(tick)},
+            trigger_event_id=_cause(schedule, tick),
+            max_seconds=definition.max_run_seconds,
+        )
+        key = StartKey(schedule.workspace_id, f"tick:{definition.id}", tick_key(tick), b"")
+        outcome = await self._advance.start(key, plan, Envelope(command, ACTOR, _cause(schedule, tick)))
+        return Ticked(tick, outcome.run.id, isinstance(outcome.verdict, Accepted))
+
+    def _count(self, taken: Turn) -> None:
+        self.counters["started"] += taken.start is not None
+        self.counters["missed"] += taken.missed
+        self.counters["skipped"] += taken.skipped
+
+
+def _cause(schedule: Schedule, tick: datetime) -> str:
+    return f"tick:{schedule.definition_id}:{tick_key(tick)}"

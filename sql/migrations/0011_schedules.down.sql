@@ -1,0 +1,2 @@
+drop table schedules;
+drop domain schedule_overlap;
