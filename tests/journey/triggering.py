@@ -1,6 +1,7 @@
 """Definitions that start themselves, and how to see which runs they started."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from workflows.v1 import workflows_pb2 as pb
@@ -59,7 +60,7 @@ async def send(world: World, subject: str, sent: Sent) -> None:
 
 
 def handing_in(
-    kind: str, event_id: str, payload: dict[str, Any] | None = None, **fields: Any
+    kind: str, event_id: str, payload: Mapping[str, Any] | None = None, **fields: Any
 ) -> pb.HandleTriggerRequest:
     """`kind` is the trigger type's name without its prefix."""
     return pb.HandleTriggerRequest(
