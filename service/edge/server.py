@@ -16,7 +16,6 @@ from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 from workflows.ops.v1 import definitions_pb2, events_pb2, runs_pb2, schedules_pb2, tasks_pb2
 from workflows.v1 import workflows_pb2 as pb
 
-from service.edge import errors
 from service.edge.definition_servicer import DefinitionService
 from service.edge.errors import Context
 from service.edge.event_servicer import EventService
@@ -105,12 +104,8 @@ def _handlers(contract: ServiceDescriptor, service: object) -> grpc.GenericRpcHa
 
 
 def _handler(method: MethodDescriptor, service: object) -> "grpc.RpcMethodHandler[Any, Any]":
-    call: Callable[[Any, Context], Awaitable[Any]] = getattr(service, method.name, _unimplemented)
+    call: Callable[[Any, Context], Awaitable[Any]] = getattr(service, method.name)
     request = GetMessageClass(method.input_type)
     if method.server_streaming:
         return grpc.unary_stream_rpc_method_handler(call, request.FromString, None)
     return grpc.unary_unary_rpc_method_handler(call, request.FromString, None)
-
-
-async def _unimplemented(request: Any, context: Context) -> bytes:
-    await errors.abort(context, grpc.StatusCode.UNIMPLEMENTED, "not_built_yet", "this RPC is not built yet")

@@ -95,7 +95,7 @@ class DueSchedule:
 
 @dataclass(frozen=True, slots=True)
 class TriggerDelivery:
-    """An event that was routed to a definition; `outcome` says what became of that, and is empty until it is known."""
+    """An event that was routed to a definition; `outcome` says what became of it, and is empty until it is settled."""
 
     workspace_id: str
     source: str
