@@ -13,7 +13,7 @@ from service.domain.commands import ChildEnded, CompensateRun
 from service.domain.costs import remember_attempt
 from service.domain.effects import CompensateChild
 from service.domain.errors import conflict
-from service.domain.items import work_off
+from service.domain.items import stop_working, work_off
 from service.domain.plan import Plan
 from service.domain.starting import start
 from service.domain.state import Run, RunState, StepRun, StepState
@@ -94,7 +94,13 @@ def _try_again(turn: Turn) -> None:
 
 
 def reset(turn: Turn, step: StepRun, **noted: Any) -> None:
-    """Makes an ended step ready for a new attempt, with the whole retry policy before it; `noted` goes to evidence."""
+    """Makes an ended step ready for a new attempt, with the whole retry policy before it; `noted` goes to evidence.
+
+    So are its items, if it has any; those that are done stay done.
+    """
+    for item in turn.items(step.step_id):
+        if item.state in (StepState.FAILED, StepState.CANCELLED):
+            reset(turn, item)
     turn.move(
         step.step_id,
         StepState.PENDING,
@@ -197,7 +203,11 @@ def _stop(turn: Turn, left: Sequence[str], failed: Sequence[str]) -> None:
     for step in undoing:
         if step and step.state is StepState.PENDING:
             turn.move(step.step_id, StepState.CANCELLED, "cancelled")
-    if any(step and step.state.open for step in undoing) or any(_asked(turn, step_id) for step_id in left):
+        elif step and step.state is StepState.RUNNING and turn.planned(step.step_id).items is not None:
+            stop_working(turn, step.step_id)
+    if any(step and turn.step(step.step_id).state.open for step in undoing) or any(
+        _asked(turn, step_id) for step_id in left
+    ):
         return
     message = f"{', '.join(failed)} could not be undone; left to undo: {', '.join(left)}"
     reason = "compensation_failed"

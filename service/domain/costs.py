@@ -15,6 +15,8 @@ from service.domain.state import ZERO, StepRun
 from service.domain.turn import Turn
 
 LATE_SECONDS = 300.0
+OF_ONE_ATTEMPT = frozenset({"child_run_id", "approval", "governance"})
+"""What a step's evidence says of an attempt and must not be taken for the next one's."""
 REMEMBERED_ATTEMPTS = 50
 """How many attempts back a late cost is still taken; the sum holds all of them."""
 
@@ -43,7 +45,7 @@ def remember_attempt(step: StepRun, cost: Decimal, reason: str) -> dict[str, Any
         "cost_usd": str(cost - step.settled_cost_usd),
         "error_reason": reason,
     }
-    kept = {key: value for key, value in step.evidence.items() if key != "child_run_id"}
+    kept = {key: value for key, value in step.evidence.items() if key not in OF_ONE_ATTEMPT}
     return {**kept, "attempts": [*_past(step), past][-REMEMBERED_ATTEMPTS:]}
 
 

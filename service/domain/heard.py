@@ -122,7 +122,7 @@ def wanted(step: StepRun | None, effect: Owed) -> bool:
 
 def delay_after(tries: int) -> float:
     """Seconds until the next try after `tries` earlier ones."""
-    return min(0.2 * 2.0**tries, LONGEST_DELAY_SECONDS)
+    return min(0.2 * 2.0 ** min(tries, 10), LONGEST_DELAY_SECONDS)
 
 
 def _cleans_up(effect: Owed) -> bool:

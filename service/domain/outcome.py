@@ -24,17 +24,18 @@ NEVER_CONTINUES = frozenset({StepType.APPROVAL_GATE, StepType.GOVERNANCE_CHECK})
 
 def complete(turn: Turn, step_id: str, output: Payload, **changes: Any) -> None:
     """Ends a step well: fixes the fate of its edges, or fails it when that or its size is wrong."""
-    step = turn.step(step_id)
+    step, told = turn.step(step_id), dict(changes)  # what it cost counts also if it cannot complete
     handed = step.input_payload if hands_down(step) is step.input_payload else output
     if len(orjson.dumps(handed)) > MAX_HANDED_DOWN:
-        return fail_for_good(turn, step_id, "payload_too_large", "what this step hands down is over 256 KiB")
+        return fail_for_good(turn, step_id, "payload_too_large", "what this step hands down is over 256 KiB", **told)
     evidence = {**step.evidence, **changes.pop("evidence", {})}
     changes = {"error_reason": "", "error_message": ""} | changes  # what an earlier attempt failed of is over
     ended = changed(step, state=StepState.COMPLETED, output_payload=output, **changes)
     try:
-        dead = evidence.get("dead") or _dead_targets(turn.supposing(ended), step_id, {**handed, **output})
+        decided = evidence.get("dead")  # a BRANCH has chosen already, perhaps all of its edges
+        dead = _dead_targets(turn.supposing(ended), step_id, {**handed, **output}) if decided is None else decided
     except ExpressionError as error:
-        return fail_for_good(turn, step_id, "condition_error", str(error))
+        return fail_for_good(turn, step_id, "condition_error", str(error), **told)
     if dead:
         evidence["dead"] = dead
     turn.move(step_id, StepState.COMPLETED, "completed", output_payload=output, evidence=evidence, **changes)

@@ -5,7 +5,6 @@ PARALLELs that failed of their children, begin anew. Who did it and why is in th
 """
 
 from datetime import datetime
-from typing import Any
 
 from service.domain.commands import RetryStep, SkipStep
 from service.domain.compensation import reset
@@ -21,7 +20,7 @@ def retry_step(turn: Turn, command: RetryStep) -> None:
     step = turn.step(command.step_id)
     if turn.run.state is not RunState.FAILED or step.state is not StepState.FAILED:
         raise conflict("step_not_failed", f"only a FAILED step of a FAILED run is retried, this one is {step.state}")
-    _start_over(turn, step, retry_reason=command.reason)
+    reset(turn, step, retry_reason=command.reason)
     _go_on(turn)
 
 
@@ -54,7 +53,7 @@ def _go_on(turn: Turn) -> None:
         return  # the others are still to be dealt with
     for step in main:
         if step.state in (StepState.FAILED, StepState.CANCELLED):
-            _start_over(turn, step)
+            reset(turn, step)
     turn.move_run(RunState.RUNNING, "resume", failure_reason="", failure_message="", deadline_at=_deadline(turn))
 
 
@@ -65,11 +64,3 @@ def _deadline(turn: Turn) -> datetime | None:
 
 def _follows_children(step: StepRun) -> bool:
     return step.step_type is StepType.PARALLEL and step.error_reason == "child_failed"
-
-
-def _start_over(turn: Turn, step: StepRun, **noted: Any) -> None:
-    """With its items, if it has any: those that are done stay done."""
-    for item in turn.items(step.step_id):
-        if item.state in (StepState.FAILED, StepState.CANCELLED):
-            reset(turn, item)
-    reset(turn, step, **noted)

@@ -59,7 +59,7 @@ class Loop:
         return False
 
     async def _wait(self) -> None:
-        backoff = min(self._idle_seconds * 2**self._failures, LONGEST_BACKOFF_SECONDS)
+        backoff = min(self._idle_seconds * 2 ** min(self._failures, 10), LONGEST_BACKOFF_SECONDS)
         seconds = max(self._idle_seconds, backoff if self._failures else 0) * random.uniform(0.8, 1.2)
         try:
             async with asyncio.timeout(seconds):

@@ -75,6 +75,10 @@ class Relay:
                 self.counters["failed"] += 1
                 log.warning("publishing %s.%d is tried again: %s", change.stream, change.sequence, error)
                 return changes[:count]
+            except Exception:  # a change that cannot be written must not hold back the others
+                self.counters["failed"] += 1
+                log.exception("publishing %s.%d is tried again", change.stream, change.sequence)
+                return changes[:count]
         return changes
 
 

@@ -210,3 +210,19 @@ def test_a_child_with_nothing_to_undo_says_so_at_once() -> None:
     story.do(CompensateRun("", by_parent=True))
     assert [getattr(effect.call, "undone", "") for effect in story.last.owed] == ["done"]
     assert replace(story.run.steps["a"]).state is StepState.COMPLETED
+
+
+def test_a_list_that_undoes_is_stopped_with_the_walk_and_begins_anew() -> None:
+    undo = agent("undo_a", config={"items": "compensated.output.all", "concurrency": 1})
+    drawn = [step("a", compensation_step_id="undo_a"), undo, *undone_by("b"), step("last")]
+    story = Story(version(drawn, edges("a>last", "b>last")))
+    story.complete("a", all=["x", "y"])
+    story.complete("b")
+    story.report("last", StepState.FAILED)
+    story.do(CompensateRun(""))
+    story.link("undo_a[0]", "obj_1")
+    story.report("undo_b", StepState.FAILED)
+    story.hear_of("obj_1", "FAILED")
+    assert (story.state, story.run.failure_reason) == ("FAILED", "compensation_failed")
+    story.do(CompensateRun("again"))
+    assert (story["undo_a"].state.value, story["undo_a[0]"].attempt) == ("RUNNING", 2)

@@ -206,3 +206,15 @@ def test_an_unexpected_answer_is_audited_and_changes_nothing() -> None:
     assert story.do(odd) == Ignored("unexpected_answer")
     assert story.last.events == ()
     assert len(story.audits) == 1
+
+
+def test_the_only_way_of_a_branch_is_decided_once() -> None:
+    drawn = version([step("b", StepType.BRANCH), step("x")], edges("b>x if selected_edge == null"))
+    assert Story(drawn).states() == {"b": "COMPLETED", "x": "WAITING"}
+
+
+def test_what_a_step_cost_counts_also_when_it_cannot_complete() -> None:
+    story = Story(version([agent("a"), step("x")], edges("a>x if a.output.nobody > 1.0")))
+    story.link("a", "obj_1")
+    story.objective("a", "COMPLETED", "2")
+    assert (story["a"].error_reason, str(story.run.total_cost_usd)) == ("condition_error", "2")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport
+from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, RetryStep
 from service.domain.decision import Accepted, Ignored
 from service.domain.definition import Edge, RetryPolicy, StepType
 from service.domain.effects import (
@@ -177,3 +177,13 @@ def test_two_evaluations_at_once_count_once() -> None:
     story.answer(first, ActionEvaluated("ALLOW"))
     assert story.answer(second, ActionEvaluated("DENY")) == Ignored("attempt_over")
     assert story.state == "COMPLETED"
+
+
+def test_an_approval_of_an_earlier_attempt_is_not_taken_for_the_next_ones() -> None:
+    story = alone(step("c", StepType.GOVERNANCE_CHECK))
+    story.answer("c/1/EvaluateAction", ActionEvaluated("REQUIRE_APPROVAL"))
+    story.answer("c/1/RequestApproval", ApprovalRequested("apr_1"))
+    story.report("c", StepState.FAILED, error_message="no")
+    story.do(RetryStep("c", "ask again"))
+    story.answer("c/2/EvaluateAction", ActionEvaluated("REQUIRE_APPROVAL"))
+    assert "c/2/RequestApproval" in story.owed

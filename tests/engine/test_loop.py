@@ -64,3 +64,14 @@ async def test_a_loop_outlives_a_database_that_is_away_and_a_row_it_cannot_read(
     async with asyncio.timeout(5):
         await loop.run()
     assert tries == 3
+
+
+async def test_a_loop_outlives_any_number_of_failures() -> None:
+    loop = Loop("test", never, 0.0)
+    loop._failures = 5000
+    loop.wake()
+    await loop._wait()
+
+
+async def never() -> bool:
+    return False
