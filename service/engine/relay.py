@@ -69,17 +69,22 @@ class Relay:
     async def _publish(self, changes: Sequence[Unpublished]) -> Sequence[Unpublished]:
         """Publishes one stream's changes one after the other; gives those that were acked."""
         for count, change in enumerate(changes):
-            try:
-                await self._publisher.publish(change)
-            except BusUnavailable as error:
-                self.counters["failed"] += 1
-                log.warning("publishing %s.%d is tried again: %s", change.stream, change.sequence, error)
-                return changes[:count]
-            except Exception:  # a change that cannot be written must not hold back the others
-                self.counters["failed"] += 1
-                log.exception("publishing %s.%d is tried again", change.stream, change.sequence)
+            if not await self._sent(change):
                 return changes[:count]
         return changes
+
+    async def _sent(self, change: Unpublished) -> bool:
+        """Whether it is on the bus now. A change that cannot be written holds back its stream and no other."""
+        try:
+            await self._publisher.publish(change)
+        except BusUnavailable as error:
+            log.warning("publishing %s.%d is tried again: %s", change.stream, change.sequence, error)
+        except Exception:
+            log.exception("publishing %s.%d is tried again", change.stream, change.sequence)
+        else:
+            return True
+        self.counters["failed"] += 1
+        return False
 
 
 def by_stream(changes: Sequence[Unpublished]) -> list[list[Unpublished]]:
