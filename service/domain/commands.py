@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import TypeAlias
+from zlib import crc32
 
 from service.domain.definition import Payload, TriggerType
 from service.domain.effects import Answer, Fault, Owed
@@ -283,6 +284,11 @@ class BusEvent:
     tap: Tap | None = None
     chain: tuple[str, ...] = ()
     handed_in: HandedIn | None = None
+
+    @property
+    def mark(self) -> str:
+        """Short, and its own among the events of one run: tells what it made us ask from what others did."""
+        return f"{crc32(f'{self.source}/{self.id}'.encode()):08x}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,6 @@ class StartChild:
     name: str
     version: int
     input_payload: Payload
-    definition_of_parent: str
     depth: int
     chain: tuple[str, ...]
     initiator_agent_id: str

@@ -41,8 +41,7 @@ def _on_open(turn: Turn, task: Task, command: TaskCommand) -> None:
         case ClaimTask():
             _claim(turn, task, command.user_id)
         case ReleaseTask():
-            _check_holder(task, command.user_id)
-            _change(turn, task, status=TaskStatus.OPEN, claimed_by="")
+            _release(turn, task, command.user_id)
         case ReassignTask():
             given = {"assignee": command.assignee, "group": command.group}
             _change(turn, task, status=TaskStatus.OPEN, claimed_by="", **given)
@@ -61,6 +60,13 @@ def _claim(turn: Turn, task: Task, user_id: str) -> None:
         return
     _check_holder(task, user_id)
     _change(turn, task, status=TaskStatus.CLAIMED, claimed_by=user_id)
+
+
+def _release(turn: Turn, task: Task, user_id: str) -> None:
+    """One that nobody has claimed is as it should be: its version does not get in anybody's way."""
+    if task.claimed_by:
+        _check_holder(task, user_id)
+        _change(turn, task, status=TaskStatus.OPEN, claimed_by="")
 
 
 def _complete(turn: Turn, task: Task, command: CompleteTask) -> None:

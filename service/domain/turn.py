@@ -80,6 +80,11 @@ class Turn:
         """The run as it would be with this step, for reading alone: edges see their source as it ends."""
         return Turn(self.plan, changed(self.run, steps={**self.run.steps, step.step_id: step}), self.now)
 
+    @property
+    def moment(self) -> str:
+        """Tells a question that is asked again and again apart from the one before."""
+        return f"{self.now:%Y%m%dT%H%M%S}"
+
     def after(self, seconds: float) -> datetime:
         return self.now + timedelta(seconds=seconds)
 

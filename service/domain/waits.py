@@ -38,11 +38,16 @@ def _approval(step: StepRun) -> frozenset[str]:
 
 
 def _awaited(step: StepRun, definition: StepDefinition) -> frozenset[str]:
-    pattern = definition.event_type_pattern or (">" if definition.event_subject_pattern else "")
+    pattern = awaited_pattern(definition)
     value = step.evidence.get("correlation", "")
     if not pattern:
         return frozenset()
     return frozenset({f"event:{pattern}#{value}" if value else f"event:{pattern}"})
+
+
+def awaited_pattern(definition: StepDefinition) -> str:
+    """Which types a wait wants to hear of: all when it names a subject alone, none when it only lets time pass."""
+    return definition.event_type_pattern or (">" if definition.event_subject_pattern else "")
 
 
 def hears(run_id: str, step: StepRun, definition: StepDefinition, event: BusEvent) -> bool:

@@ -120,7 +120,7 @@ class Errand:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """A bus event in the buffer; `topics` are the addresses under which somebody may wait for it."""
+    """A bus event in the buffer, and when it was first heard."""
 
     event: BusEvent
     received_at: datetime

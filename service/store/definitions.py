@@ -15,6 +15,7 @@ from uuid_utils.compat import uuid7
 from service.domain.definition import Definition, StepType, Version
 from service.domain.errors import Kind, Refusal, not_found
 from service.domain.exchange import Idem, Page, Published, Replayable
+from service.domain.waits import awaited_pattern
 from service.store import triggers
 from service.store.codec import text
 from service.store.decision import shard_of
@@ -186,8 +187,8 @@ def _awaited_types(draft: Version) -> list[dict[str, Any]]:
     """Each pattern once, with the expressions by which its waits tell the events apart."""
     found: dict[str, set[str]] = {}
     for step in draft.steps:
-        if step.step_type is StepType.WAIT_FOR_EVENT and (step.event_type_pattern or step.event_subject_pattern):
-            correlates = found.setdefault(step.event_type_pattern or ">", set())
+        if step.step_type is StepType.WAIT_FOR_EVENT and (pattern := awaited_pattern(step)):
+            correlates = found.setdefault(pattern, set())
             if "correlate" in step.config:
                 correlates.add(step.config["correlate"]["event"])
     return [{"pattern": pattern, "correlates": sorted(correlates)} for pattern, correlates in found.items()]

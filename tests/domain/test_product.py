@@ -89,7 +89,7 @@ complete COMPLETED          PAUSED             same               run_terminal  
 fail     FAILED             PAUSED             run_terminal       same               run_terminal       same
 undone   step_not_found     step_not_found     step_not_found     step_not_found     step_not_found     FAILED
 claim    RUNNING            PAUSED             task_closed        task_closed        task_closed        task_closed
-release  RUNNING            PAUSED             task_closed        task_closed        task_closed        task_closed
+release  same               same               task_closed        task_closed        task_closed        task_closed
 reassign RUNNING            PAUSED             task_closed        task_closed        task_closed        task_closed
 comment  same               same               task_closed        task_closed        task_closed        task_closed
 finish   COMPLETED          PAUSED             task_closed        task_closed        task_closed        task_closed

@@ -49,7 +49,6 @@ def test_the_child_gets_what_it_is_and_where_it_comes_from() -> None:
             name="",
             version=3,
             input_payload={"value": 10.0},
-            definition_of_parent="wf_1",
             depth=3,
             chain=("wf_0", "wf_1"),
             initiator_agent_id="",

@@ -233,7 +233,7 @@ def watch(turn: Turn, step_id: str) -> StepRun:
 
 def _ask_owner(turn: Turn, step_id: str) -> None:
     step = turn.arm(step_id, check=turn.after(turn.plan.patience.check_seconds))
-    again = f"{turn.now:%Y%m%dT%H%M%S}"
+    again = turn.moment
     if step.objective_id:
         turn.owe(step, GetObjective(step.objective_id), again)
     if step.delegation_id:

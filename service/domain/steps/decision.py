@@ -6,7 +6,6 @@ error, or the word of the agent that asked. What was asked and decided is kept i
 """
 
 from typing import Any
-from zlib import crc32
 
 from service.domain import outcome
 from service.domain.commands import ApprovalReport, EventArrived, TransitionStep
@@ -54,13 +53,12 @@ class Decided(StepRules):
         assert isinstance(event.about, ApprovalReport)  # addressed by its approval alone, while it waits
         if event.about.decision not in HINTS:
             raise Unwanted("progress", f"the approval is {event.about.decision}")
-        again = f"{crc32(f'{event.source}/{event.id}'.encode()):08x}"
-        turn.owe(step, GetApproval(event.about.approval_request_id), again)
+        turn.owe(step, GetApproval(event.about.approval_request_id), event.mark)
 
     def rang(self, turn: Turn, step_id: str, alarm: str) -> None:
         """Nothing was heard for long: the word may have been lost."""
         step = turn.arm(step_id, check=turn.after(turn.plan.patience.check_seconds))
-        turn.owe(step, GetApproval(step.approval_request_id), f"{turn.now:%Y%m%dT%H%M%S}")
+        turn.owe(step, GetApproval(step.approval_request_id), turn.moment)
 
     def confirmed(self, turn: Turn, step_id: str, answer: ApprovalStatus) -> None:
         step = turn.step(step_id)

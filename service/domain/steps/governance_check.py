@@ -6,7 +6,6 @@ on the bus is a hint, asked for anew.
 """
 
 from typing import Any
-from zlib import crc32
 
 from service.domain import outcome
 from service.domain.commands import EventArrived, GovernanceReport, TransitionStep
@@ -35,8 +34,7 @@ class GovernanceCheck(Decided):
     def heard(self, turn: Turn, step_id: str, arrived: EventArrived) -> None:
         if not isinstance(arrived.event.about, GovernanceReport):
             return super().heard(turn, step_id, arrived)
-        source, event_id = arrived.event.source, arrived.event.id
-        return self._evaluate(turn, step_id, f"{crc32(f'{source}/{event_id}'.encode()):08x}")
+        return self._evaluate(turn, step_id, arrived.event.mark)
 
     def _evaluate(self, turn: Turn, step_id: str, again: str = "") -> None:
         planned, step = turn.planned(step_id), turn.step(step_id)

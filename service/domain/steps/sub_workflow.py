@@ -34,7 +34,6 @@ class SubWorkflow(StepRules):
                 name=wanted.get("name", ""),
                 version=int(wanted.get("version", 0)),
                 input_payload=payload,
-                definition_of_parent=run.definition_id,
                 depth=run.depth + 1,
                 chain=(*run.chain, run.definition_id),
                 initiator_agent_id=run.initiator_agent_id,
