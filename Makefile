@@ -65,7 +65,7 @@ bench: venv ## Measure throughput and latency; print a table and write it as JSO
 .PHONY: lock
 lock: venv ## Resolve the locked requirements again, keeping versions that still fit
 	$(COMPILE) --output-file requirements/runtime.txt pyproject.toml
-	$(COMPILE) --extra dev --extra test --constraint requirements/runtime.txt \
+	$(COMPILE) --extra dev --extra test --extra tracing --constraint requirements/runtime.txt \
 		--output-file requirements/dev.txt pyproject.toml
 	$(COMPILE) --only-build-deps --build-deps-for wheel --constraint requirements/dev.txt \
 		--output-file requirements/build.txt pyproject.toml
