@@ -7,7 +7,9 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, TypeVar
 
+from service.domain.answers import Answer, Fault, FaultKind, ObjectiveCreated, ObjectivePrepared
 from service.domain.beginning import begin
+from service.domain.calls import Call, Deliver
 from service.domain.commands import (
     BusEvent,
     Command,
@@ -23,17 +25,7 @@ from service.domain.commands import (
 from service.domain.decide import decide
 from service.domain.decision import Audit, Decision, Event, Interaction, Verdict
 from service.domain.definition import Edge, RetryPolicy, StepDefinition, StepType, TriggerType, Version
-from service.domain.effects import (
-    Answer,
-    Call,
-    Deliver,
-    Effect,
-    Fault,
-    FaultKind,
-    ObjectiveCreated,
-    ObjectivePrepared,
-    Owed,
-)
+from service.domain.effects import Effect, Owed
 from service.domain.plan import Plan
 from service.domain.state import Run, StepRun, StepState
 

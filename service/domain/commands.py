@@ -12,8 +12,9 @@ from decimal import Decimal
 from typing import TypeAlias
 from zlib import crc32
 
+from service.domain.answers import Answer, Fault
 from service.domain.definition import Payload, TriggerType
-from service.domain.effects import Answer, Fault, Owed
+from service.domain.effects import Owed
 from service.domain.state import RunState, StepState
 
 

@@ -9,9 +9,9 @@ retries stops the walk; asking again goes on there. What has been undone is neve
 from collections.abc import Sequence
 from typing import Any
 
+from service.domain.calls import CompensateChild
 from service.domain.commands import ChildEnded, CompensateRun
 from service.domain.costs import remember_attempt
-from service.domain.effects import CompensateChild
 from service.domain.errors import conflict
 from service.domain.items import stop_working, work_off
 from service.domain.plan import Plan

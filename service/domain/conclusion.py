@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from service.domain.calls import TellParent
 from service.domain.decision import Decision, Verdict, Wait
-from service.domain.effects import TellParent
 from service.domain.state import Run, RunState, StepRun
 from service.domain.turn import Turn
 from service.domain.waits import addresses

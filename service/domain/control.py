@@ -5,8 +5,8 @@ more. Child runs pause, resume and are cancelled with their parent; the parent's
 words that overtake each other on the way still end in what the parent said last.
 """
 
+from service.domain.calls import ResumeChild
 from service.domain.commands import PARENT, CancelRun, PauseRun, ResumeRun
-from service.domain.effects import ResumeChild
 from service.domain.errors import conflict
 from service.domain.flow import cancel_everything
 from service.domain.state import Run, RunState, StepRun, StepState

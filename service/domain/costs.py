@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from service.domain.effects import QueryUsage, UsageReported
+from service.domain.answers import UsageReported
+from service.domain.calls import QueryUsage
 from service.domain.state import ZERO, StepRun
 from service.domain.turn import Turn
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from service.domain.calls import CancelChild, CancelObjective, QueryUsage
 from service.domain.compensation import left_to_undo
-from service.domain.effects import CancelChild, CancelObjective, QueryUsage
 from service.domain.plan import Plan
 from service.domain.state import Run, RunState, StepRun, StepState, step_of
 from service.domain.turn import Turn

@@ -6,31 +6,33 @@ be, undone: an objective created for an abandoned attempt is cancelled.
 
 from typing import get_args
 
+from service.domain.answers import (
+    Answer,
+    ChildStarted,
+    Delegated,
+    Fault,
+    FaultKind,
+    ObjectiveCancelled,
+    ObjectiveCreated,
+    RunTold,
+    UsageReported,
+)
+from service.domain.calls import (
+    CancelChild,
+    CancelObjective,
+    CompensateChild,
+    CreateObjective,
+    Deliver,
+    GetDelegation,
+    QueryUsage,
+    RunCall,
+    StartChild,
+)
 from service.domain.commands import BusEvent, EventArrived, ObjectiveReport
 from service.domain.compensation import child_not_compensated
 from service.domain.costs import metered
 from service.domain.decision import Postponed
-from service.domain.effects import (
-    Answer,
-    CancelChild,
-    CancelObjective,
-    ChildStarted,
-    CompensateChild,
-    CreateObjective,
-    Delegated,
-    Deliver,
-    Fault,
-    FaultKind,
-    GetDelegation,
-    ObjectiveCancelled,
-    ObjectiveCreated,
-    Owed,
-    QueryUsage,
-    RunCall,
-    RunTold,
-    StartChild,
-    UsageReported,
-)
+from service.domain.effects import Owed
 from service.domain.expressions import ExpressionError
 from service.domain.state import StepRun, StepState
 from service.domain.steps import rules_of

@@ -9,10 +9,10 @@ from zlib import crc32
 
 import orjson
 
+from service.domain.calls import CancelChild, CancelObjective
 from service.domain.config import MAX_SECONDS
 from service.domain.costs import ask_meter_later, remember_attempt
 from service.domain.definition import Payload, StepType
-from service.domain.effects import CancelChild, CancelObjective
 from service.domain.expressions import ExpressionError
 from service.domain.plan import StepPlan
 from service.domain.scope import CONTROL, MAX_HANDED_DOWN, hands_down, holds

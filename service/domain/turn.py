@@ -11,10 +11,11 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from service.domain import transitions
+from service.domain.calls import Call
 from service.domain.commands import Envelope
 from service.domain.decision import Audit, Event, Guard, Interaction, Postponed
 from service.domain.definition import Payload
-from service.domain.effects import Call, Effect, Owed
+from service.domain.effects import Effect, Owed
 from service.domain.plan import Plan, StepPlan
 from service.domain.state import Run, RunState, StepRun, StepState, TaskStatus, changed, items_prefix, step_of
 

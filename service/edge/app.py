@@ -8,9 +8,9 @@ found, None for all of them (open mode). Methods raise `Refusal` for everything 
 from collections.abc import Sequence
 from typing import Protocol
 
+from service.domain.answers import Fault
 from service.domain.commands import Envelope
 from service.domain.definition import Definition, Version
-from service.domain.effects import Fault
 from service.domain.exchange import (
     CanonicalEntity,
     ForkRequest,

@@ -7,7 +7,7 @@ whatever the owner says or fails to say. A type that the caller left out is fill
 
 from dataclasses import replace
 
-from service.domain.effects import Fault
+from service.domain.answers import Fault
 from service.domain.errors import Kind, Refusal, conflict
 from service.domain.exchange import CanonicalEntity, StartRequest
 from service.edge.app import Directory

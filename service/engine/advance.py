@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from service.domain.beginning import begin, fork
+from service.domain.calls import Call, OwnCall
 from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, EventArrived
 from service.domain.decide import decide
 from service.domain.decision import Accepted, Decision, Repeated, Wait
-from service.domain.effects import Call, Owed, OwnCall, encode_own
+from service.domain.effects import Owed, encode_own
 from service.domain.errors import Kind, Refusal, not_found
 from service.domain.plan import Plan
 from service.domain.state import Run, changed

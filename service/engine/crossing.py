@@ -11,7 +11,9 @@ from typing import assert_never, get_args
 
 import orjson
 
+from service.domain.answers import Answer, ChildStarted, Fault, FaultKind, RunTold
 from service.domain.beginning import check_enabled
+from service.domain.calls import CancelChild, CompensateChild, PauseChild, ResumeChild, RunCall, StartChild, TellParent
 from service.domain.commands import (
     PARENT,
     CancelRun,
@@ -24,20 +26,6 @@ from service.domain.commands import (
     StartRun,
 )
 from service.domain.definition import TriggerType
-from service.domain.effects import (
-    Answer,
-    CancelChild,
-    ChildStarted,
-    CompensateChild,
-    Fault,
-    FaultKind,
-    PauseChild,
-    ResumeChild,
-    RunCall,
-    RunTold,
-    StartChild,
-    TellParent,
-)
 from service.domain.errors import Kind, Refusal, not_found
 from service.domain.heard import wanted
 from service.domain.state import RunState

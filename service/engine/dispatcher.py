@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 import orjson
 
+from service.domain.answers import Answer, Fault, FaultKind
+from service.domain.calls import CancelChild, CancelObjective, Deliver, PauseChild
 from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, EventArrived
-from service.domain.effects import Answer, CancelChild, CancelObjective, Deliver, Fault, FaultKind, PauseChild
 from service.domain.errors import Refusal
 from service.engine.advance import Advance
 from service.engine.crossing import Crossing

@@ -10,11 +10,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from service.domain.answers import Answer, Fault
+from service.domain.calls import Deliver, SiblingCall
 from service.domain.commands import BusEvent
 from service.domain.correlations import Correlate
 from service.domain.decision import Decision, Seen, Wait
 from service.domain.definition import Definition, Version
-from service.domain.effects import Answer, Deliver, Fault, Owed, SiblingCall
+from service.domain.effects import Owed
 from service.domain.schedule import Schedule, Turn
 from service.domain.state import Run
 

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from service.domain import triggers
+from service.domain.calls import Deliver
 from service.domain.commands import BusEvent, Envelope
 from service.domain.decision import Repeated
-from service.domain.effects import Deliver
 from service.domain.errors import Kind, Refusal, not_found
 from service.domain.state import Run
 from service.domain.triggers import Objection

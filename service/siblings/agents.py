@@ -14,7 +14,7 @@ from agents.v1.agents_pb2 import (
     ListResponse,
 )
 
-from service.domain.effects import Fault, FaultKind
+from service.domain.answers import Fault, FaultKind
 from service.siblings.faults import no_agent, unknown
 from service.siblings.method import Garbled, Method, demand
 

@@ -21,7 +21,8 @@ from approvals.v1.approvals_pb2 import (
     RiskLevel,
 )
 
-from service.domain.effects import ApprovalRequested, ApprovalStatus, GetApproval, RequestApproval
+from service.domain.answers import ApprovalRequested, ApprovalStatus
+from service.domain.calls import GetApproval, RequestApproval
 from service.siblings.method import SURFACE, Garbled, Method, demand, json_bytes, json_object
 from service.siblings.search import PAGE_SIZE, Page, Search
 

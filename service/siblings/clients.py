@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from google.protobuf.json_format import ParseError
 
-from service.domain.effects import Answer, Delegate, Fault, PrepareObjective, SiblingCall
+from service.domain.answers import Answer, Fault
+from service.domain.calls import Delegate, PrepareObjective, SiblingCall
 from service.engine.ports import Errand
 from service.siblings.connections import Connections, Line
 from service.siblings.entities import Entities

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from google.protobuf.message import Message
 
-from service.domain.effects import Fault
+from service.domain.answers import Fault
 from service.siblings.breaker import Breaker
 from service.siblings.faults import not_configured, transport
 from service.siblings.method import Method, Value

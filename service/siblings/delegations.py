@@ -11,7 +11,8 @@ from agents.v1.agents_pb2 import (
 )
 from agents.v1.agents_pb2 import DelegationStatus as WireStatus
 
-from service.domain.effects import Delegate, Delegated, DelegationStatus, GetDelegation
+from service.domain.answers import Delegated, DelegationStatus
+from service.domain.calls import Delegate, GetDelegation
 from service.siblings.method import Method, demand, json_bytes, json_object, name_of
 from service.siblings.search import PAGE_SIZE, Page, Search
 

@@ -5,7 +5,7 @@ Not an effect: nothing is owed yet when it is asked. It shares connections and b
 
 from entities.v1.entities_pb2 import EntityType, GetCanonicalRequest, GetCanonicalResponse
 
-from service.domain.effects import Fault
+from service.domain.answers import Fault
 from service.domain.exchange import CanonicalEntity
 from service.siblings.connections import Connections
 from service.siblings.faults import unknown

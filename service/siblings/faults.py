@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import grpc
 
-from service.domain.effects import Fault, FaultKind
+from service.domain.answers import Fault, FaultKind
 
 _MESSAGE_LIMIT = 500
 _NOT_CONFIGURED = "not_configured"

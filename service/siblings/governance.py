@@ -9,8 +9,9 @@ from governance.v1.governance_pb2 import (
     RiskLevel,
 )
 
+from service.domain.answers import ActionEvaluated
+from service.domain.calls import EvaluateAction
 from service.domain.definition import Payload
-from service.domain.effects import ActionEvaluated, EvaluateAction
 from service.siblings.method import Garbled, Method, json_bytes
 
 

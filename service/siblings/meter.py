@@ -5,7 +5,8 @@ from math import isfinite
 
 from meter.v1.meter_pb2 import QueryUsageRequest, QueryUsageResponse
 
-from service.domain.effects import QueryUsage, UsageReported
+from service.domain.answers import UsageReported
+from service.domain.calls import QueryUsage
 from service.siblings.method import Garbled, Method, demand
 
 _KEY = "objective_id"

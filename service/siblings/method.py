@@ -13,8 +13,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import orjson
 from google.protobuf.message import DecodeError, Message
 
+from service.domain.answers import Fault
 from service.domain.definition import Payload
-from service.domain.effects import Fault
 
 SURFACE = "workflows"
 """What siblings are told about where a request came from."""

@@ -11,7 +11,8 @@ from notifications.v1.notifications_pb2 import (
     SendResponse,
 )
 
-from service.domain.effects import Fault, FaultKind, NotificationSent, SendNotification
+from service.domain.answers import Fault, FaultKind, NotificationSent
+from service.domain.calls import SendNotification
 from service.siblings.method import Method, demand, json_bytes
 
 _LOST = (DELIVERY_STATUS_FAILED, DELIVERY_STATUS_BOUNCED)

@@ -13,14 +13,8 @@ from objectives.v1.objectives_pb2 import (
     QueryResponse,
 )
 
-from service.domain.effects import (
-    CancelObjective,
-    CreateObjective,
-    GetObjective,
-    ObjectiveCancelled,
-    ObjectiveCreated,
-    ObjectiveStatus,
-)
+from service.domain.answers import ObjectiveCancelled, ObjectiveCreated, ObjectiveStatus
+from service.domain.calls import CancelObjective, CreateObjective, GetObjective
 from service.siblings.method import SURFACE, Method, demand, name_of
 from service.siblings.search import PAGE_SIZE, Page, Search
 

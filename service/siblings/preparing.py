@@ -9,7 +9,8 @@ from dataclasses import asdict
 
 import orjson
 
-from service.domain.effects import Fault, ObjectivePrepared, PrepareObjective, Prompt
+from service.domain.answers import Fault, ObjectivePrepared, Prompt
+from service.domain.calls import PrepareObjective
 from service.siblings import agents, prompts, registry, skills
 from service.siblings.connections import Line
 from service.siblings.faults import most_telling

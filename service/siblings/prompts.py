@@ -2,7 +2,7 @@
 
 from prompts.v1.prompts_pb2 import ResolveRequest, ResolveResponse
 
-from service.domain.effects import Prompt
+from service.domain.answers import Prompt
 from service.siblings.faults import unknown
 from service.siblings.method import Method, demand
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from registry.v1.registry_pb2 import Agent, DiscoverRequest, DiscoverResponse
 
-from service.domain.effects import Fault
+from service.domain.answers import Fault
 from service.siblings.faults import no_agent
 from service.siblings.method import Method
 

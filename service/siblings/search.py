@@ -11,7 +11,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from service.domain.effects import Answer, Fault, FaultKind
+from service.domain.answers import Answer, Fault, FaultKind
 from service.siblings.connections import Line
 from service.siblings.method import Method
 

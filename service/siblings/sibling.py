@@ -11,7 +11,7 @@ from typing import Any
 
 import grpc
 
-from service.domain.effects import Fault, FaultKind
+from service.domain.answers import Fault, FaultKind
 from service.siblings.breaker import Breaker
 from service.siblings.faults import from_status, transport
 from service.siblings.method import Garbled, Method, Value

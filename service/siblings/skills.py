@@ -2,7 +2,7 @@
 
 from skills.v1.skills_pb2 import SKILL_SCOPE_PERSONAL, SKILL_SCOPE_WORKSPACE, GetRequest, GetResponse
 
-from service.domain.effects import Fault
+from service.domain.answers import Fault
 from service.siblings.faults import unknown
 from service.siblings.method import Method, demand
 

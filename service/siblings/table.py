@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 from google.protobuf.message import Message
 
-from service.domain.effects import (
+from service.domain.calls import (
     CancelObjective,
     CreateObjective,
     Delegate,

@@ -17,11 +17,11 @@ from typing import Any
 
 import orjson
 
+from service.domain.calls import Deliver
 from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, HandedIn, ObjectiveReport, Report, Tap
 from service.domain.correlations import Correlate, correlations
 from service.domain.decision import Wait
 from service.domain.definition import TriggerType
-from service.domain.effects import Deliver
 from service.domain.patterns import generalizations
 from service.domain.triggers import addresses
 from service.domain.waits import topic

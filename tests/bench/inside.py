@@ -11,9 +11,10 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
+from service.domain.answers import Fault, FaultKind
+from service.domain.calls import SiblingCall
 from service.domain.commands import Envelope, StartRun, TransitionStep
 from service.domain.definition import TriggerType, Version
-from service.domain.effects import Fault, FaultKind, SiblingCall
 from service.domain.plan import Plan
 from service.domain.state import Run, StepState
 from service.engine.engine import Engine, Ports

@@ -9,22 +9,22 @@ import pytest
 from google.protobuf.json_format import ParseDict
 from workflows.v1 import workflows_pb2 as pb
 
-from service.domain.commands import ChildEnded, CompleteTask
-from service.domain.config import KEYS
-from service.domain.definition import StepType, Version
-from service.domain.effects import (
+from service.domain.answers import (
     ActionEvaluated,
     Answer,
     ApprovalRequested,
     ApprovalStatus,
     ChildStarted,
     Delegated,
-    Effect,
     NotificationSent,
     ObjectiveCreated,
     ObjectivePrepared,
     UsageReported,
 )
+from service.domain.commands import ChildEnded, CompleteTask
+from service.domain.config import KEYS
+from service.domain.definition import StepType, Version
+from service.domain.effects import Effect
 from service.domain.state import RunState, StepState
 from service.domain.validate import find_problems
 from service.edge.parse_version import draft

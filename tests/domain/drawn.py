@@ -5,8 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from service.domain.definition import Edge, RetryPolicy, StepDefinition, StepType, Version
-from service.domain.effects import (
+from service.domain.answers import (
     ActionEvaluated,
     Answer,
     ApprovalRequested,
@@ -14,7 +13,6 @@ from service.domain.effects import (
     ChildStarted,
     Delegated,
     DelegationStatus,
-    Effect,
     Fault,
     FaultKind,
     NotificationSent,
@@ -25,6 +23,8 @@ from service.domain.effects import (
     RunTold,
     UsageReported,
 )
+from service.domain.definition import Edge, RetryPolicy, StepDefinition, StepType, Version
+from service.domain.effects import Effect
 from service.domain.state import ZERO
 from tests.builders import step, version
 

@@ -7,21 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
+from service.domain.answers import Delegated, Fault, FaultKind, ObjectiveCreated, ObjectivePrepared, Prompt
+from service.domain.calls import CancelObjective, CreateObjective, Delegate, PrepareObjective
 from service.domain.commands import EffectSucceeded, TransitionStep
 from service.domain.decision import Accepted, Ignored
 from service.domain.definition import RetryPolicy, StepType
-from service.domain.effects import (
-    CancelObjective,
-    CreateObjective,
-    Delegate,
-    Delegated,
-    Fault,
-    FaultKind,
-    ObjectiveCreated,
-    ObjectivePrepared,
-    PrepareObjective,
-    Prompt,
-)
 from service.domain.errors import Refusal
 from service.domain.state import StepState
 from tests.builders import BAD, DOWN, NO, Story, agent, alone, edges, step, version

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from service.domain.answers import ApprovalRequested, ApprovalStatus
+from service.domain.calls import GetApproval, RequestApproval
 from service.domain.commands import ApprovalReport, BusEvent, CancelRun, TransitionStep
 from service.domain.decision import Accepted, Ignored
 from service.domain.definition import Edge, RetryPolicy, StepType
-from service.domain.effects import ApprovalRequested, ApprovalStatus, GetApproval, RequestApproval
 from service.domain.errors import Refusal
 from service.domain.state import StepState
 from tests.builders import NOW, Story, alone, event, step, version

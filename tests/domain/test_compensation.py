@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from service.domain.answers import ChildStarted, Fault, FaultKind
+from service.domain.calls import CompensateChild, TellParent
 from service.domain.commands import CancelRun, ChildEnded, CompensateRun, PauseRun
 from service.domain.compensation import levels
 from service.domain.definition import Edge, RetryPolicy, StepDefinition, StepType
-from service.domain.effects import ChildStarted, CompensateChild, Fault, FaultKind, TellParent
 from service.domain.errors import Refusal
 from service.domain.state import ZERO, RunState, StepState
 from tests.builders import Story, agent, edges, step, version

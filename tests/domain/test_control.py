@@ -2,18 +2,11 @@
 
 import pytest
 
+from service.domain.answers import ChildStarted, Fault, FaultKind
+from service.domain.calls import CancelChild, CancelObjective, PauseChild, ResumeChild
 from service.domain.commands import PARENT, CancelRun, PauseRun, ResumeRun
 from service.domain.decision import Accepted, Ignored
 from service.domain.definition import RetryPolicy, StepType
-from service.domain.effects import (
-    CancelChild,
-    CancelObjective,
-    ChildStarted,
-    Fault,
-    FaultKind,
-    PauseChild,
-    ResumeChild,
-)
 from service.domain.errors import Refusal
 from tests.builders import Story, agent, chain, edges, step, version
 

@@ -4,8 +4,9 @@ from decimal import Decimal
 
 import pytest
 
+from service.domain.answers import UsageReported
+from service.domain.calls import CancelObjective, QueryUsage
 from service.domain.definition import RetryPolicy
-from service.domain.effects import CancelObjective, QueryUsage, UsageReported
 from service.domain.state import StepState
 from tests.builders import Story, agent, alone, version
 

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from service.domain.answers import ActionEvaluated, ApprovalRequested, ApprovalStatus, ChildStarted, NotificationSent
+from service.domain.calls import GetApproval
 from service.domain.commands import (
     PARENT,
     CancelRun,
@@ -20,14 +22,6 @@ from service.domain.commands import (
     ResumeRun,
 )
 from service.domain.definition import RetryPolicy, StepType
-from service.domain.effects import (
-    ActionEvaluated,
-    ApprovalRequested,
-    ApprovalStatus,
-    ChildStarted,
-    GetApproval,
-    NotificationSent,
-)
 from service.domain.explain import Explained, StepExplained, Tried, explain
 from service.domain.state import RunState, StepState
 from service.domain.waiting import Waiting

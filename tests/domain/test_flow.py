@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from service.domain.answers import ObjectiveCreated
+from service.domain.calls import CancelObjective
 from service.domain.commands import EffectSucceeded, TransitionStep
 from service.domain.decision import Accepted, Ignored
 from service.domain.definition import RetryPolicy, StepType
-from service.domain.effects import CancelObjective, ObjectiveCreated, Owed
+from service.domain.effects import Owed
 from service.domain.state import RunState, StepState
 from tests.builders import Story, agent, chain, edges, step, version
 

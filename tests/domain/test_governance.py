@@ -4,17 +4,11 @@ from typing import Any
 
 import pytest
 
+from service.domain.answers import ActionEvaluated, ApprovalRequested, ApprovalStatus
+from service.domain.calls import EvaluateAction, GetApproval, RequestApproval
 from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, RetryStep
 from service.domain.decision import Accepted, Ignored
 from service.domain.definition import Edge, RetryPolicy, StepType
-from service.domain.effects import (
-    ActionEvaluated,
-    ApprovalRequested,
-    ApprovalStatus,
-    EvaluateAction,
-    GetApproval,
-    RequestApproval,
-)
 from service.domain.errors import Refusal
 from service.domain.state import StepState
 from tests.builders import BAD, DOWN, NO, Story, alone, event, step, version

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from service.domain.answers import NotificationSent
+from service.domain.calls import SendNotification
 from service.domain.commands import CancelRun, CompleteTask
 from service.domain.decision import Ignored
 from service.domain.definition import RetryPolicy
-from service.domain.effects import NotificationSent, SendNotification
 from service.domain.errors import Refusal
 from service.domain.state import StepState, Task, TaskStatus
 from tests.builders import BAD, DOWN, NOW, Story, alone, step, version

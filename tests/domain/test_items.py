@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from service.domain.calls import CancelObjective, CreateObjective, PrepareObjective
 from service.domain.commands import TransitionStep
 from service.domain.decision import Accepted
 from service.domain.definition import RetryPolicy
-from service.domain.effects import CancelObjective, CreateObjective, PrepareObjective
 from service.domain.errors import Refusal
 from service.domain.state import StepState
 from tests.builders import NO, Story, agent, edges, step, version

@@ -5,8 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from service.domain.answers import ObjectiveCreated, UsageReported
+from service.domain.calls import CancelObjective, QueryUsage
 from service.domain.commands import CancelRun, EffectSucceeded
-from service.domain.effects import CancelObjective, ObjectiveCreated, QueryUsage, UsageReported
 from service.domain.state import StepState
 from tests.builders import Story, agent, step, version
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from service.domain.answers import NotificationSent
+from service.domain.calls import SendNotification
 from service.domain.definition import RetryPolicy, StepDefinition, StepType
-from service.domain.effects import NotificationSent, SendNotification
 from service.domain.state import StepState
 from tests.builders import BAD, DOWN, NO, alone, step
 

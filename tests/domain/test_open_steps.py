@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from service.domain.answers import ChildStarted
+from service.domain.calls import CancelChild, CancelObjective
 from service.domain.commands import CancelRun, PauseRun, ResumeRun
 from service.domain.definition import StepDefinition, StepType
-from service.domain.effects import CancelChild, CancelObjective, ChildStarted
 from tests.builders import Story, agent, edges, step, version
 
 STEP_SECONDS = 45

@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain import transitions
+from service.domain.answers import Answer, Fault
+from service.domain.calls import CancelObjective
 from service.domain.commands import (
     CancelRun,
     ChildEnded,
@@ -25,7 +27,6 @@ from service.domain.commands import (
     TransitionStep,
 )
 from service.domain.definition import StepType, Version
-from service.domain.effects import Answer, CancelObjective, Fault
 from service.domain.flow import Fate, fate
 from service.domain.state import Run, RunState, StepRun, StepState
 from service.domain.turn import Turn

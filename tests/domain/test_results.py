@@ -2,19 +2,10 @@
 
 import pytest
 
+from service.domain.answers import Delegated, DelegationStatus, Fault, FaultKind, ObjectiveStatus
+from service.domain.calls import CancelObjective, GetDelegation, GetObjective, QueryUsage
 from service.domain.decision import Accepted, Ignored
 from service.domain.definition import RetryPolicy, StepType
-from service.domain.effects import (
-    CancelObjective,
-    Delegated,
-    DelegationStatus,
-    Fault,
-    FaultKind,
-    GetDelegation,
-    GetObjective,
-    ObjectiveStatus,
-    QueryUsage,
-)
 from service.domain.errors import Refusal
 from service.domain.state import StepState
 from tests.builders import DOWN, NO, Story, agent, alone, step

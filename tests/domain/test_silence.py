@@ -2,19 +2,11 @@
 
 import pytest
 
+from service.domain.answers import ApprovalRequested, ApprovalStatus, Delegated, ObjectiveStatus
+from service.domain.calls import CancelObjective, GetApproval, GetDelegation, GetObjective
 from service.domain.commands import BusEvent, ObjectiveReport
 from service.domain.decision import Ignored
 from service.domain.definition import RetryPolicy, StepType
-from service.domain.effects import (
-    ApprovalRequested,
-    ApprovalStatus,
-    CancelObjective,
-    Delegated,
-    GetApproval,
-    GetDelegation,
-    GetObjective,
-    ObjectiveStatus,
-)
 from service.domain.plan import PATIENCE
 from service.domain.state import StepState
 from tests.builders import Story, agent, alone, event, step

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from service.domain.answers import ChildStarted, Fault, FaultKind
 from service.domain.beginning import begin
+from service.domain.calls import CancelChild, StartChild, TellParent
 from service.domain.commands import CancelRun, ChildEnded, EffectSucceeded, Envelope, StartRun
 from service.domain.decision import Ignored
 from service.domain.definition import RetryPolicy, StepDefinition, StepType, Trigger, TriggerType
-from service.domain.effects import CancelChild, ChildStarted, Fault, FaultKind, StartChild, TellParent
 from service.domain.errors import Refusal
 from service.domain.plan import Plan
 from service.domain.state import RunState, StepState

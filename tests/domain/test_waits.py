@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from service.domain.answers import Fault, FaultKind
+from service.domain.calls import Deliver
 from service.domain.commands import BusEvent, EffectFailed, Envelope, EventArrived, ObjectiveReport
 from service.domain.correlations import Correlate, correlations
 from service.domain.decide import decide
 from service.domain.decision import Ignored, Repeated, Seen
 from service.domain.definition import RetryPolicy, StepType
-from service.domain.effects import Deliver, Fault, FaultKind, Owed
+from service.domain.effects import Owed
 from service.domain.state import StepState
 from service.domain.waits import correlation
 from tests.builders import NOW, Story, alone, edges, event, step, version

@@ -5,10 +5,10 @@ from typing import Any, cast
 
 import pytest
 
+from service.domain.answers import Fault, FaultKind
 from service.domain.commands import Envelope, StartRun
 from service.domain.decision import Accepted
 from service.domain.definition import TriggerType
-from service.domain.effects import Fault, FaultKind
 from service.domain.errors import Kind, Refusal
 from service.domain.exchange import CanonicalEntity, Idem, StartRequest
 from service.domain.state import Run

@@ -11,9 +11,10 @@ from typing import Any
 import psycopg
 from uuid_utils.compat import uuid7
 
+from service.domain.answers import Answer, Fault, FaultKind
+from service.domain.calls import SiblingCall
 from service.domain.commands import Envelope, TransitionStep
 from service.domain.definition import Trigger, TriggerType
-from service.domain.effects import Answer, Fault, FaultKind, SiblingCall
 from service.domain.schedule import PolicyChange, Schedule
 from service.domain.state import StepState
 from service.edge.schedules import EngineSchedules

@@ -4,18 +4,10 @@ from typing import Any
 
 import pytest
 
+from service.domain.answers import Fault, FaultKind, RunTold
+from service.domain.calls import CancelChild, CompensateChild, PauseChild, RunCall
 from service.domain.commands import Envelope
-from service.domain.effects import (
-    CancelChild,
-    CompensateChild,
-    Fault,
-    FaultKind,
-    Owed,
-    PauseChild,
-    RunCall,
-    RunTold,
-    encode_own,
-)
+from service.domain.effects import Owed, encode_own
 from service.domain.errors import Kind, Refusal, conflict, not_found
 from service.engine.crossing import Crossing
 from service.engine.ports import Work

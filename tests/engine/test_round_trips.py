@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
+from service.domain.answers import Answer, Fault, FaultKind
+from service.domain.calls import SiblingCall
 from service.domain.commands import (
     CancelRun,
     CompensateRun,
@@ -19,7 +21,6 @@ from service.domain.commands import (
 )
 from service.domain.decision import Repeated
 from service.domain.definition import StepType, TriggerType, Version
-from service.domain.effects import Answer, Fault, FaultKind, SiblingCall
 from service.domain.errors import Kind, Refusal
 from service.domain.plan import Plan
 from service.domain.state import Run, StepState

@@ -1,6 +1,7 @@
 """Calls as the engine makes them: encoded once, then performed."""
 
-from service.domain.effects import Answer, CreateObjective, Delegate, Fault, RequestApproval, SiblingCall
+from service.domain.answers import Answer, Fault
+from service.domain.calls import CreateObjective, Delegate, RequestApproval, SiblingCall
 from service.engine.ports import Errand
 from service.siblings import SiblingClients
 

@@ -9,20 +9,22 @@ from notifications.v1.notifications_pb2 import DELIVERY_CHANNEL_SLACK, PRIORITY_
 from objectives.v1.objectives_pb2 import OBJECTIVE_STATE_CANCELLED, CreateRequest
 
 from service.dev.siblings import SimulatedSiblings, Verdict
-from service.domain.effects import (
+from service.domain.answers import (
     ActionEvaluated,
     ApprovalRequested,
     ApprovalStatus,
-    CancelObjective,
-    Delegate,
     Delegated,
-    EvaluateAction,
     Fault,
     FaultKind,
-    GetApproval,
     NotificationSent,
     ObjectiveCancelled,
     ObjectiveCreated,
+)
+from service.domain.calls import (
+    CancelObjective,
+    Delegate,
+    EvaluateAction,
+    GetApproval,
     RequestApproval,
     SendNotification,
 )

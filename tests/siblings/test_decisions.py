@@ -3,7 +3,7 @@
 import pytest
 from approvals.v1.approvals_pb2 import ApprovalDecision, DecisionType, GetApprovalResponse
 
-from service.domain.effects import ApprovalStatus
+from service.domain.answers import ApprovalStatus
 from service.siblings.approvals import GET
 from service.siblings.method import Garbled
 

@@ -6,7 +6,7 @@ import pytest
 from agents.v1.agents_pb2 import DelegateRequest
 
 from service import config
-from service.domain.effects import (
+from service.domain.calls import (
     CreateObjective,
     Delegate,
     EvaluateAction,

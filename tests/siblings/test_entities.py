@@ -5,7 +5,7 @@ from entities.v1.entities_pb2 import GetCanonicalRequest
 
 from service.dev.siblings import Entity, SimulatedSiblings
 from service.dev.siblings import Fault as Scripted
-from service.domain.effects import Fault, FaultKind
+from service.domain.answers import Fault, FaultKind
 from service.domain.exchange import CanonicalEntity
 from service.siblings import SiblingClients
 from tests.siblings.asking import WORKSPACE

@@ -10,29 +10,31 @@ from objectives.v1.objectives_pb2 import OBJECTIVE_STATE_CANCELLED
 
 from service.dev.siblings import Fault as Scripted
 from service.dev.siblings import SimulatedSiblings
-from service.domain.effects import (
+from service.domain.answers import (
     ActionEvaluated,
     ApprovalRequested,
     ApprovalStatus,
-    CancelObjective,
     Delegated,
     DelegationStatus,
-    EvaluateAction,
     Fault,
     FaultKind,
-    GetApproval,
-    GetDelegation,
-    GetObjective,
     NotificationSent,
     ObjectiveCancelled,
     ObjectiveCreated,
     ObjectivePrepared,
     ObjectiveStatus,
+    UsageReported,
+)
+from service.domain.calls import (
+    CancelObjective,
+    EvaluateAction,
+    GetApproval,
+    GetDelegation,
+    GetObjective,
     PrepareObjective,
     QueryUsage,
     SendNotification,
     SiblingCall,
-    UsageReported,
 )
 from service.siblings import SiblingClients
 from tests.siblings.asking import APPROVAL, DELEGATION, ask, errand, held_objective

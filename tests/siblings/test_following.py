@@ -16,21 +16,17 @@ from meter.v1.meter_pb2 import QueryUsageRequest, QueryUsageResponse, UsageRecor
 from objectives.v1.objectives_pb2 import GetResponse, Objective, ObjectiveState
 
 from service.dev.siblings import SimulatedSiblings, Work
-from service.domain.effects import (
+from service.domain.answers import (
     ApprovalRequested,
-    CreateObjective,
-    Delegate,
     Delegated,
     DelegationStatus,
     Fault,
     FaultKind,
-    GetDelegation,
-    GetObjective,
     ObjectiveCreated,
     ObjectiveStatus,
-    QueryUsage,
     UsageReported,
 )
+from service.domain.calls import CreateObjective, Delegate, GetDelegation, GetObjective, QueryUsage
 from service.siblings import SiblingClients, approvals, delegations, meter, objectives
 from service.siblings.method import Garbled
 from tests.siblings.asking import ask, held_objective

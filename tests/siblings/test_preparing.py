@@ -8,7 +8,8 @@ from registry.v1.registry_pb2 import Agent, Capacity, DiscoverResponse
 from service.dev.nats import EmbeddedNats
 from service.dev.siblings import Fault as Scripted
 from service.dev.siblings import Script, SimulatedSiblings
-from service.domain.effects import Fault, FaultKind, ObjectivePrepared, PrepareObjective, Prompt
+from service.domain.answers import Fault, FaultKind, ObjectivePrepared, Prompt
+from service.domain.calls import PrepareObjective
 from service.siblings import SiblingClients
 from service.siblings.agents import binding, getting, listing
 from service.siblings.method import Garbled

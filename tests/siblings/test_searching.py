@@ -11,17 +11,8 @@ from objectives.v1.objectives_pb2 import Objective, QueryRequest, QueryResponse
 
 from service.dev.siblings import Fault as Scripted
 from service.dev.siblings import SimulatedSiblings
-from service.domain.effects import (
-    Answer,
-    ApprovalRequested,
-    CreateObjective,
-    Delegated,
-    Fault,
-    FaultKind,
-    ObjectiveCreated,
-    SendNotification,
-    SiblingCall,
-)
+from service.domain.answers import Answer, ApprovalRequested, Delegated, Fault, FaultKind, ObjectiveCreated
+from service.domain.calls import CreateObjective, SendNotification, SiblingCall
 from service.siblings import SiblingClients, approvals, delegations, objectives
 from service.siblings.search import MAX_PAGES, PAGE_SIZE, Page, Search, find
 from tests.siblings.asking import APPROVAL, DELEGATION, RUN, WORKSPACE, ask, held_objective

@@ -31,16 +31,8 @@ from service.dev.siblings import (
     parse_script,
     read_script,
 )
-from service.domain.effects import (
-    ApprovalRequested,
-    CancelObjective,
-    Delegate,
-    Delegated,
-    DelegationStatus,
-    GetDelegation,
-    ObjectiveCreated,
-    RequestApproval,
-)
+from service.domain.answers import ApprovalRequested, Delegated, DelegationStatus, ObjectiveCreated
+from service.domain.calls import CancelObjective, Delegate, GetDelegation, RequestApproval
 from service.siblings import SiblingClients
 from tests.siblings.asking import OBJECTIVE, WORKSPACE, ask, held_objective
 

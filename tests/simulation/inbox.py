@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 
 import orjson
 
+from service.domain.calls import Deliver
 from service.domain.commands import BusEvent
 from service.domain.correlations import Correlate, correlations
 from service.domain.decision import Wait
 from service.domain.definition import StepType, Version
-from service.domain.effects import Deliver, Owed
+from service.domain.effects import Owed
 from service.domain.patterns import generalizations, matches
 from service.domain.waits import topic
 from service.engine.ports import Fate, Kept, StoredEvent, Work

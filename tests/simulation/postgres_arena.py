@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 from random import Random
 from uuid import uuid4
 
+from service.domain.answers import Answer, Fault
+from service.domain.calls import SiblingCall
 from service.domain.decision import Decision
 from service.domain.definition import Version
-from service.domain.effects import Answer, Fault, Owed, SiblingCall
+from service.domain.effects import Owed
 from service.domain.state import Run
 from service.engine.engine import Engine, Ports
 from service.engine.ports import Applied, Errand, Snapshot, Started, StartKey, Unpublished

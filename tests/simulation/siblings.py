@@ -16,9 +16,7 @@ from typing import Any
 
 import orjson
 
-from service.domain.commands import ApprovalReport, BusEvent, ObjectiveReport, Report
-from service.domain.definition import Payload
-from service.domain.effects import (
+from service.domain.answers import (
     ActionEvaluated,
     Answer,
     ApprovalRequested,
@@ -32,9 +30,11 @@ from service.domain.effects import (
     ObjectiveCreated,
     ObjectivePrepared,
     ObjectiveStatus,
-    SiblingCall,
     UsageReported,
 )
+from service.domain.calls import SiblingCall
+from service.domain.commands import ApprovalReport, BusEvent, ObjectiveReport, Report
+from service.domain.definition import Payload
 from service.engine.ports import Errand
 from tests.simulation.faults import Line
 

@@ -7,10 +7,11 @@ its answer. One `SimulatedStore` is one replica's view; the tables are common to
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from service.domain.calls import Deliver
 from service.domain.commands import BusEvent
 from service.domain.decision import Decision, Wait
 from service.domain.definition import Definition, Version
-from service.domain.effects import Deliver, Owed
+from service.domain.effects import Owed
 from service.domain.state import Run
 from service.engine.ports import Applied, Kept, Snapshot, Started, StartKey, StoredEvent, Unpublished, Work
 from tests.simulation.faults import Way

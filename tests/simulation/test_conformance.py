@@ -11,11 +11,11 @@ from typing import Any
 import orjson
 import pytest
 
+from service.domain.calls import Deliver
 from service.domain.commands import BusEvent, ObjectiveReport
 from service.domain.correlations import Correlate, correlations
 from service.domain.decision import Decision, Guard, Postponed, Seen, Wait
 from service.domain.definition import StepType
-from service.domain.effects import Deliver
 from service.domain.state import Run, StepRun, Task, TaskStatus, item_key
 from service.engine.ports import Fate, StaleRun, Unpublished, Work
 from tests.builders import step, version

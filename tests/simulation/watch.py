@@ -8,9 +8,10 @@ life, a bus event heard at most once by a run, and an attempt has one child run.
 from dataclasses import dataclass, field
 
 from service.domain import transitions
+from service.domain.calls import Deliver
 from service.domain.decision import Event
 from service.domain.definition import Edge, StepType
-from service.domain.effects import Deliver, Owed
+from service.domain.effects import Owed
 from service.domain.flow import Fate, fate
 from service.domain.plan import Plan
 from service.domain.state import Run, RunState, StepRun, StepState, step_of

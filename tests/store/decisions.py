@@ -6,9 +6,10 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+from service.domain.calls import CancelObjective
 from service.domain.decision import Decision, Event
 from service.domain.definition import StepType, TriggerType
-from service.domain.effects import CancelObjective, Effect, Owed
+from service.domain.effects import Effect, Owed
 from service.domain.state import Run, RunState, StepRun, StepState
 from service.engine.ports import StartKey
 from service.store.runs import Runs

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from service.domain.answers import Fault, FaultKind, ObjectiveCreated, ObjectivePrepared
 from service.domain.decision import Decision
 from service.domain.definition import RetryPolicy, StepType
-from service.domain.effects import Fault, FaultKind, ObjectiveCreated, ObjectivePrepared
 from service.domain.state import Run, StepState
 from service.engine.ports import StartKey
 from service.store.runs import Runs

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.domain.calls import Deliver
 from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, ObjectiveReport, Tap
 from service.domain.decision import Wait
 from service.domain.definition import StepType
-from service.domain.effects import Deliver
 from service.domain.patterns import generalizations, matches
 from service.domain.state import Run
 from service.engine.ports import Fate, Work

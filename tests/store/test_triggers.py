@@ -8,10 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from service.domain.calls import Deliver
 from service.domain.commands import BusEvent, HandedIn, Tap
 from service.domain.decision import Guard
 from service.domain.definition import Trigger, TriggerType
-from service.domain.effects import Deliver
 from service.domain.errors import Refusal
 from service.domain.exchange import Idem
 from service.engine.ports import TriggerDelivery

@@ -9,21 +9,18 @@ and a richer report may come.
 from typing import Any
 
 from service.domain import outcome
-from service.domain.commands import EventArrived, ObjectiveReport, TransitionStep
-from service.domain.costs import ask_meter, of_objective
-from service.domain.effects import (
+from service.domain.answers import (
     Answer,
-    CancelObjective,
     Delegated,
     DelegationStatus,
     Fault,
-    GetDelegation,
-    GetObjective,
     ObjectiveCreated,
     ObjectivePrepared,
     ObjectiveStatus,
-    PrepareObjective,
 )
+from service.domain.calls import CancelObjective, GetDelegation, GetObjective, PrepareObjective
+from service.domain.commands import EventArrived, ObjectiveReport, TransitionStep
+from service.domain.costs import ask_meter, of_objective
 from service.domain.errors import invalid
 from service.domain.state import StepRun, StepState, changed
 from service.domain.steps.objective import delegation_of, objective_for

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.domain.effects import Answer, ApprovalRequested, ApprovalStatus
+from service.domain.answers import Answer, ApprovalRequested, ApprovalStatus
 from service.domain.state import StepState
 from service.domain.steps.decision import Decided
 from service.domain.turn import Turn

@@ -8,9 +8,10 @@ error, or the word of the agent that asked. What was asked and decided is kept i
 from typing import Any
 
 from service.domain import outcome
+from service.domain.answers import ApprovalRequested, ApprovalStatus
+from service.domain.calls import GetApproval, RequestApproval
 from service.domain.commands import ApprovalReport, EventArrived, TransitionStep
 from service.domain.definition import Payload
-from service.domain.effects import ApprovalRequested, ApprovalStatus, GetApproval, RequestApproval
 from service.domain.errors import Kind, Refusal, invalid
 from service.domain.state import StepRun, StepState
 from service.domain.steps.rules import StepRules, Unwanted

@@ -8,9 +8,10 @@ on the bus is a hint, asked for anew.
 from typing import Any
 
 from service.domain import outcome
+from service.domain.answers import ActionEvaluated, Answer, ApprovalRequested, ApprovalStatus
+from service.domain.calls import EvaluateAction
 from service.domain.commands import EventArrived, GovernanceReport, TransitionStep
 from service.domain.definition import Payload
-from service.domain.effects import ActionEvaluated, Answer, ApprovalRequested, ApprovalStatus, EvaluateAction
 from service.domain.errors import conflict
 from service.domain.scope import evaluate_all
 from service.domain.state import StepState

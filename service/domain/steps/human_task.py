@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from service.domain import outcome
+from service.domain.answers import Answer, Fault, NotificationSent
+from service.domain.calls import SendNotification
 from service.domain.commands import TransitionStep
 from service.domain.definition import Json, Payload
-from service.domain.effects import Answer, Fault, NotificationSent, SendNotification
 from service.domain.errors import Kind, Refusal
 from service.domain.forms import violations
 from service.domain.state import StepState, Task, TaskStatus

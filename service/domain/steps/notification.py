@@ -3,8 +3,9 @@
 from typing import Any
 
 from service.domain import outcome
+from service.domain.answers import Answer, Fault, NotificationSent
+from service.domain.calls import SendNotification
 from service.domain.commands import TransitionStep
-from service.domain.effects import Answer, Fault, NotificationSent, SendNotification
 from service.domain.plan import StepPlan
 from service.domain.scope import evaluate_all
 from service.domain.state import StepState

@@ -6,8 +6,9 @@ resolved. Its marker lets a creation whose outcome is unknown be found again.
 
 import orjson
 
+from service.domain.answers import Prompt
+from service.domain.calls import CreateObjective, Delegate
 from service.domain.definition import Json
-from service.domain.effects import CreateObjective, Delegate, Prompt
 from service.domain.state import StepRun
 from service.domain.turn import Turn
 

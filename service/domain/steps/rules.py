@@ -7,9 +7,9 @@ expect it refuses with `unwanted`, which settles and audits the report and chang
 from typing import Any
 
 from service.domain import outcome
+from service.domain.answers import Answer, Fault, FaultKind
 from service.domain.commands import EventArrived, TransitionStep
 from service.domain.costs import attempt_cost
-from service.domain.effects import Answer, Fault, FaultKind
 from service.domain.errors import conflict
 from service.domain.plan import StepPlan
 from service.domain.state import StepState

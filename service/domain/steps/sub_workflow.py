@@ -7,9 +7,10 @@ step's. The step WAITs meanwhile, so a run that fails does not wait for its chil
 from typing import Any
 
 from service.domain import outcome
+from service.domain.answers import Answer, ChildStarted
+from service.domain.calls import PauseChild, StartChild
 from service.domain.commands import ChildEnded
 from service.domain.costs import attempt_cost, of_objective
-from service.domain.effects import Answer, ChildStarted, PauseChild, StartChild
 from service.domain.scope import evaluate_all
 from service.domain.state import RunState, StepRun, StepState
 from service.domain.steps.rules import StepRules, Unwanted
