@@ -1,16 +1,17 @@
 """Undoing what a run did: which steps, in which order, and what it comes to.
 
-Undone are the steps that COMPLETED and those that were attempted and FAILED, since their effect is unknown, in reverse
-order of the graph: a step only when every later one that has to be undone is. Each by its compensation step, which is a
-step run like any other, or, where it was a run of its own, by that run's own compensation. One that fails after its
+Undone are the steps that COMPLETED and those that were attempted and FAILED, since their effect is unknown, and child
+runs that were cancelled half-way; in reverse order of the graph: a step only when every later one that has to be undone
+is. Each by its compensation step, which is a step run like any other, or, where it was a run of its own, by that run's
+own compensation (`undoing`). One that fails after its
 retries stops the walk; asking again goes on there. What has been undone is never undone twice.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from service.domain.calls import CompensateChild
-from service.domain.commands import ChildEnded, CompensateRun
+from service.domain import undoing
+from service.domain.commands import CompensateRun
 from service.domain.costs import remember_attempt
 from service.domain.errors import conflict
 from service.domain.items import stop_working, work_off
@@ -18,10 +19,6 @@ from service.domain.plan import Plan
 from service.domain.starting import start
 from service.domain.state import Run, RunState, StepRun, StepState
 from service.domain.turn import Turn
-
-ASKED, DONE, FAILED = "asked", "done", "failed"
-"""What is known of a child run's own compensation, in `evidence["undoing"]` of the step it worked for."""
-
 
 # --- which and in which order ----------------------------------------------------------------------------------------
 
@@ -44,7 +41,8 @@ def levels(plan: Plan, run: Run) -> list[list[str]]:
 
 def _counts(plan: Plan, step: StepRun) -> bool:
     planned = plan.steps[step.step_id]
-    if not planned.definition.compensation_step_id and not step.evidence.get("child_run_id"):
+    begun = undoing.children(planned, step)
+    if not planned.definition.compensation_step_id and not begun:
         return False
     match step.state:
         case StepState.COMPLETED:
@@ -52,7 +50,7 @@ def _counts(plan: Plan, step: StepRun) -> bool:
         case StepState.FAILED:
             return bool(step.attempt) and planned.config.get("compensate_on") != "completed"
         case StepState.CANCELLED:
-            return bool(step.evidence.get("completed_after_all"))
+            return bool(begun or step.evidence.get("completed_after_all"))
         case _:
             return False
 
@@ -85,12 +83,10 @@ def compensate(turn: Turn, command: CompensateRun) -> None:
 def _try_again(turn: Turn) -> None:
     """What stopped an earlier walk gets a new attempt."""
     for step_id in left_to_undo(turn.plan, turn.run):
-        step = turn.step(step_id)
-        if step.evidence.get("undoing") == FAILED:
-            turn.link(step_id, evidence={**step.evidence, "undoing": ""})
-        undoing = turn.run.steps.get(turn.planned(step_id).definition.compensation_step_id)
-        if undoing and undoing.state in (StepState.FAILED, StepState.CANCELLED):
-            reset(turn, undoing)
+        undoing.ask_again(turn, step_id)
+        by = _undoing_step(turn, step_id)
+        if by and by.state in (StepState.FAILED, StepState.CANCELLED):
+            reset(turn, by)
 
 
 def reset(turn: Turn, step: StepRun, **noted: Any) -> None:
@@ -144,75 +140,57 @@ def _step_forward(turn: Turn) -> bool:
 
 
 def _undo(turn: Turn, step_id: str) -> None:
-    undoing_id = turn.planned(step_id).definition.compensation_step_id
-    if not undoing_id:
-        return _ask_child(turn, step_id)
-    if undoing_id not in turn.run.steps:
-        definition = turn.planned(undoing_id).definition
-        fresh = StepRun(undoing_id, definition.name, definition.step_type)
-        turn.change_run(steps={**turn.run.steps, undoing_id: fresh})
-    undoing = turn.step(undoing_id)
-    if undoing.state is StepState.PENDING and not undoing.attempt:
-        start(turn, undoing_id, turn.step(step_id).output_payload)
-    elif undoing.state is StepState.PENDING and undoing.retry_at and undoing.retry_at <= turn.now:
-        start(turn, undoing_id, undoing.input_payload)
-    if turn.planned(undoing_id).items is not None:
-        work_off(turn, undoing_id)
+    by_id = turn.planned(step_id).definition.compensation_step_id
+    if not by_id:
+        return undoing.ask(turn, step_id)
+    if by_id not in turn.run.steps:
+        definition = turn.planned(by_id).definition
+        fresh = StepRun(by_id, definition.name, definition.step_type)
+        turn.change_run(steps={**turn.run.steps, by_id: fresh})
+    by = turn.step(by_id)
+    if by.state is StepState.PENDING and not by.attempt:
+        start(turn, by_id, turn.step(step_id).output_payload)
+    elif by.state is StepState.PENDING and by.retry_at and by.retry_at <= turn.now:
+        start(turn, by_id, by.input_payload)
+    if turn.planned(by_id).items is not None:
+        work_off(turn, by_id)
     return None
 
 
-def _ask_child(turn: Turn, step_id: str) -> None:
-    step = turn.step(step_id)
-    if not step.evidence.get("undoing"):
-        step = turn.link(step_id, evidence={**step.evidence, "undoing": ASKED})
-        call = CompensateChild(step.evidence["child_run_id"], turn.run.compensation["why"])
-        turn.owe(step, call, str(turn.run.sequence))
-
-
-def child_compensated(turn: Turn, command: ChildEnded) -> None:
-    """A child run says how its own compensation went."""
-    step = turn.step(command.step_id)
-    if step.evidence.get("undoing") == ASKED and step.evidence.get("child_run_id") == command.child_run_id:
-        turn.link(step.step_id, evidence={**step.evidence, "undoing": command.undone})
-
-
-def child_not_compensated(turn: Turn, step_id: str) -> None:
-    """A child run could not be asked, or said no."""
-    step = turn.step(step_id)
-    if step.evidence.get("undoing") == ASKED:
-        turn.link(step_id, evidence={**step.evidence, "undoing": FAILED})
+def _undoing_step(turn: Turn, step_id: str) -> StepRun | None:
+    """The step that undoes it, once there is one."""
+    return turn.run.steps.get(turn.planned(step_id).definition.compensation_step_id)
 
 
 def _undone(turn: Turn, step_id: str) -> bool:
-    undoing = turn.run.steps.get(turn.planned(step_id).definition.compensation_step_id)
-    if undoing is None:
-        return turn.step(step_id).evidence.get("undoing") == DONE
-    return undoing.state is StepState.COMPLETED
+    if by := _undoing_step(turn, step_id):
+        return by.state is StepState.COMPLETED
+    step, planned = turn.step(step_id), turn.planned(step_id)
+    return bool(undoing.children(planned, step)) and not undoing.left(planned, step)
 
 
 def _failed(turn: Turn, step_id: str) -> bool:
-    undoing = turn.run.steps.get(turn.planned(step_id).definition.compensation_step_id)
-    if undoing is None:
-        return turn.step(step_id).evidence.get("undoing") == FAILED
-    return undoing.state is StepState.FAILED
+    if by := _undoing_step(turn, step_id):
+        return by.state is StepState.FAILED
+    return undoing.FAILED in undoing.words(turn.step(step_id)).values()
+
+
+def _asked(turn: Turn, step_id: str) -> bool:
+    return undoing.ASKED in undoing.words(turn.step(step_id)).values()
 
 
 def _stop(turn: Turn, left: Sequence[str], failed: Sequence[str]) -> None:
     """Nothing new begins, what is in flight comes home, then the run has FAILED and says what is left."""
-    undoing = [turn.run.steps.get(turn.planned(step_id).definition.compensation_step_id) for step_id in left]
-    for step in undoing:
+    by = [_undoing_step(turn, step_id) for step_id in left]
+    for step in by:
         if step and step.state is StepState.PENDING:
             turn.move(step.step_id, StepState.CANCELLED, "cancelled")
         elif step and step.state is StepState.RUNNING and turn.planned(step.step_id).items is not None:
             stop_working(turn, step.step_id)
-    if any(step and turn.step(step.step_id).state.open for step in undoing) or any(
+    if any(step and turn.step(step.step_id).state.open for step in by) or any(
         _asked(turn, step_id) for step_id in left
     ):
         return
     message = f"{', '.join(failed)} could not be undone; left to undo: {', '.join(left)}"
     reason = "compensation_failed"
     turn.move_run(RunState.FAILED, "failed", failure_reason=reason, failure_message=message)
-
-
-def _asked(turn: Turn, step_id: str) -> bool:
-    return bool(turn.step(step_id).evidence.get("undoing") == ASKED)

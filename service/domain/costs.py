@@ -50,6 +50,14 @@ def remember_attempt(step: StepRun, cost: Decimal, reason: str) -> dict[str, Any
     return {**kept, "attempts": [*_past(step), past][-REMEMBERED_ATTEMPTS:]}
 
 
+def started_by(step: StepRun, attempt: int, child_run_id: str) -> dict[str, Any]:
+    """The evidence of a step one of whose attempts has started a child run after all."""
+    if attempt == step.attempt and not any(past["attempt"] == attempt for past in _past(step)):
+        return {**step.evidence, "child_run_id": child_run_id}
+    attempts = [{**past, "objective_id": child_run_id} if past["attempt"] == attempt else past for past in _past(step)]
+    return {**step.evidence, "attempts": attempts}
+
+
 def ask_meter(turn: Turn, step: StepRun) -> None:
     """Call when an objective has ended and its cost may be known to nobody but the meter."""
     if _cost_unknown(step):

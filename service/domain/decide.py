@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import assert_never
 
+from service.domain import undoing
 from service.domain.commands import (
     CancelRun,
     ChildEnded,
@@ -32,7 +33,7 @@ from service.domain.commands import (
     TimePassed,
     TransitionStep,
 )
-from service.domain.compensation import child_compensated, compensate
+from service.domain.compensation import compensate
 from service.domain.conclusion import conclude
 from service.domain.control import cancel, pause, resume, tell_drained
 from service.domain.decision import Accepted, Decision, Guard, Ignored, Repeated, Seen, Verdict
@@ -106,7 +107,7 @@ def _act(turn: Turn, envelope: Envelope) -> None:
         case (ClaimTask() | ReleaseTask() | ReassignTask() | CommentTask() | CompleteTask() | RejectTask()) as command:
             act(turn, command)
         case ChildEnded() as command:
-            child_compensated(turn, command) if command.undone else child_ended(turn, command)
+            undoing.told(turn, command) if command.undone else child_ended(turn, command)
         case PauseRun() as command:
             pause(turn, command)
         case ResumeRun() as command:

@@ -72,12 +72,12 @@ class ForkRequest:
 
 @dataclass(frozen=True, slots=True)
 class ToUndo:
-    """A step that a compensation would undo: by which step of its own version, or by which child run's compensation."""
+    """A step that a compensation would undo: by which step of its own version, or by which child runs' compensation."""
 
     step_id: str
     state: StepState
     compensation_step_id: str
-    child_run_id: str
+    child_run_ids: Sequence[str]
     attempted_before: bool
 
 

@@ -6,6 +6,7 @@ be, undone: an objective created for an abandoned attempt is cancelled.
 
 from typing import get_args
 
+from service.domain import undoing
 from service.domain.answers import (
     Answer,
     ChildStarted,
@@ -29,8 +30,7 @@ from service.domain.calls import (
     StartChild,
 )
 from service.domain.commands import BusEvent, EventArrived, ObjectiveReport
-from service.domain.compensation import child_not_compensated
-from service.domain.costs import metered
+from service.domain.costs import metered, started_by
 from service.domain.decision import Postponed
 from service.domain.effects import Owed
 from service.domain.expressions import ExpressionError
@@ -68,6 +68,7 @@ def _undo(turn: Turn, step: StepRun, effect: Owed, answer: Answer) -> None:
         case ObjectiveCreated(objective_id) if objective_id != step.objective_id:
             turn.owe(step, CancelObjective(objective_id, "the attempt was given up"), objective_id)
         case ChildStarted(run_id) if run_id != step.evidence.get("child_run_id"):
+            step = turn.link(step.step_id, evidence=started_by(step, effect.attempt, run_id))
             turn.owe(step, CancelChild(run_id, "the attempt was given up"), run_id)
         case _:
             raise Unwanted("attempt_over", f"attempt {effect.attempt} of the step is over")
@@ -81,7 +82,7 @@ def effect_failed(turn: Turn, effect: Owed, fault: Fault) -> None:
         return
     turn.settled.append(effect)
     if effect.kind == CompensateChild.__name__:
-        child_not_compensated(turn, effect.step_id)
+        undoing.not_asked(turn, effect)
     if step is None or not wanted(step, effect) or effect.kind in NEVER_FAILS_A_STEP:
         turn.audit(effect.step_id, effect.kind, fault.reason, fault.message)
     else:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from service.domain import undoing
 from service.domain.commands import CALLER
 from service.domain.compensation import left_to_undo
 from service.domain.definition import Json, Payload, StepType
@@ -174,7 +175,8 @@ def _undoing(turn: Turn, step: StepRun) -> Waiting:
     later = [other for other in left_to_undo(turn.plan, turn.run) if step.step_id in turn.plan.graph.upstream[other]]
     if later:
         return Waiting("later_steps", ", ".join(later), "they are undone first", details={"steps": later})
-    if undoing := turn.planned(step.step_id).definition.compensation_step_id:
-        return Waiting("compensation", f"{undoing}, which undoes it", "that step ends", details={"step_id": undoing})
-    child = step.evidence["child_run_id"]
-    return Waiting("run", f"run {child} to undo itself", "that run's compensation ends", details={"run_id": child})
+    if by := turn.planned(step.step_id).definition.compensation_step_id:
+        return Waiting("compensation", f"{by}, which undoes it", "that step ends", details={"step_id": by})
+    children = undoing.left(turn.planned(step.step_id), step)
+    what = f"run {', '.join(children)} to undo itself"
+    return Waiting("run", what, "that run's compensation ends", details={"run_id": children[0], "run_ids": children})

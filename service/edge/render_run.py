@@ -26,7 +26,7 @@ def _planned(value: ToUndo) -> ops.PlannedCompensation:
         step_id=value.step_id,
         state=enums.STEP_STATE[value.state],
         compensation_step_id=value.compensation_step_id,
-        child_run_id=value.child_run_id,
+        child_run_ids=value.child_run_ids,
         attempted_before=value.attempted_before,
     )
 

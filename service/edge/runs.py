@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Protocol
 
+from service.domain import undoing
 from service.domain.beginning import check_enabled
 from service.domain.commands import Envelope, ForkRun, StartRun
 from service.domain.compensation import levels
@@ -148,11 +149,12 @@ def _own_key(workspace_id: str, scope: str, run_id: str, idem: Idem | None) -> S
 
 
 def _to_undo(plan: Plan, run: Run, step_id: str) -> ToUndo:
-    step, undoing_id = run.steps[step_id], plan.steps[step_id].definition.compensation_step_id
+    step, planned = run.steps[step_id], plan.steps[step_id]
+    by = planned.definition.compensation_step_id
     return ToUndo(
         step_id=step_id,
         state=step.state,
-        compensation_step_id=undoing_id,
-        child_run_id="" if undoing_id else step.evidence["child_run_id"],
-        attempted_before=bool(step.evidence.get("undoing")) or undoing_id in run.steps,
+        compensation_step_id=by,
+        child_run_ids=() if by else undoing.children(planned, step),
+        attempted_before=bool(undoing.words(step)) or by in run.steps,
     )

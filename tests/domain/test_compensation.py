@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.domain.answers import ChildStarted, Fault, FaultKind
-from service.domain.calls import CompensateChild, TellParent
+from service.domain.calls import CancelChild, CompensateChild, TellParent
 from service.domain.commands import CancelRun, ChildEnded, CompensateRun, PauseRun
 from service.domain.compensation import levels
 from service.domain.definition import Edge, RetryPolicy, StepDefinition, StepType
@@ -165,6 +165,61 @@ def test_a_child_run_is_undone_by_its_own_definition() -> None:
     assert story.state == "COMPENSATING"
     story.do(ChildEnded("c", 1, "wfr_child", RunState.COMPLETED, {}, ZERO, undone="done"))
     assert (story.states()["c"], story.state) == ("COMPENSATED", "FAILED")
+
+
+def test_what_failed_attempts_began_is_undone_too() -> None:
+    calls = step(
+        "c", StepType.AGENT_ACTION, config={"workflow": {"name": "other"}}, retry_policy=RetryPolicy(1, 5, 1.0)
+    )
+    story = Story(version([calls, step("last")], edges("c>last")))
+    story.answer("c/1/StartChild", ChildStarted("wfr_1st"))
+    story.do(ChildEnded("c", 1, "wfr_1st", RunState.FAILED, {}, ZERO))
+    story.wait(6)
+    story.answer("c/2/StartChild", ChildStarted("wfr_2nd"))
+    story.do(ChildEnded("c", 2, "wfr_2nd", RunState.COMPLETED, {}, ZERO))
+    story.report("last", StepState.FAILED)
+    story.do(CompensateRun("why"))
+    assert [effect.call for effect in story.last.owed] == [
+        CompensateChild("wfr_2nd", "why"),
+        CompensateChild("wfr_1st", "why"),
+    ]
+    story.do(ChildEnded("c", 1, "wfr_1st", RunState.FAILED, {}, ZERO, undone="done"))
+    assert story.state == "COMPENSATING"
+    story.do(ChildEnded("c", 2, "wfr_2nd", RunState.COMPLETED, {}, ZERO, undone="done"))
+    assert (story.states()["c"], story.state) == ("COMPENSATED", "FAILED")
+
+
+@pytest.mark.parametrize("known_first", [True, False], ids=["it was known", "its start was answered later"])
+def test_a_child_that_was_cancelled_half_way_is_undone(known_first: bool) -> None:
+    story = Story(version([step("c", StepType.AGENT_ACTION, config={"workflow": {"name": "other"}})]))
+    if known_first:
+        story.answer("c/1/StartChild", ChildStarted("wfr_child"))
+    story.do(CancelRun("stop"))
+    if not known_first:
+        story.answer("c/1/StartChild", ChildStarted("wfr_child"))
+    assert story.calls(CancelChild) == [CancelChild("wfr_child", "stop" if known_first else "the attempt was given up")]
+    story.do(CompensateRun("why"))
+    assert story.calls(CompensateChild) == [CompensateChild("wfr_child", "why")]
+    story.do(ChildEnded("c", 1, "wfr_child", RunState.CANCELLED, {}, ZERO, undone="done"))
+    assert (story.states()["c"], story.state) == ("COMPENSATED", "CANCELLED")
+
+
+def test_what_a_given_up_attempt_turns_out_to_have_begun_is_undone() -> None:
+    calls = step(
+        "c",
+        StepType.AGENT_ACTION,
+        config={"workflow": {"name": "other"}},
+        retry_policy=RetryPolicy(1, 5, 1.0),
+        timeout_seconds=10,
+    )
+    story = Story(version([calls]))
+    story.wait(11)
+    story.wait(6)
+    story.answer("c/2/StartChild", ChildStarted("wfr_2nd"))
+    story.answer("c/1/StartChild", ChildStarted("wfr_1st"))
+    story.do(ChildEnded("c", 2, "wfr_2nd", RunState.FAILED, {}, ZERO))
+    story.do(CompensateRun("why"))
+    assert [call.run_id for call in story.calls(CompensateChild)] == ["wfr_2nd", "wfr_1st"]
 
 
 def test_a_child_that_cannot_be_undone_stops_its_parent() -> None:

@@ -136,12 +136,15 @@ async def test_a_fork_under_a_key(edge: Edge) -> None:
 
 async def test_a_preview_shows_levels(edge: Edge) -> None:
     edge.runs.levels = [
-        [ToUndo("pay", StepState.FAILED, "refund", "", True), ToUndo("ship", StepState.COMPLETED, "", "wfr_9", False)],
-        [ToUndo("book", StepState.CANCELLED, "free", "", False)],
+        [
+            ToUndo("pay", StepState.FAILED, "refund", (), True),
+            ToUndo("ship", StepState.COMPLETED, "", ["wfr_9"], False),
+        ],
+        [ToUndo("book", StepState.CANCELLED, "free", (), False)],
     ]
     answer = await edge.run_stub.PreviewCompensation(runs_pb2.PreviewCompensationRequest(run_id="wfr_7"))
     pay = {"step_id": "pay", "state": "STEP_RUN_STATE_FAILED", "compensation_step_id": "refund"}
-    ship = {"step_id": "ship", "state": "STEP_RUN_STATE_COMPLETED", "child_run_id": "wfr_9"}
+    ship = {"step_id": "ship", "state": "STEP_RUN_STATE_COMPLETED", "child_run_ids": ["wfr_9"]}
     book = {"step_id": "book", "state": "STEP_RUN_STATE_CANCELLED", "compensation_step_id": "free"}
     assert json_format.MessageToDict(answer, preserving_proto_field_name=True) == {
         "levels": [{"steps": [{**pay, "attempted_before": True}, ship]}, {"steps": [book]}]

@@ -24,7 +24,11 @@ FRESH = Accepted(1)
 IDEM = Idem("user:ann", "k1", b"body")
 PLAN = Plan.of(
     version(
-        [step("pay", compensation_step_id="refund"), agent("ship"), step("refund")],
+        [
+            step("pay", compensation_step_id="refund"),
+            agent("ship", config={"workflow": {"name": "parcel"}}),
+            step("refund"),
+        ],
         edges("pay>ship"),
     )
 )
@@ -122,19 +126,19 @@ PREVIEWS: Mapping[str, tuple[Run, list[list[ToUndo]]]] = {
     "what completed, last first": (
         fakes.run(step_run("pay"), step_run("ship", child_run_id="wfr_8")),
         [
-            [ToUndo("ship", StepState.COMPLETED, "", "wfr_8", False)],
-            [ToUndo("pay", StepState.COMPLETED, "refund", "", False)],
+            [ToUndo("ship", StepState.COMPLETED, "", ["wfr_8"], False)],
+            [ToUndo("pay", StepState.COMPLETED, "refund", (), False)],
         ],
     ),
     "what was tried before": (
         fakes.run(
             step_run("pay", StepState.FAILED),
-            step_run("ship", child_run_id="wfr_8", undoing="failed"),
+            step_run("ship", child_run_id="wfr_8", undoing={"wfr_8": "failed"}),
             step_run("refund", StepState.FAILED),
         ),
         [
-            [ToUndo("ship", StepState.COMPLETED, "", "wfr_8", True)],
-            [ToUndo("pay", StepState.FAILED, "refund", "", True)],
+            [ToUndo("ship", StepState.COMPLETED, "", ["wfr_8"], True)],
+            [ToUndo("pay", StepState.FAILED, "refund", (), True)],
         ],
     ),
     "nothing": (fakes.run(step_run("pay", StepState.COMPENSATED), step_run("ship")), []),

@@ -212,7 +212,7 @@ async def test_a_child_run_is_undone_by_its_own_definition(shared: World, work: 
     await compensate(shared, run.id)
     ended = await until_undone(shared, run.id)
     assert states(ended) == {"call": "COMPENSATED", "do-7": "FAILED"}
-    child = await until_state(shared, planned.child_run_id, pb.WORKFLOW_STATE_COMPLETED)
+    child = await until_state(shared, planned.child_run_ids[0], pb.WORKFLOW_STATE_COMPLETED)
     assert states(child) == {"do-1": "COMPENSATED", "do-2": "COMPLETED", "undo-1": "COMPLETED"}
 
 

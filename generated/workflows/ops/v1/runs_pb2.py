@@ -27,15 +27,15 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from workflows.v1 import workflows_pb2 as workflows_dot_v1_dot_workflows__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bworkflows/ops/v1/runs.proto\x12\x10workflows.ops.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cworkflows/v1/workflows.proto\"C\n\x10RetryStepRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07step_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\";\n\x11RetryStepResponse\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.workflows.v1.WorkflowRun\"B\n\x0fSkipStepRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07step_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\":\n\x10SkipStepResponse\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.workflows.v1.WorkflowRun\"]\n\x0e\x46orkRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07step_id\x18\x02 \x01(\t\x12\x1a\n\x12\x64\x65\x66inition_version\x18\x03 \x01(\x05\x12\x0e\n\x06reason\x18\x04 \x01(\t\"9\n\x0f\x46orkRunResponse\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.workflows.v1.WorkflowRun\",\n\x1aPreviewCompensationRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"R\n\x1bPreviewCompensationResponse\x12\x33\n\x06levels\x18\x01 \x03(\x0b\x32#.workflows.ops.v1.CompensationLevel\"I\n\x11\x43ompensationLevel\x12\x34\n\x05steps\x18\x01 \x03(\x0b\x32%.workflows.ops.v1.PlannedCompensation\"\x9f\x01\n\x13PlannedCompensation\x12\x0f\n\x07step_id\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.workflows.v1.StepRunState\x12\x1c\n\x14\x63ompensation_step_id\x18\x03 \x01(\t\x12\x14\n\x0c\x63hild_run_id\x18\x04 \x01(\t\x12\x18\n\x10\x61ttempted_before\x18\x05 \x01(\x08\"#\n\x11\x45xplainRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\xa9\x02\n\x12\x45xplainRunResponse\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.workflows.v1.WorkflowState\x12\x0f\n\x07summary\x18\x03 \x01(\t\x12\x0f\n\x07\x64rained\x18\x04 \x01(\x08\x12*\n\x06pauses\x18\x05 \x03(\x0b\x32\x1a.workflows.ops.v1.RunPause\x12/\n\x0b\x64\x65\x61\x64line_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x05steps\x18\x07 \x03(\x0b\x32\x1f.workflows.ops.v1.ExplainedStep\x12(\n\x04owed\x18\x08 \x03(\x0b\x32\x1a.workflows.ops.v1.OwedCall\"^\n\x08RunPause\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\n\n\x02\x62y\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12&\n\x02\x61t\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa1\x01\n\rExplainedStep\x12\x0f\n\x07step_id\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.workflows.v1.StepRunState\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05waits\x18\x04 \x03(\x0b\x32\x1a.workflows.ops.v1.StepWait\"\x8c\x01\n\x08StepWait\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04what\x18\x02 \x01(\t\x12)\n\x05until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07unblock\x18\x04 \x01(\t\x12(\n\x07\x64\x65tails\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\"x\n\x08OwedCall\x12\x0f\n\x07step_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05tries\x18\x03 \x01(\x05\x12\x12\n\nlast_error\x18\x04 \x01(\t\x12*\n\x06\x64ue_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"b\n\x14ListRunEventsRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x05\x12\x13\n\x0b\x61\x66ter_audit\x18\x03 \x01(\x03\x12\r\n\x05limit\x18\x04 \x01(\x05\"o\n\x15ListRunEventsResponse\x12*\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1a.workflows.ops.v1.RunEvent\x12*\n\x06\x61udits\x18\x02 \x03(\x0b\x32\x1a.workflows.ops.v1.RunAudit\"\xd4\x01\n\x08RunEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x05\x12\x11\n\taggregate\x18\x02 \x01(\t\x12\x11\n\toperation\x18\x03 \x01(\t\x12\x0f\n\x07step_id\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\r\n\x05\x63\x61use\x18\x06 \x01(\t\x12/\n\x0brecorded_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cpublished_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9f\x01\n\x08RunAudit\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x0f\n\x07step_id\x18\x02 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\x12\r\n\x05\x63\x61use\x18\x07 \x01(\t\x12&\n\x02\x61t\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"9\n\x0fWatchRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x05\"=\n\x10WatchRunResponse\x12)\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1a.workflows.ops.v1.RunEvent\"V\n\x12GetRunGraphRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x30\n\x06\x66ormat\x18\x02 \x01(\x0e\x32 .workflows.ops.v1.RunGraphFormat\"#\n\x13GetRunGraphResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xf2\x03\n\x11SearchRunsRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x15\n\rdefinition_id\x18\x02 \x01(\t\x12\x1a\n\x12\x64\x65\x66inition_version\x18\x03 \x01(\x05\x12+\n\x06states\x18\x04 \x03(\x0e\x32\x1b.workflows.v1.WorkflowState\x12\x11\n\tentity_id\x18\x05 \x01(\t\x12\x13\n\x0b\x65ntity_type\x18\x06 \x01(\t\x12\x1a\n\x12initiator_agent_id\x18\x07 \x01(\t\x12\x19\n\x11initiator_user_id\x18\x08 \x01(\t\x12\x15\n\rparent_run_id\x18\t \x01(\t\x12\x16\n\x0e\x66\x61ilure_reason\x18\n \x01(\t\x12\x0b\n\x03tag\x18\x0b \x01(\t\x12\x30\n\x0cstarted_from\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0estarted_before\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07step_id\x18\x0e \x01(\t\x12.\n\nstep_state\x18\x0f \x01(\x0e\x32\x1a.workflows.v1.StepRunState\x12\x11\n\tpage_size\x18\x10 \x01(\x05\x12\x12\n\npage_token\x18\x11 \x01(\t\"W\n\x12SearchRunsResponse\x12(\n\x04runs\x18\x01 \x03(\x0b\x32\x1a.workflows.ops.v1.FoundRun\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"z\n\x08\x46oundRun\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.workflows.v1.WorkflowRun\x12\x16\n\x0e\x66\x61ilure_reason\x18\x02 \x01(\t\x12\x17\n\x0f\x66\x61ilure_message\x18\x03 \x01(\t\x12\x15\n\ropen_step_ids\x18\x04 \x03(\t*j\n\x0eRunGraphFormat\x12 \n\x1cRUN_GRAPH_FORMAT_UNSPECIFIED\x10\x00\x12\x1c\n\x18RUN_GRAPH_FORMAT_MERMAID\x10\x01\x12\x18\n\x14RUN_GRAPH_FORMAT_DOT\x10\x02\x32\xbe\x06\n\nRunService\x12T\n\tRetryStep\x12\".workflows.ops.v1.RetryStepRequest\x1a#.workflows.ops.v1.RetryStepResponse\x12Q\n\x08SkipStep\x12!.workflows.ops.v1.SkipStepRequest\x1a\".workflows.ops.v1.SkipStepResponse\x12N\n\x07\x46orkRun\x12 .workflows.ops.v1.ForkRunRequest\x1a!.workflows.ops.v1.ForkRunResponse\x12r\n\x13PreviewCompensation\x12,.workflows.ops.v1.PreviewCompensationRequest\x1a-.workflows.ops.v1.PreviewCompensationResponse\x12W\n\nExplainRun\x12#.workflows.ops.v1.ExplainRunRequest\x1a$.workflows.ops.v1.ExplainRunResponse\x12`\n\rListRunEvents\x12&.workflows.ops.v1.ListRunEventsRequest\x1a\'.workflows.ops.v1.ListRunEventsResponse\x12S\n\x08WatchRun\x12!.workflows.ops.v1.WatchRunRequest\x1a\".workflows.ops.v1.WatchRunResponse0\x01\x12Z\n\x0bGetRunGraph\x12$.workflows.ops.v1.GetRunGraphRequest\x1a%.workflows.ops.v1.GetRunGraphResponse\x12W\n\nSearchRuns\x12#.workflows.ops.v1.SearchRunsRequest\x1a$.workflows.ops.v1.SearchRunsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bworkflows/ops/v1/runs.proto\x12\x10workflows.ops.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cworkflows/v1/workflows.proto\"C\n\x10RetryStepRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07step_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\";\n\x11RetryStepResponse\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.workflows.v1.WorkflowRun\"B\n\x0fSkipStepRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07step_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\":\n\x10SkipStepResponse\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.workflows.v1.WorkflowRun\"]\n\x0e\x46orkRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0f\n\x07step_id\x18\x02 \x01(\t\x12\x1a\n\x12\x64\x65\x66inition_version\x18\x03 \x01(\x05\x12\x0e\n\x06reason\x18\x04 \x01(\t\"9\n\x0f\x46orkRunResponse\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.workflows.v1.WorkflowRun\",\n\x1aPreviewCompensationRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"R\n\x1bPreviewCompensationResponse\x12\x33\n\x06levels\x18\x01 \x03(\x0b\x32#.workflows.ops.v1.CompensationLevel\"I\n\x11\x43ompensationLevel\x12\x34\n\x05steps\x18\x01 \x03(\x0b\x32%.workflows.ops.v1.PlannedCompensation\"\xa0\x01\n\x13PlannedCompensation\x12\x0f\n\x07step_id\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.workflows.v1.StepRunState\x12\x1c\n\x14\x63ompensation_step_id\x18\x03 \x01(\t\x12\x15\n\rchild_run_ids\x18\x04 \x03(\t\x12\x18\n\x10\x61ttempted_before\x18\x05 \x01(\x08\"#\n\x11\x45xplainRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\xa9\x02\n\x12\x45xplainRunResponse\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.workflows.v1.WorkflowState\x12\x0f\n\x07summary\x18\x03 \x01(\t\x12\x0f\n\x07\x64rained\x18\x04 \x01(\x08\x12*\n\x06pauses\x18\x05 \x03(\x0b\x32\x1a.workflows.ops.v1.RunPause\x12/\n\x0b\x64\x65\x61\x64line_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x05steps\x18\x07 \x03(\x0b\x32\x1f.workflows.ops.v1.ExplainedStep\x12(\n\x04owed\x18\x08 \x03(\x0b\x32\x1a.workflows.ops.v1.OwedCall\"^\n\x08RunPause\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\n\n\x02\x62y\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12&\n\x02\x61t\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa1\x01\n\rExplainedStep\x12\x0f\n\x07step_id\x18\x01 \x01(\t\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.workflows.v1.StepRunState\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05waits\x18\x04 \x03(\x0b\x32\x1a.workflows.ops.v1.StepWait\"\x8c\x01\n\x08StepWait\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04what\x18\x02 \x01(\t\x12)\n\x05until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07unblock\x18\x04 \x01(\t\x12(\n\x07\x64\x65tails\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\"x\n\x08OwedCall\x12\x0f\n\x07step_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\r\n\x05tries\x18\x03 \x01(\x05\x12\x12\n\nlast_error\x18\x04 \x01(\t\x12*\n\x06\x64ue_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"b\n\x14ListRunEventsRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x05\x12\x13\n\x0b\x61\x66ter_audit\x18\x03 \x01(\x03\x12\r\n\x05limit\x18\x04 \x01(\x05\"o\n\x15ListRunEventsResponse\x12*\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1a.workflows.ops.v1.RunEvent\x12*\n\x06\x61udits\x18\x02 \x03(\x0b\x32\x1a.workflows.ops.v1.RunAudit\"\xd4\x01\n\x08RunEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x05\x12\x11\n\taggregate\x18\x02 \x01(\t\x12\x11\n\toperation\x18\x03 \x01(\t\x12\x0f\n\x07step_id\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\r\n\x05\x63\x61use\x18\x06 \x01(\t\x12/\n\x0brecorded_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cpublished_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9f\x01\n\x08RunAudit\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x0f\n\x07step_id\x18\x02 \x01(\t\x12\x0f\n\x07\x63ommand\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\x12\r\n\x05\x63\x61use\x18\x07 \x01(\t\x12&\n\x02\x61t\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"9\n\x0fWatchRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x05\"=\n\x10WatchRunResponse\x12)\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1a.workflows.ops.v1.RunEvent\"V\n\x12GetRunGraphRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x30\n\x06\x66ormat\x18\x02 \x01(\x0e\x32 .workflows.ops.v1.RunGraphFormat\"#\n\x13GetRunGraphResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xf2\x03\n\x11SearchRunsRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\x15\n\rdefinition_id\x18\x02 \x01(\t\x12\x1a\n\x12\x64\x65\x66inition_version\x18\x03 \x01(\x05\x12+\n\x06states\x18\x04 \x03(\x0e\x32\x1b.workflows.v1.WorkflowState\x12\x11\n\tentity_id\x18\x05 \x01(\t\x12\x13\n\x0b\x65ntity_type\x18\x06 \x01(\t\x12\x1a\n\x12initiator_agent_id\x18\x07 \x01(\t\x12\x19\n\x11initiator_user_id\x18\x08 \x01(\t\x12\x15\n\rparent_run_id\x18\t \x01(\t\x12\x16\n\x0e\x66\x61ilure_reason\x18\n \x01(\t\x12\x0b\n\x03tag\x18\x0b \x01(\t\x12\x30\n\x0cstarted_from\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0estarted_before\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07step_id\x18\x0e \x01(\t\x12.\n\nstep_state\x18\x0f \x01(\x0e\x32\x1a.workflows.v1.StepRunState\x12\x11\n\tpage_size\x18\x10 \x01(\x05\x12\x12\n\npage_token\x18\x11 \x01(\t\"W\n\x12SearchRunsResponse\x12(\n\x04runs\x18\x01 \x03(\x0b\x32\x1a.workflows.ops.v1.FoundRun\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"z\n\x08\x46oundRun\x12&\n\x03run\x18\x01 \x01(\x0b\x32\x19.workflows.v1.WorkflowRun\x12\x16\n\x0e\x66\x61ilure_reason\x18\x02 \x01(\t\x12\x17\n\x0f\x66\x61ilure_message\x18\x03 \x01(\t\x12\x15\n\ropen_step_ids\x18\x04 \x03(\t*j\n\x0eRunGraphFormat\x12 \n\x1cRUN_GRAPH_FORMAT_UNSPECIFIED\x10\x00\x12\x1c\n\x18RUN_GRAPH_FORMAT_MERMAID\x10\x01\x12\x18\n\x14RUN_GRAPH_FORMAT_DOT\x10\x02\x32\xbe\x06\n\nRunService\x12T\n\tRetryStep\x12\".workflows.ops.v1.RetryStepRequest\x1a#.workflows.ops.v1.RetryStepResponse\x12Q\n\x08SkipStep\x12!.workflows.ops.v1.SkipStepRequest\x1a\".workflows.ops.v1.SkipStepResponse\x12N\n\x07\x46orkRun\x12 .workflows.ops.v1.ForkRunRequest\x1a!.workflows.ops.v1.ForkRunResponse\x12r\n\x13PreviewCompensation\x12,.workflows.ops.v1.PreviewCompensationRequest\x1a-.workflows.ops.v1.PreviewCompensationResponse\x12W\n\nExplainRun\x12#.workflows.ops.v1.ExplainRunRequest\x1a$.workflows.ops.v1.ExplainRunResponse\x12`\n\rListRunEvents\x12&.workflows.ops.v1.ListRunEventsRequest\x1a\'.workflows.ops.v1.ListRunEventsResponse\x12S\n\x08WatchRun\x12!.workflows.ops.v1.WatchRunRequest\x1a\".workflows.ops.v1.WatchRunResponse0\x01\x12Z\n\x0bGetRunGraph\x12$.workflows.ops.v1.GetRunGraphRequest\x1a%.workflows.ops.v1.GetRunGraphResponse\x12W\n\nSearchRuns\x12#.workflows.ops.v1.SearchRunsRequest\x1a$.workflows.ops.v1.SearchRunsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'workflows.ops.v1.runs_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RUNGRAPHFORMAT']._serialized_start=3334
-  _globals['_RUNGRAPHFORMAT']._serialized_end=3440
+  _globals['_RUNGRAPHFORMAT']._serialized_start=3335
+  _globals['_RUNGRAPHFORMAT']._serialized_end=3441
   _globals['_RETRYSTEPREQUEST']._serialized_start=142
   _globals['_RETRYSTEPREQUEST']._serialized_end=209
   _globals['_RETRYSTEPRESPONSE']._serialized_start=211
@@ -55,41 +55,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMPENSATIONLEVEL']._serialized_start=684
   _globals['_COMPENSATIONLEVEL']._serialized_end=757
   _globals['_PLANNEDCOMPENSATION']._serialized_start=760
-  _globals['_PLANNEDCOMPENSATION']._serialized_end=919
-  _globals['_EXPLAINRUNREQUEST']._serialized_start=921
-  _globals['_EXPLAINRUNREQUEST']._serialized_end=956
-  _globals['_EXPLAINRUNRESPONSE']._serialized_start=959
-  _globals['_EXPLAINRUNRESPONSE']._serialized_end=1256
-  _globals['_RUNPAUSE']._serialized_start=1258
-  _globals['_RUNPAUSE']._serialized_end=1352
-  _globals['_EXPLAINEDSTEP']._serialized_start=1355
-  _globals['_EXPLAINEDSTEP']._serialized_end=1516
-  _globals['_STEPWAIT']._serialized_start=1519
-  _globals['_STEPWAIT']._serialized_end=1659
-  _globals['_OWEDCALL']._serialized_start=1661
-  _globals['_OWEDCALL']._serialized_end=1781
-  _globals['_LISTRUNEVENTSREQUEST']._serialized_start=1783
-  _globals['_LISTRUNEVENTSREQUEST']._serialized_end=1881
-  _globals['_LISTRUNEVENTSRESPONSE']._serialized_start=1883
-  _globals['_LISTRUNEVENTSRESPONSE']._serialized_end=1994
-  _globals['_RUNEVENT']._serialized_start=1997
-  _globals['_RUNEVENT']._serialized_end=2209
-  _globals['_RUNAUDIT']._serialized_start=2212
-  _globals['_RUNAUDIT']._serialized_end=2371
-  _globals['_WATCHRUNREQUEST']._serialized_start=2373
-  _globals['_WATCHRUNREQUEST']._serialized_end=2430
-  _globals['_WATCHRUNRESPONSE']._serialized_start=2432
-  _globals['_WATCHRUNRESPONSE']._serialized_end=2493
-  _globals['_GETRUNGRAPHREQUEST']._serialized_start=2495
-  _globals['_GETRUNGRAPHREQUEST']._serialized_end=2581
-  _globals['_GETRUNGRAPHRESPONSE']._serialized_start=2583
-  _globals['_GETRUNGRAPHRESPONSE']._serialized_end=2618
-  _globals['_SEARCHRUNSREQUEST']._serialized_start=2621
-  _globals['_SEARCHRUNSREQUEST']._serialized_end=3119
-  _globals['_SEARCHRUNSRESPONSE']._serialized_start=3121
-  _globals['_SEARCHRUNSRESPONSE']._serialized_end=3208
-  _globals['_FOUNDRUN']._serialized_start=3210
-  _globals['_FOUNDRUN']._serialized_end=3332
-  _globals['_RUNSERVICE']._serialized_start=3443
-  _globals['_RUNSERVICE']._serialized_end=4273
+  _globals['_PLANNEDCOMPENSATION']._serialized_end=920
+  _globals['_EXPLAINRUNREQUEST']._serialized_start=922
+  _globals['_EXPLAINRUNREQUEST']._serialized_end=957
+  _globals['_EXPLAINRUNRESPONSE']._serialized_start=960
+  _globals['_EXPLAINRUNRESPONSE']._serialized_end=1257
+  _globals['_RUNPAUSE']._serialized_start=1259
+  _globals['_RUNPAUSE']._serialized_end=1353
+  _globals['_EXPLAINEDSTEP']._serialized_start=1356
+  _globals['_EXPLAINEDSTEP']._serialized_end=1517
+  _globals['_STEPWAIT']._serialized_start=1520
+  _globals['_STEPWAIT']._serialized_end=1660
+  _globals['_OWEDCALL']._serialized_start=1662
+  _globals['_OWEDCALL']._serialized_end=1782
+  _globals['_LISTRUNEVENTSREQUEST']._serialized_start=1784
+  _globals['_LISTRUNEVENTSREQUEST']._serialized_end=1882
+  _globals['_LISTRUNEVENTSRESPONSE']._serialized_start=1884
+  _globals['_LISTRUNEVENTSRESPONSE']._serialized_end=1995
+  _globals['_RUNEVENT']._serialized_start=1998
+  _globals['_RUNEVENT']._serialized_end=2210
+  _globals['_RUNAUDIT']._serialized_start=2213
+  _globals['_RUNAUDIT']._serialized_end=2372
+  _globals['_WATCHRUNREQUEST']._serialized_start=2374
+  _globals['_WATCHRUNREQUEST']._serialized_end=2431
+  _globals['_WATCHRUNRESPONSE']._serialized_start=2433
+  _globals['_WATCHRUNRESPONSE']._serialized_end=2494
+  _globals['_GETRUNGRAPHREQUEST']._serialized_start=2496
+  _globals['_GETRUNGRAPHREQUEST']._serialized_end=2582
+  _globals['_GETRUNGRAPHRESPONSE']._serialized_start=2584
+  _globals['_GETRUNGRAPHRESPONSE']._serialized_end=2619
+  _globals['_SEARCHRUNSREQUEST']._serialized_start=2622
+  _globals['_SEARCHRUNSREQUEST']._serialized_end=3120
+  _globals['_SEARCHRUNSRESPONSE']._serialized_start=3122
+  _globals['_SEARCHRUNSRESPONSE']._serialized_end=3209
+  _globals['_FOUNDRUN']._serialized_start=3211
+  _globals['_FOUNDRUN']._serialized_end=3333
+  _globals['_RUNSERVICE']._serialized_start=3444
+  _globals['_RUNSERVICE']._serialized_end=4274
 # @@protoc_insertion_point(module_scope)

@@ -264,28 +264,31 @@ class PlannedCompensation(_message.Message):
     STEP_ID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     COMPENSATION_STEP_ID_FIELD_NUMBER: _builtins.int
-    CHILD_RUN_ID_FIELD_NUMBER: _builtins.int
+    CHILD_RUN_IDS_FIELD_NUMBER: _builtins.int
     ATTEMPTED_BEFORE_FIELD_NUMBER: _builtins.int
     step_id: _builtins.str
     """The step to undo, and what has become of it."""
     state: _workflows_pb2.StepRunState.ValueType
     compensation_step_id: _builtins.str
-    """The step that undoes it, or the child run that undoes itself."""
-    child_run_id: _builtins.str
+    """The step that undoes it, or the child runs that undo themselves: those of
+    all attempts, the latest first.
+    """
     attempted_before: _builtins.bool
     """Undoing it has been tried before."""
+    @_builtins.property
+    def child_run_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
         step_id: _builtins.str = ...,
         state: _workflows_pb2.StepRunState.ValueType = ...,
         compensation_step_id: _builtins.str = ...,
-        child_run_id: _builtins.str = ...,
+        child_run_ids: _abc.Iterable[_builtins.str] | None = ...,
         attempted_before: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempted_before", b"attempted_before", "child_run_id", b"child_run_id", "compensation_step_id", b"compensation_step_id", "state", b"state", "step_id", b"step_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempted_before", b"attempted_before", "child_run_ids", b"child_run_ids", "compensation_step_id", b"compensation_step_id", "state", b"state", "step_id", b"step_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
