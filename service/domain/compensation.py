@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from service.domain import undoing
+from service.domain.attempts import attempt_over
 from service.domain.commands import CompensateRun
-from service.domain.costs import remember_attempt
 from service.domain.errors import conflict
 from service.domain.items import stop_working, work_off
 from service.domain.plan import Plan
@@ -97,16 +97,9 @@ def reset(turn: Turn, step: StepRun, **noted: Any) -> None:
     for item in turn.items(step.step_id):
         if item.state in (StepState.FAILED, StepState.CANCELLED):
             reset(turn, item)
-    turn.move(
-        step.step_id,
-        StepState.PENDING,
-        "retrying",
-        retry_at=turn.now,
-        retry_count=0,
-        settled_cost_usd=step.cost_usd,
-        evidence={**remember_attempt(step, step.cost_usd, step.error_reason), **noted},
-        **{"objective_id": "", "delegation_id": "", "approval_request_id": "", "governance_decision": ""},
-    )
+    changes = attempt_over(step, step.cost_usd, step.error_reason)
+    changes["evidence"] |= noted
+    turn.move(step.step_id, StepState.PENDING, "retrying", retry_at=turn.now, retry_count=0, **changes)
 
 
 # --- the walk --------------------------------------------------------------------------------------------------------

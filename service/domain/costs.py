@@ -6,20 +6,16 @@ It is asked when an objective ends without a cost, and once more later, for reco
 cancelled, only later.
 """
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from service.domain.answers import UsageReported
+from service.domain.attempts import past_attempts
 from service.domain.calls import QueryUsage
 from service.domain.state import ZERO, StepRun
 from service.domain.turn import Turn
 
 LATE_SECONDS = 300.0
-OF_ONE_ATTEMPT = frozenset({"child_run_id", "approval", "governance"})
-"""What a step's evidence says of an attempt and must not be taken for the next one's."""
-REMEMBERED_ATTEMPTS = 50
-"""How many attempts back a late cost is still taken; the sum holds all of them."""
 
 
 def attempt_cost(step: StepRun, cost: Decimal | None) -> Decimal:
@@ -35,27 +31,6 @@ def of_objective(step: StepRun, objective_id: str, cost: Decimal | None) -> dict
         total = attempt_cost(step, cost)
         return {"cost_usd": total} if total != step.cost_usd else {}
     return _of_earlier(step, objective_id, cost)
-
-
-def remember_attempt(step: StepRun, cost: Decimal, reason: str) -> dict[str, Any]:
-    """The evidence of a step whose attempt is over, so that what its objective (or child run) cost still finds it."""
-    past = {
-        "attempt": step.attempt,
-        "objective_id": step.objective_id or step.evidence.get("child_run_id", ""),
-        "delegation_id": step.delegation_id,
-        "cost_usd": str(cost - step.settled_cost_usd),
-        "error_reason": reason,
-    }
-    kept = {key: value for key, value in step.evidence.items() if key not in OF_ONE_ATTEMPT}
-    return {**kept, "attempts": [*_past(step), past][-REMEMBERED_ATTEMPTS:]}
-
-
-def started_by(step: StepRun, attempt: int, child_run_id: str) -> dict[str, Any]:
-    """The evidence of a step one of whose attempts has started a child run after all."""
-    if attempt == step.attempt and not any(past["attempt"] == attempt for past in _past(step)):
-        return {**step.evidence, "child_run_id": child_run_id}
-    attempts = [{**past, "objective_id": child_run_id} if past["attempt"] == attempt else past for past in _past(step)]
-    return {**step.evidence, "attempts": attempts}
 
 
 def ask_meter(turn: Turn, step: StepRun) -> None:
@@ -92,7 +67,9 @@ def _cost_unknown(step: StepRun) -> bool:
 def _known(step: StepRun, objective_id: str) -> Decimal:
     if objective_id == step.objective_id:
         return step.cost_usd - step.settled_cost_usd
-    return next((Decimal(past["cost_usd"]) for past in _past(step) if past["objective_id"] == objective_id), ZERO)
+    return next(
+        (Decimal(past["cost_usd"]) for past in past_attempts(step) if past["objective_id"] == objective_id), ZERO
+    )
 
 
 def _of_earlier(step: StepRun, objective_id: str, cost: Decimal) -> dict[str, Any]:
@@ -100,15 +77,11 @@ def _of_earlier(step: StepRun, objective_id: str, cost: Decimal) -> dict[str, An
     if not more or objective_id not in step.earlier_objectives:
         return {}
     attempts = [
-        {**past, "cost_usd": str(cost)} if past["objective_id"] == objective_id else past for past in _past(step)
+        {**past, "cost_usd": str(cost)} if past["objective_id"] == objective_id else past
+        for past in past_attempts(step)
     ]
     return {
         "evidence": {**step.evidence, "attempts": attempts},
         "cost_usd": step.cost_usd + more,
         "settled_cost_usd": step.settled_cost_usd + more,
     }
-
-
-def _past(step: StepRun) -> Sequence[dict[str, Any]]:
-    found: Sequence[dict[str, Any]] = step.evidence.get("attempts", ())
-    return found

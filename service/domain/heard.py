@@ -18,6 +18,7 @@ from service.domain.answers import (
     RunTold,
     UsageReported,
 )
+from service.domain.attempts import started_by
 from service.domain.calls import (
     CancelChild,
     CancelObjective,
@@ -30,7 +31,7 @@ from service.domain.calls import (
     StartChild,
 )
 from service.domain.commands import BusEvent, EventArrived, ObjectiveReport
-from service.domain.costs import metered, started_by
+from service.domain.costs import metered
 from service.domain.decision import Postponed
 from service.domain.effects import Owed
 from service.domain.expressions import ExpressionError

@@ -9,9 +9,10 @@ from zlib import crc32
 
 import orjson
 
+from service.domain.attempts import attempt_over
 from service.domain.calls import CancelChild, CancelObjective
 from service.domain.config import MAX_SECONDS
-from service.domain.costs import ask_meter_later, remember_attempt
+from service.domain.costs import ask_meter_later
 from service.domain.definition import Payload, StepType
 from service.domain.expressions import ExpressionError
 from service.domain.plan import StepPlan
@@ -91,10 +92,8 @@ def _retry(turn: Turn, step_id: str, reason: str, message: str, **changes: Any) 
     delay = _delay(planned, step.retry_count)
     cost = changes.pop("cost_usd", step.cost_usd)
     objective_id = changes.get("objective_id", step.objective_id)  # perhaps only the report of its end names it
-    changes |= {"error_reason": reason, "error_message": message}
-    changes |= {"objective_id": "", "delegation_id": "", "approval_request_id": ""}
-    changes |= {"cost_usd": cost, "settled_cost_usd": cost, "retry_count": step.retry_count + 1}
-    changes["evidence"] = remember_attempt(changed(step, objective_id=objective_id), cost, reason)
+    changes |= {"error_reason": reason, "error_message": message, "retry_count": step.retry_count + 1}
+    changes |= attempt_over(changed(step, objective_id=objective_id), cost, reason)
     at = turn.after(delay * (1 + 0.1 * _jitter(turn.run.id, step)))
     turn.move(step_id, StepState.PENDING, "retrying", retry_at=at, **changes)
 
