@@ -27,7 +27,6 @@ from service.config import Config
 from service.domain.plan import Patience
 from service.edge.answers import Answers
 from service.edge.definition_servicer import DefinitionService
-from service.edge.entities import EntityLookup
 from service.edge.event_servicer import EventService
 from service.edge.events import EngineEvents
 from service.edge.health import Health
@@ -51,6 +50,7 @@ from service.engine.lease import Lease
 from service.engine.ports import BusUnavailable, StoreUnavailable
 from service.engine.rewind import RewindingOutbox
 from service.engine.scheduler import Scheduler
+from service.engine.subjects import Subjects
 from service.siblings import SIBLINGS, SiblingClients
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox
@@ -200,7 +200,8 @@ def _engine(config: Config, outside: Outside, lease: Lease) -> Engine:
     runs, triggers = Runs(pool), Triggers(pool)
     ports = Ports(runs, WorkQueue(pool), inbox, definitions, outbox, outside.siblings, publisher, triggers)
     replica = config.replica or f"{socket.gethostname()}-{os.getpid()}"
-    return Engine(ports, replica, _new_id, lease, Patience(config.quiet_seconds))
+    subjects = Subjects(outside.siblings.entities, config.entities_required)
+    return Engine(ports, replica, _new_id, lease, Patience(config.quiet_seconds), subjects)
 
 
 def _new_id() -> str:
@@ -210,8 +211,7 @@ def _new_id() -> str:
 def _edge(config: Config, outside: Outside, engine: Engine, scheduler: Scheduler, stack: AsyncExitStack) -> EdgeServer:
     reads = Reads(outside.reading)
     definitions = Definitions(outside.writing, reads)
-    entities = EntityLookup(outside.siblings.entities, required=config.entities_required)
-    runs = EngineRuns(engine.advance, engine.plans, definitions, entities, reads, _new_id)
+    runs = EngineRuns(engine.advance, engine.plans, definitions, engine.subjects, reads, _new_id)
     inquiries = EngineInquiries(reads, RunReads(outside.reading), engine.plans, engine.clock.now)
     tasks = EngineTasks(engine.advance, TaskReads(outside.reading))
     schedules = EngineSchedules(Schedules(outside.writing), ScheduleReads(outside.reading), scheduler)

@@ -139,6 +139,14 @@ class TaskFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """What a run is about, as somebody says it."""
+
+    entity_id: str = ""
+    entity_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CanonicalEntity:
     """A record as the entities service knows it; `entity_type` is the sibling's enum name."""
 

@@ -20,6 +20,7 @@ import orjson
 
 from service.domain.commands import BusEvent, HandedIn, StartRun
 from service.domain.definition import Definition, Json, Trigger, TriggerType
+from service.domain.exchange import Subject
 from service.domain.expressions import ExpressionError, Program
 from service.domain.patterns import generalizations, subject_matches
 from service.domain.plan import Plan
@@ -102,14 +103,11 @@ def objection(definition: Definition, plan: Plan, event: BusEvent) -> Objection 
     return Objection.PAYLOAD_TOO_LARGE if len(orjson.dumps(payload)) > MAX_HANDED_DOWN else None
 
 
-def start(definition: Definition, plan: Plan, event: BusEvent, run_id: str, now: datetime) -> Start:
+def start(definition: Definition, plan: Plan, event: BusEvent, about: Subject, run_id: str, now: datetime) -> Start:
     """The run that the event starts; there must be no objection."""
     trigger = plan.version.trigger
     assert trigger is not None
     kind, said = trigger.trigger_type, event.handed_in or HandedIn(trigger.trigger_type)
-    entity_id, entity_type = said.entity_id, said.entity_type
-    if event.tap and not entity_id:
-        entity_id, entity_type = event.tap.entity_id, event.tap.entity_type
     command = StartRun(
         run_id=run_id,
         trigger_type=kind,
@@ -118,8 +116,8 @@ def start(definition: Definition, plan: Plan, event: BusEvent, run_id: str, now:
         initiator_agent_id=said.initiator_agent_id,
         initiator_user_id=said.initiator_user_id,
         chain=event.chain,
-        entity_id=entity_id,
-        entity_type=entity_type,
+        entity_id=about.entity_id,
+        entity_type=about.entity_type,
         max_seconds=definition.max_run_seconds,
     )
     return Start(f"{_SCOPES[kind]}:{definition.id}", _key(kind, event, now), command)

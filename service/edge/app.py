@@ -8,11 +8,9 @@ found, None for all of them (open mode). Methods raise `Refusal` for everything 
 from collections.abc import Sequence
 from typing import Protocol
 
-from service.domain.answers import Fault
 from service.domain.commands import Envelope
 from service.domain.definition import Definition, Version
 from service.domain.exchange import (
-    CanonicalEntity,
     ForkRequest,
     Idem,
     Page,
@@ -121,13 +119,3 @@ class Tasks(Protocol):
     async def get(self, run_id: str, step_id: str, visible: str | None) -> TaskRow | None: ...
 
     async def list(self, chosen: TaskFilter, limit: int, offset: int) -> Page[TaskRow]: ...
-
-
-class Directory(Protocol):
-    """The service that owns entities."""
-
-    async def canonical(
-        self, entity_id: str, workspace_id: str, timeout_seconds: float
-    ) -> CanonicalEntity | Fault | None:
-        """None when there is no such entity; a Fault when its owner does not say, or is not configured."""
-        ...

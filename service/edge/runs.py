@@ -16,14 +16,14 @@ from service.domain.compensation import levels
 from service.domain.decision import Repeated
 from service.domain.definition import Definition, TriggerType
 from service.domain.errors import Kind, Refusal, not_found
-from service.domain.exchange import ForkRequest, Idem, Page, Replayable, RunFilter, StartRequest, ToUndo
+from service.domain.exchange import ForkRequest, Idem, Page, Replayable, RunFilter, StartRequest, Subject, ToUndo
 from service.domain.plan import Plan
 from service.domain.state import Run
 from service.edge.app import Definitions
-from service.edge.entities import EntityLookup
 from service.engine.advance import Advance
 from service.engine.plans import Plans
 from service.engine.ports import StartKey
+from service.engine.subjects import Subjects
 
 BY_EVENT = frozenset({TriggerType.EVENT, TriggerType.WEBHOOK})
 
@@ -42,14 +42,14 @@ class EngineRuns:
         advance: Advance,
         plans: Plans,
         definitions: Definitions,
-        entities: EntityLookup,
+        subjects: Subjects,
         reads: Reads,
         new_id: Callable[[], str],
     ) -> None:
         self._advance = advance
         self._plans = plans
         self._definitions = definitions
-        self._entities = entities
+        self._subjects = subjects
         self._reads = reads
         self._new_id = new_id
 
@@ -62,8 +62,8 @@ class EngineRuns:
             raise Refusal(Kind.NOT_FOUND, "not_published", "the definition has no published version yet")
         plan = await self._plans.get(definition.id, number)
         parent = await self._parent(request, definition)
-        known = await self._entities.settled(request, definition.workspace_id)
-        command = _command(known, parent, f"wfr_{self._new_id()}", definition.max_run_seconds)
+        about = await self._subjects.named(Subject(request.entity_id, request.entity_type), definition.workspace_id)
+        command = _command(request, about, parent, f"wfr_{self._new_id()}", definition.max_run_seconds)
         key = _start_key(request, definition, command, idem)
         outcome = await self._advance.start(key, plan, Envelope(command, actor, f"{key.scope}/{key.key}"))
         return Replayable(outcome.run, isinstance(outcome.verdict, Repeated))
@@ -117,7 +117,7 @@ class EngineRuns:
         return parent
 
 
-def _command(request: StartRequest, parent: Run | None, run_id: str, max_seconds: int) -> StartRun:
+def _command(request: StartRequest, about: Subject, parent: Run | None, run_id: str, max_seconds: int) -> StartRun:
     return StartRun(
         run_id=run_id,
         trigger_type=request.trigger_type,
@@ -128,8 +128,8 @@ def _command(request: StartRequest, parent: Run | None, run_id: str, max_seconds
         parent_run_id=request.parent_run_id,
         depth=parent.depth + 1 if parent else 1,
         chain=(*parent.chain, parent.definition_id) if parent else (),
-        entity_id=request.entity_id,
-        entity_type=request.entity_type,
+        entity_id=about.entity_id,
+        entity_type=about.entity_type,
         max_seconds=max_seconds,
     )
 

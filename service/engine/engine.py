@@ -33,6 +33,7 @@ from service.engine.ports import (
 from service.engine.relay import Relay
 from service.engine.router import Router
 from service.engine.starter import Starter
+from service.engine.subjects import NOBODY_IS_ASKED, Subjects
 from service.engine.ticker import Ticker
 
 
@@ -58,15 +59,17 @@ class Engine:
         new_id: Callable[[], str],
         lease: Lease | None = None,
         patience: Patience = PATIENCE,
+        subjects: Subjects = NOBODY_IS_ASKED,
     ) -> None:
         """`replica` names this process in leases; it must differ between processes."""
         lease = lease or Lease()
         self.clock = DatabaseClock()
+        self.subjects = subjects
         self.plans = Plans(ports.runs, patience)
         self.advance = Advance(ports.runs, ports.siblings, self.plans, self.clock, self, lease)
         crossing = Crossing(self.advance, ports.catalogue, new_id)
         self.dispatcher = Dispatcher(self.advance, ports.work, ports.events, ports.siblings, crossing)
-        self.starter = Starter(self.advance, ports.triggers, ports.events, ports.catalogue, new_id)
+        self.starter = Starter(self.advance, ports.triggers, ports.events, ports.catalogue, subjects, new_id)
         self.router = Router(ports.events, self.dispatcher, self.starter, self.clock)
         self.intake = Intake(ports.runs, ports.events, ports.triggers, self.dispatcher, self.starter, self.clock)
         self.ticker = Ticker(self.advance, ports.work, ports.events, self.router)

@@ -281,6 +281,10 @@ class TriggerStore(Protocol):
         """Forgets a delivery that is nobody's concern."""
         ...
 
+    async def postpone_start(self, delivery: TriggerDelivery) -> None:
+        """Gives a claimed delivery back for a while: a second, twice as long each time, at most a minute."""
+        ...
+
     async def starts_of(self, event: BusEvent) -> list[TriggerDelivery]: ...
 
     async def moved_by(self, event: BusEvent) -> list[tuple[str, int]]:

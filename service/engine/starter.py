@@ -1,9 +1,10 @@
 """Starts the runs that events and callers ask for: what was routed to a definition becomes a run of it, once.
 
 Deliveries are claimed under a lease as soon as the router has written some, by whichever replica is there. The event is
-matched against the definition's latest version, and its start key is made of the event alone, so a delivery may be
-settled twice, or by two at once, and there is one run. What can never start is settled with the reason where somebody
-may ask for it, else forgotten; what only could not be started now is left to the next claim, later each time.
+matched against the definition's latest version, then it is looked up what the run is about. The start key is made of
+the event alone, so a delivery may be settled twice, or by two at once, and there is one run. What can never start is
+settled with the reason where somebody may ask for it, else forgotten; what only could not be started now is tried again
+a little later each time.
 """
 
 import asyncio
@@ -17,11 +18,13 @@ from service.domain.calls import Deliver
 from service.domain.commands import BusEvent, Envelope
 from service.domain.decision import Repeated
 from service.domain.errors import Kind, Refusal, not_found
+from service.domain.exchange import Subject
 from service.domain.state import Run
 from service.domain.triggers import Objection
 from service.engine.advance import Advance
 from service.engine.loop import Loop
 from service.engine.ports import Catalogue, EventStore, StartKey, StoreUnavailable, TriggerDelivery, TriggerStore
+from service.engine.subjects import Subjects
 
 CLAIM = 100
 PASSING = frozenset({Kind.ABORTED, Kind.UNAVAILABLE, Kind.EXHAUSTED})
@@ -37,6 +40,7 @@ class Starter:
         deliveries: TriggerStore,
         events: EventStore,
         catalogue: Catalogue,
+        subjects: Subjects,
         new_id: Callable[[], str],
         idle_seconds: float = 0.5,
     ) -> None:
@@ -44,6 +48,7 @@ class Starter:
         self._deliveries = deliveries
         self._events = events
         self._catalogue = catalogue
+        self._subjects = subjects
         self._new_id = new_id
         self.counters: Counter[str] = Counter()
         self.loop = Loop("starter", self._claim, idle_seconds)
@@ -80,7 +85,8 @@ class Starter:
         plan = await self._advance.plans.get(definition.id, definition.latest_version)
         if (refused := triggers.objection(definition, plan, event)) is not None:
             return refused
-        start = triggers.start(definition, plan, event, f"wfr_{self._new_id()}", self._advance.clock.now())
+        about = await self._about(event)
+        start = triggers.start(definition, plan, event, about, f"wfr_{self._new_id()}", self._advance.clock.now())
         key = StartKey(event.tenant, start.scope, start.key, b"")
         envelope = Envelope(start.command, f"event:{event.source}", f"event:{event.source}/{event.id}")
         outcome = await self._advance.start(key, plan, envelope)
@@ -93,13 +99,28 @@ class Starter:
         await asyncio.gather(*(self._perform(delivery) for delivery in claimed))
         return len(claimed) == CLAIM
 
+    async def _about(self, event: BusEvent) -> Subject:
+        """The entity that the caller names, else the one behind the record that has changed."""
+        said = event.handed_in
+        if said and said.entity_id:
+            return await self._subjects.named(Subject(said.entity_id, said.entity_type), event.tenant)
+        return await self._subjects.of_record(event.tap, event.tenant) if event.tap else Subject()
+
     async def _perform(self, delivery: TriggerDelivery) -> None:
         try:
-            await self.settle(delivery)
-        except (Refusal, StoreUnavailable) as error:
+            await self._settle_or_postpone(delivery)
+        except StoreUnavailable as error:
             log.warning("%s is left to start %s later: %s", delivery.event_id, delivery.definition_id, error)
         except Exception:  # one bad delivery must not keep the others from starting
             log.exception("%s could not start %s", delivery.event_id, delivery.definition_id)
+
+    async def _settle_or_postpone(self, delivery: TriggerDelivery) -> None:
+        try:
+            await self.settle(delivery)
+        except Refusal as refusal:
+            self.counters["postponed"] += 1
+            log.warning("%s starts %s later: %s", delivery.event_id, delivery.definition_id, refusal)
+            await self._deliveries.postpone_start(delivery)
 
     async def _objected(self, delivery: TriggerDelivery, objection: Objection) -> None:
         if objection.is_kept:

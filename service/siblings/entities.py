@@ -1,9 +1,18 @@
-"""Whom or what a run is about: the canonical entity behind an id, looked up when the run starts.
+"""Whom or what a run is about: the canonical entity of an id, or behind a record, looked up when the run starts.
 
 Not an effect: nothing is owed yet when it is asked. It shares connections and breakers with the calls that are.
 """
 
-from entities.v1.entities_pb2 import EntityType, GetCanonicalRequest, GetCanonicalResponse
+from typing import TypeVar
+
+from entities.v1.entities_pb2 import (
+    EntityType,
+    GetCanonicalRequest,
+    GetCanonicalResponse,
+    ResolveRequest,
+    ResolveResponse,
+)
+from google.protobuf.message import Message
 
 from service.domain.answers import Fault
 from service.domain.exchange import CanonicalEntity
@@ -11,29 +20,43 @@ from service.siblings.connections import Connections
 from service.siblings.faults import unknown
 from service.siblings.method import Method, demand
 
+NOBODY = unknown("entity", "of that id, or behind that record")
+
+Reply = TypeVar("Reply", GetCanonicalResponse, ResolveResponse)
+
 
 class Entities:
+    """None means that this workspace has no such entity. Nothing is raised for what the sibling does."""
+
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
 
     async def canonical(
         self, entity_id: str, workspace_id: str, timeout_seconds: float
     ) -> CanonicalEntity | Fault | None:
-        """The entity as its owner has it; None when this workspace has none of that id. Never raises for what the
-        sibling does."""
+        """The entity as its owner has it."""
+        asking = GetCanonicalRequest(id=entity_id)
+        return await self._ask("GetCanonical", GetCanonicalResponse, asking, workspace_id, timeout_seconds)
+
+    async def resolve(
+        self, integration_id: str, record_id: str, workspace_id: str, timeout_seconds: float
+    ) -> CanonicalEntity | Fault | None:
+        """The entity behind a record of a connected system."""
+        asking = ResolveRequest(workspace_id=workspace_id, integration_id=integration_id, record_id=record_id)
+        return await self._ask("Resolve", ResolveResponse, asking, workspace_id, timeout_seconds)
+
+    async def _ask(
+        self, name: str, reply: type[Reply], request: Message, workspace_id: str, timeout_seconds: float
+    ) -> CanonicalEntity | Fault | None:
+        def read(answer: Reply) -> CanonicalEntity | Fault:
+            entity = answer.entity
+            found = CanonicalEntity(demand(entity.id, "entity id"), _type(entity.primary_type), entity.primary_name)
+            return found if entity.workspace_id == workspace_id else NOBODY
+
         line = self._connections.line(workspace_id, timeout_seconds)
-        nobody = unknown("entity", entity_id)
-        found = await line.look_up(_getting(workspace_id, nobody), GetCanonicalRequest(id=entity_id))
-        return None if found == nobody else found
-
-
-def _getting(workspace_id: str, nobody: Fault) -> Method[GetCanonicalResponse, CanonicalEntity]:
-    def read(reply: GetCanonicalResponse) -> CanonicalEntity | Fault:
-        entity = reply.entity
-        found = CanonicalEntity(demand(entity.id, "entity id"), _type(entity.primary_type), entity.primary_name)
-        return found if entity.workspace_id == workspace_id else nobody
-
-    return Method("entities", "/entities.v1.EntityService/GetCanonical", GetCanonicalResponse, read, absent=nobody)
+        method = Method("entities", f"/entities.v1.EntityService/{name}", reply, read, absent=NOBODY)
+        found = await line.look_up(method, request)
+        return None if found == NOBODY else found
 
 
 def _type(number: EntityType.ValueType) -> str:

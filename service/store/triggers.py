@@ -50,6 +50,9 @@ class Triggers:
     async def drop_start(self, delivery: TriggerDelivery) -> None:
         await self._pool.write(query("delivery_drop"), _key(delivery))
 
+    async def postpone_start(self, delivery: TriggerDelivery) -> None:
+        await self._pool.write(query("delivery_postpone"), _key(delivery))
+
     async def starts_of(self, event: BusEvent) -> list[TriggerDelivery]:
         rows = await self._pool.read(query("deliveries_of_event"), (event.tenant, event.source, event.id))
         return [TriggerDelivery(*row) for row in rows]

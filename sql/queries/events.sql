@@ -181,10 +181,14 @@ insert into dead_letters (workspace_id, bus_subject, raw, headers, reason)
 values (coalesce($3::jsonb ->> 'ce-tenantid', ''), $1, $2, $3::jsonb, $4)
 
 -- name: events_fade
+-- What is still to start something keeps its body as long as its id is remembered.
 with old as (
     select workspace_id, source, event_id
-      from bus_events
+      from bus_events e
      where body is not null and routed_at is not null and received_at < now() - $1::float8 * interval '1 second'
+       and not exists (select from trigger_deliveries d
+                        where d.workspace_id = e.workspace_id and d.source = e.source and d.event_id = e.event_id
+                          and d.outcome = '')
      limit $2
        for update skip locked
 )

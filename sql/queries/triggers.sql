@@ -42,6 +42,11 @@ update trigger_deliveries
 delete from trigger_deliveries
  where workspace_id = $1 and source = $2 and event_id = $3 and definition_id = $4 and outcome = ''
 
+-- name: delivery_postpone
+update trigger_deliveries
+   set due_at = now() + least(power(2, least(tries, 7) - 1), 60) * interval '1 second'
+ where workspace_id = $1 and source = $2 and event_id = $3 and definition_id = $4 and outcome = ''
+
 -- name: deliveries_of_event
 select workspace_id, source, event_id, definition_id, outcome, run_id, sequence
   from trigger_deliveries

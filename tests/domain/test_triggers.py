@@ -8,6 +8,7 @@ import pytest
 
 from service.domain.commands import BusEvent, HandedIn, Tap
 from service.domain.definition import Definition, Trigger, TriggerType
+from service.domain.exchange import Subject
 from service.domain.plan import Plan
 from service.domain.triggers import Objection, address, addresses, cron_address, objection, start
 from tests.builders import NOW, step, version
@@ -15,6 +16,7 @@ from tests.builders import NOW, step, version
 DEFINITION = Definition("wf_1", "ws_1", "One", "", 1, (), NOW, NOW, max_run_seconds=60)
 TAP = Tap("hubspot", "contact", "90211", "created", "hs-1")
 TYPE = "siphon.tap.hubspot.contact.created"
+LEAD = Subject("ent_dana", "ENTITY_TYPE_CONTACT")
 
 
 def on_event(event_type: str = "", event_subject: str = "", filter_expr: str = "") -> Trigger:
@@ -149,7 +151,7 @@ def test_only_what_would_have_started_is_kept() -> None:
 
 
 def key_of(trigger: Trigger, event: BusEvent) -> str:
-    begun = start(DEFINITION, plan(trigger), event, "wfr_1", NOW + timedelta(seconds=59))
+    begun = start(DEFINITION, plan(trigger), event, Subject(), "wfr_1", NOW + timedelta(seconds=59))
     return f"{begun.scope} {begun.key}"
 
 
@@ -173,14 +175,13 @@ def test_a_tick_starts_a_definition_once() -> None:
 
 
 def test_a_run_begins_with_what_the_event_says() -> None:
-    begun = start(DEFINITION, plan(on_tap()), heard(chain=("wf_2",)), "wfr_1", NOW).command
+    begun = start(DEFINITION, plan(on_tap()), heard(chain=("wf_2",)), LEAD, "wfr_1", NOW).command
     assert (begun.trigger_type, begun.trigger_event_id, begun.input_payload) == (TriggerType.WEBHOOK, "e1", {"n": 1})
-    assert (begun.entity_id, begun.entity_type) == ("90211", "contact")
+    assert (begun.entity_id, begun.entity_type) == ("ent_dana", "ENTITY_TYPE_CONTACT")
     assert (begun.chain, begun.max_seconds) == (("wf_2",), 60)
 
 
 def test_a_run_begins_with_what_the_caller_says() -> None:
     said = HandedIn(TriggerType.WEBHOOK, "sdr", "ann", "ent_dana", "ENTITY_TYPE_CONTACT")
-    begun = start(DEFINITION, plan(on_tap()), heard(handed_in=said), "wfr_1", NOW).command
+    begun = start(DEFINITION, plan(on_tap()), heard(handed_in=said), LEAD, "wfr_1", NOW).command
     assert (begun.initiator_agent_id, begun.initiator_user_id) == ("sdr", "ann")
-    assert (begun.entity_id, begun.entity_type) == ("ent_dana", "ENTITY_TYPE_CONTACT")

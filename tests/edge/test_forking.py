@@ -12,10 +12,10 @@ from service.domain.errors import Kind, Refusal, not_found
 from service.domain.exchange import ForkRequest, Idem, StartRequest, ToUndo
 from service.domain.plan import Plan
 from service.domain.state import Run, StepRun, StepState
-from service.edge.entities import EntityLookup
 from service.edge.runs import EngineRuns
 from service.engine.mailbox import Outcome
 from service.engine.ports import StartKey
+from service.engine.subjects import Subjects
 from tests.builders import agent, edges, step, version
 from tests.edge import fakes
 
@@ -65,7 +65,7 @@ def engine_runs(*found: Run, verdict: Verdict = FRESH, bound: int = 0) -> tuple[
     asked: Any = engine
     definitions = fakes.FakeDefinitions(found=fakes.definition(max_run_seconds=bound))
     directory: Any = None
-    runs = EngineRuns(asked, asked, definitions, EntityLookup(directory, required=False), asked, lambda: "7")
+    runs = EngineRuns(asked, asked, definitions, Subjects(directory, required=False), asked, lambda: "7")
     return runs, engine
 
 

@@ -12,10 +12,10 @@ from service.domain.definition import TriggerType
 from service.domain.errors import Kind, Refusal
 from service.domain.exchange import CanonicalEntity, Idem, StartRequest
 from service.domain.state import Run
-from service.edge.entities import SECONDS, EntityLookup
 from service.edge.runs import EngineRuns
 from service.engine.mailbox import Outcome
 from service.engine.ports import StartKey
+from service.engine.subjects import SECONDS, Subjects
 from tests.edge import fakes
 
 CONTACT = CanonicalEntity("ent_1", "ENTITY_TYPE_CONTACT", "Ann")
@@ -34,6 +34,9 @@ class FakeDirectory:
     ) -> CanonicalEntity | Fault | None:
         self.asked.append((entity_id, workspace_id, timeout_seconds))
         return self._found
+
+    async def resolve(self, *record: Any) -> CanonicalEntity | Fault | None:
+        raise AssertionError("who calls StartRun names no record")
 
 
 class FakeEngine:
@@ -63,7 +66,7 @@ async def start(
     idem: Idem | None = None,
 ) -> tuple[StartKey, StartRun]:
     engine: Any = FakeEngine(*parents)
-    lookup = EntityLookup(directory or FakeDirectory(UNSET), required=required)
+    lookup = Subjects(directory or FakeDirectory(UNSET), required=required)
     runs = EngineRuns(engine, engine, fakes.FakeDefinitions(), lookup, engine, lambda: "7")
     await runs.start(request, None, "user:ann", idem)
     return cast(FakeEngine, engine).started[0]

@@ -12,9 +12,9 @@ from service.domain.definition import Definition, StepType, TriggerType
 from service.domain.errors import Kind, Refusal
 from service.domain.exchange import Idem, StartRequest, Triggered, TriggerRequest
 from service.domain.state import Run, StepRun
-from service.edge.entities import EntityLookup
 from service.edge.runs import EngineRuns
 from service.edge.triggers import EngineTriggers
+from service.engine.subjects import Subjects
 from tests.edge import fakes
 from tests.edge.edge import Edge, refused, serving
 
@@ -164,7 +164,7 @@ async def test_no_run_of_a_disabled_definition_starts() -> None:
     off: Definition = fakes.definition(enabled=False)
     nobody: Any = None
     runs = EngineRuns(
-        nobody, nobody, fakes.FakeDefinitions(found=off), EntityLookup(nobody, required=False), nobody, lambda: "7"
+        nobody, nobody, fakes.FakeDefinitions(found=off), Subjects(nobody, required=False), nobody, lambda: "7"
     )
     with pytest.raises(Refusal) as caught:
         await runs.start(

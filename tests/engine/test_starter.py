@@ -8,11 +8,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from service.domain.commands import BusEvent
+from service.domain.answers import Fault, FaultKind
+from service.domain.commands import BusEvent, HandedIn, Tap
 from service.domain.definition import Trigger, TriggerType
 from service.domain.errors import Kind, Refusal
+from service.domain.exchange import CanonicalEntity
+from service.domain.state import Run
 from service.engine.engine import Engine, Ports
 from service.engine.ports import StoreUnavailable, TriggerDelivery
+from service.engine.subjects import Subjects
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox
 from service.store.outbox import ChangeOutbox
@@ -43,18 +47,50 @@ class Place:
         [delivery] = await self.triggers.starts_of(event)
         return delivery
 
+    async def begun(self) -> Run:
+        """The run that was started."""
+        settled = await self.outcome()
+        assert settled is not None
+        run = await self.engines[0].advance.look(settled.run_id)
+        assert run is not None
+        return run
+
     async def outcome(self) -> TriggerDelivery | None:
         found = await self.triggers.starts_of(BusEvent("e1", "tests", "a.b", "ws_1"))
         return found[0] if found else None
 
 
+class FakeDirectory:
+    """Answers in turn; the last answer stays."""
+
+    def __init__(self) -> None:
+        self.answers: list[CanonicalEntity | Fault | None] = [None]
+
+    async def canonical(self, *asked: Any) -> CanonicalEntity | Fault | None:
+        return await self.resolve(*asked)
+
+    async def resolve(self, *asked: Any) -> CanonicalEntity | Fault | None:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
 @pytest.fixture
-async def place(engine_pool: Pool, definitions: Definitions) -> Place:
+def directory() -> FakeDirectory:
+    return FakeDirectory()
+
+
+@pytest.fixture
+def required() -> bool:
+    return False
+
+
+@pytest.fixture
+async def place(engine_pool: Pool, definitions: Definitions, directory: FakeDirectory, required: bool) -> Place:
     pool = engine_pool
     nobody: Any = None  # a human task asks no sibling, and nothing is published here
     inbox, triggers, outbox = Inbox(pool), Triggers(pool), ChangeOutbox(pool)
     ports = Ports(Runs(pool), WorkQueue(pool), inbox, definitions, outbox, nobody, nobody, triggers)
-    engines = [Engine(ports, name, lambda: str(next(_numbers))) for name in ("one", "two")]
+    subjects, new_id = Subjects(directory, required), lambda: str(next(_numbers))
+    engines = [Engine(ports, name, new_id, subjects=subjects) for name in ("one", "two")]
     for engine in engines:
         await engine.open()
     made = await definitions.create("ws_1", "One", "", [], "user:ann", None)
@@ -141,3 +177,79 @@ async def test_what_can_be_started_later_is_left_and_what_never_can_is_settled(
     settled = await place.outcome()
     assert settled is not None
     assert settled.outcome == left
+
+
+# --- what it is about ------------------------------------------------------------------------------------------------
+
+RECORD = Tap("hubspot", "contact", "101", "created")
+DANA = CanonicalEntity("ent_dana", "ENTITY_TYPE_CONTACT", "Dana")
+KIM = CanonicalEntity("ent_kim", "ENTITY_TYPE_CONTACT", "Kim")
+DOWN = Fault(FaultKind.TRANSPORT, "unavailable", "no answer")
+ABOUT_KIM = HandedIn(TriggerType.EVENT, entity_id="ent_kim")
+
+
+async def make_due(owner: Owner) -> None:
+    await owner.execute("update trigger_deliveries set due_at = now()")
+
+
+async def test_an_owner_that_is_down_delays_the_start(place: Place, directory: FakeDirectory, owner: Owner) -> None:
+    directory.answers = [DOWN, DOWN, DANA]
+    await place.routed(tap=RECORD)
+    starter = place.engines[0].starter
+    for delay in (1, 2):
+        await starter._claim()
+        settled = await place.outcome()
+        assert settled is not None
+        assert settled.outcome == ""
+        cursor = await owner.execute("select extract(epoch from due_at - now())::float8 from trigger_deliveries")
+        [(left,)] = await cursor.fetchall()
+        assert delay - 1 < left <= delay
+        await make_due(owner)
+    await starter._claim()
+    assert (await place.begun()).entity_id == "ent_dana"
+    assert starter.counters == {"claimed": 3, "postponed": 2, "started": 1}
+
+
+async def test_the_start_key_decides_between_two_answers(place: Place, directory: FakeDirectory, owner: Owner) -> None:
+    directory.answers = [DANA, KIM]
+    delivery = await place.routed(tap=RECORD)
+    await asyncio.gather(*(engine.starter.settle(delivery) for engine in place.engines))
+    first = await place.begun()
+    await owner.execute("update trigger_deliveries set outcome = ''")
+    again = await place.engines[1].starter.settle(delivery)
+    assert again is not None
+    assert (again.id, again.entity_id) == (first.id, first.entity_id)
+
+
+async def test_a_replica_that_died_before_it_started_leaves_it_to_the_next(
+    place: Place, directory: FakeDirectory, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(*asked: object) -> None:
+        raise asyncio.CancelledError
+
+    directory.answers = [KIM, DANA]
+    await place.routed(tap=RECORD)
+    with monkeypatch.context() as dying:
+        dying.setattr(place.engines[0].advance, "start", die)
+        with pytest.raises(asyncio.CancelledError):
+            await place.engines[0].starter._claim()
+    await make_due(owner)
+    await place.engines[1].starter._claim()
+    assert (await place.begun()).entity_id == "ent_dana"
+    assert [engine.starter.counters["started"] for engine in place.engines] == [0, 1]
+
+
+@pytest.mark.parametrize("required", [True])
+@pytest.mark.parametrize("said", [{"tap": RECORD}, {"handed_in": ABOUT_KIM}, {"tap": RECORD, "handed_in": ABOUT_KIM}])
+async def test_where_entities_are_required_the_reason_is_kept(place: Place, said: dict[str, Any]) -> None:
+    delivery = await place.routed(**said)
+    assert await place.engines[0].starter.settle(delivery) is None
+    assert await place.outcome() == replace(delivery, outcome="unknown_entity")
+
+
+async def test_the_callers_word_outweighs_the_record(place: Place, directory: FakeDirectory) -> None:
+    directory.answers = [DANA]
+    delivery = await place.routed(tap=RECORD, handed_in=replace(ABOUT_KIM, entity_type="lead"))
+    await place.engines[0].starter.settle(delivery)
+    begun = await place.begun()
+    assert (begun.entity_id, begun.entity_type) == ("ent_kim", "lead")

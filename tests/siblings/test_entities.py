@@ -1,7 +1,7 @@
 """Whom a run is about: found, unknown, somebody else's, or not to be asked."""
 
 import pytest
-from entities.v1.entities_pb2 import GetCanonicalRequest
+from entities.v1.entities_pb2 import GetCanonicalRequest, ResolveRequest
 
 from service.dev.siblings import Entity, SimulatedSiblings
 from service.dev.siblings import Fault as Scripted
@@ -25,6 +25,20 @@ async def test_nobody_of_that_id(clients: SiblingClients, entity_id: str) -> Non
     assert await clients.entities.canonical(entity_id, WORKSPACE, 5) is None
 
 
+async def test_the_entity_behind_a_record(siblings: SimulatedSiblings, clients: SiblingClients) -> None:
+    found = await clients.entities.resolve("hubspot", "101", WORKSPACE, 5)
+
+    assert found == CanonicalEntity("ent_dana", "ENTITY_TYPE_CONTACT", "Dana")
+    [call] = siblings.calls
+    asked = ResolveRequest.FromString(call.request)
+    assert (call.method, call.workspace_id) == ("entities.Resolve", WORKSPACE)
+    assert (asked.workspace_id, asked.integration_id, asked.record_id) == (WORKSPACE, "hubspot", "101")
+
+
+async def test_nobody_is_behind_a_record(clients: SiblingClients) -> None:
+    assert await clients.entities.resolve("salesforce", "101", WORKSPACE, 5) is None
+
+
 async def test_everybody_sees_their_own(siblings: SimulatedSiblings, clients: SiblingClients) -> None:
     siblings.script.entities["ent_deal"] = Entity("DEAL", workspace_id="ws_other")
 
@@ -33,6 +47,7 @@ async def test_everybody_sees_their_own(siblings: SimulatedSiblings, clients: Si
     )
 
 
+@pytest.mark.parametrize("method", ["GetCanonical", "Resolve"])
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
@@ -44,11 +59,14 @@ async def test_everybody_sees_their_own(siblings: SimulatedSiblings, clients: Si
     ],
 )
 async def test_no_answer_is_not_nobody(
-    siblings: SimulatedSiblings, clients: SiblingClients, kind: str, expected: tuple[FaultKind, str]
+    siblings: SimulatedSiblings, clients: SiblingClients, method: str, kind: str, expected: tuple[FaultKind, str]
 ) -> None:
-    siblings.add_fault(Scripted("entities.GetCanonical", kind))
+    siblings.add_fault(Scripted(f"entities.{method}", kind))
 
-    answer = await clients.entities.canonical("ent_dana", WORKSPACE, 0.2)
+    if method == "Resolve":
+        answer = await clients.entities.resolve("hubspot", "101", WORKSPACE, 0.2)
+    else:
+        answer = await clients.entities.canonical("ent_dana", WORKSPACE, 0.2)
 
     assert isinstance(answer, Fault)
     assert (answer.kind, answer.reason) == expected

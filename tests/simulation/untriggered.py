@@ -22,3 +22,6 @@ class Untriggered:
 
     async def drop_start(self, delivery: TriggerDelivery) -> None:
         raise AssertionError("there was nothing to start")
+
+    async def postpone_start(self, delivery: TriggerDelivery) -> None:
+        raise AssertionError("there was nothing to start")

@@ -201,6 +201,34 @@ async def test_deliveries_are_forgotten_with_their_event(
     assert len(await triggers.starts_of(event("e2"))) == 1
 
 
+async def test_what_is_still_to_start_something_keeps_its_body(
+    definitions: Definitions, inbox: Inbox, triggers: Triggers, owner: Owner
+) -> None:
+    delivery = await one_delivery(definitions, inbox)
+    await owner.execute("update bus_events set received_at = now() - interval '2 days'")
+    wanted = Deliver(delivery.source, delivery.event_id)
+    assert await inbox.expire(24 * 3600, 168 * 3600, 100) == 0
+    assert await inbox.event("ws_1", wanted) is not None
+    await triggers.end_start(replace(delivery, outcome="cycle"))
+    assert await inbox.expire(24 * 3600, 168 * 3600, 100) == 1
+    assert await inbox.event("ws_1", wanted) is None
+
+
+async def test_what_cannot_be_started_now_is_given_back_for_longer_and_longer(
+    definitions: Definitions, inbox: Inbox, triggers: Triggers, owner: Owner
+) -> None:
+    delivery = await one_delivery(definitions, inbox)
+    delays = []
+    for _ in range(9):
+        await owner.execute("update trigger_deliveries set due_at = '-infinity'")
+        assert await triggers.claim_starts(10, LEASE) == [delivery]
+        await triggers.postpone_start(delivery)
+        assert await triggers.claim_starts(10, LEASE) == []
+        cursor = await owner.execute("select ceil(extract(epoch from due_at - now()))::int from trigger_deliveries")
+        delays += [delay for (delay,) in await cursor.fetchall()]
+    assert delays == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
 # --- what callers ask ------------------------------------------------------------------------------------------------
 
 
