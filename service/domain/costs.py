@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from service.domain.answers import UsageReported
-from service.domain.attempts import past_attempts
+from service.domain.attempts import noted, past_attempts
 from service.domain.calls import QueryUsage
 from service.domain.state import ZERO, StepRun
 from service.domain.turn import Turn
@@ -67,21 +67,16 @@ def _cost_unknown(step: StepRun) -> bool:
 def _known(step: StepRun, objective_id: str) -> Decimal:
     if objective_id == step.objective_id:
         return step.cost_usd - step.settled_cost_usd
-    return next(
-        (Decimal(past["cost_usd"]) for past in past_attempts(step) if past["objective_id"] == objective_id), ZERO
-    )
+    known = (past["cost_usd"] for past in past_attempts(step) if past["objective_id"] == objective_id)
+    return Decimal(next(known, ZERO))
 
 
 def _of_earlier(step: StepRun, objective_id: str, cost: Decimal) -> dict[str, Any]:
     more = cost - _known(step, objective_id)
     if not more or objective_id not in step.earlier_objectives:
         return {}
-    attempts = [
-        {**past, "cost_usd": str(cost)} if past["objective_id"] == objective_id else past
-        for past in past_attempts(step)
-    ]
     return {
-        "evidence": {**step.evidence, "attempts": attempts},
+        "evidence": {**step.evidence, "attempts": noted(step, "objective_id", objective_id, cost_usd=str(cost))},
         "cost_usd": step.cost_usd + more,
         "settled_cost_usd": step.settled_cost_usd + more,
     }
