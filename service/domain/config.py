@@ -7,9 +7,11 @@ Expressions are only known as text here; `places` says in which names they are c
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 
 from service.domain.definition import Payload, StepType
+from service.domain.errors import Violation
+from service.domain.suggestions import nearest
 
 MAX_SECONDS = 315_360_000
 """Ten years: a longer timeout or delay is a mistake."""
@@ -131,15 +133,17 @@ _VALIDATORS = {
 }
 
 
-def faults(step_type: StepType, config: Payload) -> Iterator[tuple[str, str, str]]:
-    """Path below `config`, reason (`unknown_config`, `bad_config`) and a sentence per fault."""
+def faults(step_type: StepType, config: Payload) -> Iterator[Violation]:
+    """With paths below `config`; the reasons are `unknown_config` and `bad_config`."""
     validators = _VALIDATORS[step_type]
     for key, value in config.items():
         if key not in validators:
-            yield key, "unknown_config", f"{step_type} has no config key {key!r}"
+            message = f"{step_type} has no config key {key!r}"
+            yield Violation(key, "unknown_config", message, suggestion=_known_key(step_type, key))
         else:
             for error in validators[key].iter_errors(value):
-                yield _path(key, error.absolute_path), "bad_config", _sentence(error.validator, error.validator_value)
+                message = _sentence(error.validator, error.validator_value)
+                yield Violation(_path(key, error.absolute_path), "bad_config", message, suggestion=_meant(error))
 
 
 def _path(key: str, below: Any) -> str:
@@ -158,3 +162,25 @@ def _sentence(rule: str, value: Any) -> str:
         "maxItems": f"must have at most {value} entries",
         "additionalProperties": "has a key that is not known",
     }.get(rule, "does not have the expected form")
+
+
+# --- suggestions ---------------------------------------------------------------------------------------------------
+
+
+def _known_key(step_type: StepType, key: str) -> str:
+    owners = [other for other, keys in KEYS.items() if key in keys]
+    return f"{key!r} is for {', '.join(owners)}" if owners else nearest(key, KEYS[step_type])
+
+
+def _meant(error: ValidationError) -> str:
+    given: Any = error.instance
+    wanted: Any = error.validator_value
+    schema: Any = error.schema
+    if error.validator == "enum" and isinstance(given, str):
+        return nearest(given, wanted)
+    if error.validator == "additionalProperties":
+        known = schema["properties"]
+        return next((found for key in given if key not in known and (found := nearest(key, known))), "")
+    if error.validator == "type" and wanted == "integer" and isinstance(given, str) and given.isdecimal():
+        return "write it as a number, without quotes"
+    return ""

@@ -5,7 +5,7 @@ one command that broke the rule, and by the edge, whose error table turns its ki
 stable word for programs, `message` a sentence for people; neither ever holds a payload, a token or a class name.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -22,11 +22,20 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing wrong with one field: its path (`steps[3].condition_expr`), a stable reason and a sentence."""
+    """One thing wrong with one field: its path (`steps[3].condition_expr`), a stable reason and a sentence.
+
+    `offset` is where in an expression, in characters, -1 when nowhere in particular; `suggestion` what may mend it.
+    """
 
     path: str
     reason: str
     message: str
+    offset: int = -1
+    suggestion: str = ""
+
+    def within(self, owner: str) -> "Violation":
+        """The same with its path below that of what the field belongs to."""
+        return replace(self, path=f"{owner}.{self.path}")
 
 
 class Refusal(Exception):

@@ -166,7 +166,8 @@ def _wanted(source: str, text: str, used: frozenset[str], open_names: bool) -> s
             continue
         name = reference[1].split(".")[0]
         if source[offset : offset + 1] == "(":
-            raise ExpressionError("unknown_function", f"there is no function {name!r}", offset=offset, name=name)
+            begin = source.rfind(name, 0, offset)
+            raise ExpressionError("unknown_function", f"there is no function {name!r}", offset=begin, name=name)
         if not open_names and name not in used:
             begin = offset - max(reference[1].rfind("."), 0)
             raise ExpressionError("unknown_name", f"{name!r} is not known here", offset=begin, name=name)

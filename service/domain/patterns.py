@@ -8,10 +8,13 @@ that an index over patterns can be asked by equality. The publish checks call `m
 
 from itertools import product
 
+from service.domain.suggestions import did_you_mean
+
 MAX_TOKENS = 10
 MAX_LENGTH = 256
 
 _TAP = ("siphon", "tap")
+_WILDCARDS = {"#": ">", "**": ">", "+": "*"}
 
 
 def matches(pattern: str, subject: str) -> bool:
@@ -42,6 +45,13 @@ def malformed(pattern: str) -> str | None:
     if ">" in tokens[:-1]:
         return "has '>' before its last token"
     return _malformed_token(tokens)
+
+
+def mended(pattern: str) -> str:
+    """A suggestion for a malformed pattern: the wildcards of other systems, and dots too many; else nothing."""
+    tokens = (_WILDCARDS.get(token, token) for token in pattern.split(".") if token)
+    tried = ".".join(tokens)
+    return did_you_mean(tried) if tried and not malformed(tried) else ""
 
 
 def _malformed_token(tokens: list[str]) -> str | None:

@@ -15,11 +15,13 @@ from service.domain.definition import Edge, StepDefinition, StepType, Version
 from service.domain.errors import Violation
 from service.domain.graph import Graph, compensation_ids, digraph
 from service.domain.places import RESERVED, alias
+from service.domain.suggestions import LONGEST, Memory
 
 MAX_STEPS = 500
 MAX_EDGES = 2000
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_OUT = "take this edge out"
 
 
 def oversized(draft: Version) -> Iterator[Violation]:
@@ -46,35 +48,50 @@ def problems(draft: Version) -> Iterator[Violation]:
 def _ids(steps: Sequence[StepDefinition]) -> Iterator[Violation]:
     seen: dict[str, int] = {}
     spelled: dict[str, str] = {}
+    taken = RESERVED | {alias(step.id) for step in steps}
     for index, step in enumerate(steps):
-        path = f"steps[{index}].id"
-        if not _ID.fullmatch(step.id):
-            yield Violation(path, "bad_id", "an id is 1 to 128 letters, digits, '_' or '-'")
-        if step.id in seen:
-            yield Violation(path, "duplicate_id", f"step {step.id!r} is already steps[{seen[step.id]}]")
-        elif (twin := spelled.get(alias(step.id))) is not None:
-            yield Violation(path, "colliding_id", f"{step.id!r} and {twin!r} are the same name in expressions")
-        if alias(step.id) in RESERVED:
-            yield Violation(path, "reserved_id", f"{step.id!r} is a reserved name of expressions")
+        for reason, message in _id_faults(step.id, seen, spelled):
+            yield Violation(f"steps[{index}].id", reason, message, suggestion=_free(step.id, taken))
         seen.setdefault(step.id, index)
         spelled.setdefault(alias(step.id), step.id)
+
+
+def _id_faults(id: str, seen: Mapping[str, int], spelled: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    if not _ID.fullmatch(id):
+        yield "bad_id", "an id is 1 to 128 letters, digits, '_' or '-'"
+    if id in seen:
+        yield "duplicate_id", f"step {id!r} is already steps[{seen[id]}]"
+    elif (twin := spelled.get(alias(id))) is not None:
+        yield "colliding_id", f"{id!r} and {twin!r} are the same name in expressions"
+    if alias(id) in RESERVED:
+        yield "reserved_id", f"{id!r} is a reserved name of expressions"
+
+
+def _free(id: str, taken: frozenset[str]) -> str:
+    """An id like this one that could be taken."""
+    like = re.sub(r"[^A-Za-z0-9_-]+", "_", id[:LONGEST]).strip("_")
+    tries = (like, *(f"{like}_{number}" for number in range(2, MAX_STEPS + 3)))
+    return next((f"take {free!r}" for free in tries if like and alias(free) not in taken), "")
 
 
 # --- edges ---------------------------------------------------------------------------------------------------------
 
 
 def _edges(draft: Version) -> Iterator[Violation]:
-    known = {step.id for step in draft.steps}
+    known, memory = {step.id for step in draft.steps}, Memory()
     seen: dict[tuple[str, str], int] = {}
     for index, edge in enumerate(draft.edges):
         ends = edge.from_step_id, edge.to_step_id
         for end, name in zip(("from_step_id", "to_step_id"), ends, strict=True):
             if name not in known:
-                yield Violation(f"edges[{index}].{end}", "unknown_step", f"there is no step {name!r}")
+                meant = memory.nearest(name, known)
+                yield Violation(f"edges[{index}].{end}", "unknown_step", f"there is no step {name!r}", suggestion=meant)
         if edge.from_step_id == edge.to_step_id:
-            yield Violation(f"edges[{index}].to_step_id", "self_edge", f"step {edge.to_step_id!r} leads to itself")
+            message = f"step {edge.to_step_id!r} leads to itself"
+            yield Violation(f"edges[{index}].to_step_id", "self_edge", message, suggestion=_OUT)
         if ends in seen:
-            yield Violation(f"edges[{index}]", "duplicate_edge", f"the same edge as edges[{seen[ends]}]")
+            message = f"the same edge as edges[{seen[ends]}]"
+            yield Violation(f"edges[{index}]", "duplicate_edge", message, suggestion=_OUT)
         seen.setdefault(ends, index)
 
 
@@ -104,7 +121,7 @@ def _cycle(draft: Version, component: "nx.DiGraph[str]", start: str) -> Violatio
     closing = Edge(*walked[-1][:2])
     index = _index_of_edge(draft.edges, closing)
     names = " -> ".join([str(step[0]) for step in walked] + [closing.to_step_id])
-    return Violation(f"edges[{index}]", "cycle", f"the steps form a cycle: {names}")
+    return Violation(f"edges[{index}]", "cycle", f"the steps form a cycle: {names}", suggestion=_OUT)
 
 
 def _index_of_edge(edges: Iterable[Edge], wanted: Edge) -> int:
@@ -142,12 +159,13 @@ def _compensating(steps: Iterable[StepDefinition]) -> frozenset[str]:
 def _compensation(draft: Version) -> Iterator[Violation]:
     known = {step.id for step in draft.steps}
     undoing = _compensating(draft.steps)
-    uses = Counter(step.compensation_step_id for step in draft.steps)
+    uses, memory = Counter(step.compensation_step_id for step in draft.steps), Memory()
     for index, step in enumerate(draft.steps):
         wanted = step.compensation_step_id
         if wanted:
             for reason, message in _compensation_faults(step, known, undoing, uses[wanted]):
-                yield Violation(f"steps[{index}].compensation_step_id", reason, message)
+                meant = memory.nearest(wanted, known) if reason == "unknown_compensation" else ""
+                yield Violation(f"steps[{index}].compensation_step_id", reason, message, suggestion=meant)
     for index, edge in enumerate(draft.edges):
         for id in dict.fromkeys((edge.from_step_id, edge.to_step_id)):
             if id in undoing and id in known:
@@ -200,9 +218,8 @@ def _branch(path: str, edges: Numbered) -> Iterator[Violation]:
         yield Violation(path, "branch_without_edges", "a BRANCH has at least one outgoing edge")
     defaults = [index for index, edge in edges if not edge.condition_expr]
     for index in defaults[1:]:
-        yield Violation(
-            f"edges[{index}]", "two_defaults", f"the default of this BRANCH is already edges[{defaults[0]}]"
-        )
+        message = f"the default of this BRANCH is already edges[{defaults[0]}]"
+        yield Violation(f"edges[{index}]", "two_defaults", message, suggestion="give this edge a condition")
 
 
 def _parallel(path: str, edges: Numbered, incoming: Mapping[str, Numbered]) -> Iterator[Violation]:
@@ -210,9 +227,8 @@ def _parallel(path: str, edges: Numbered, incoming: Mapping[str, Numbered]) -> I
         yield Violation(path, "parallel_without_children", "a PARALLEL has at least one outgoing edge")
     for index, edge in edges:
         if edge.condition_expr:
-            yield Violation(
-                f"edges[{index}].condition_expr", "parallel_condition", "an edge of a PARALLEL has no condition"
-            )
+            message, hint = "an edge of a PARALLEL has no condition", "let the edge lead to a BRANCH that decides"
+            yield Violation(f"edges[{index}].condition_expr", "parallel_condition", message, suggestion=hint)
         if any(other.from_step_id != edge.from_step_id for _, other in incoming[edge.to_step_id]):
             message = f"child {edge.to_step_id!r} of a PARALLEL has another incoming edge"
             yield Violation(f"edges[{index}].to_step_id", "parallel_child_shared", message)

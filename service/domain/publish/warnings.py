@@ -29,7 +29,8 @@ def _open_branches(draft: Version, graph: Graph) -> Iterator[Violation]:
     for index, step in enumerate(draft.steps):
         if step.step_type is StepType.BRANCH and all(edge.condition_expr for edge in graph.outgoing.get(step.id, ())):
             message = f"step {step.id!r} fails when none of its conditions holds: no edge is the default"
-            yield Violation(f"steps[{index}]", "branch_without_default", message)
+            hint = "add an edge without a condition"
+            yield Violation(f"steps[{index}]", "branch_without_default", message, suggestion=hint)
 
 
 def _uncertain(path: str, place: Place, unsure: frozenset[str]) -> Iterator[Violation]:
@@ -40,7 +41,9 @@ def _uncertain(path: str, place: Place, unsure: frozenset[str]) -> Iterator[Viol
     named = set(named_steps(tokenize(place.source)))
     for id in sorted(unsure & place.steps):
         if id in named or alias(id) in used & place.names:
-            yield Violation(path, "may_be_skipped", f"step {id!r} is skipped on some path, its output is empty then")
+            message = f"step {id!r} is skipped on some path, its output is empty then"
+            hint = f"look first whether steps[{id!r}].state == 'COMPLETED'"
+            yield Violation(path, "may_be_skipped", message, suggestion=hint)
 
 
 def _skippable(draft: Version, graph: Graph) -> frozenset[str]:
