@@ -223,7 +223,7 @@ def _edge(config: Config, outside: Outside, engine: Engine, scheduler: Scheduler
         WorkflowService(definitions, runs, triggers, inspector, answers, shield),
         TaskService(tasks, answers, shield),
         RunService(runs, inquiries, answers, shield),
-        DefinitionService(definitions, shield),
+        DefinitionService(definitions, inspector, shield),
         ScheduleService(schedules, shield),
         EventService(events, shield),
     )

@@ -5,16 +5,20 @@ Methods are named like the RPCs of `DefinitionService`. Errors and the shield as
 
 from workflows.ops.v1 import definitions_pb2 as ops
 
-from service.edge import idempotency, parse_control
+from service.domain.definition import Definition
+from service.domain.errors import not_found
+from service.edge import idempotency, parse_control, parse_version, render_definition
 from service.edge.app import Definitions
 from service.edge.caller import current
 from service.edge.errors import Context
+from service.edge.inspector import Inspector
 from service.edge.shield import Shield
 
 
 class DefinitionService:
-    def __init__(self, definitions: Definitions, shield: Shield) -> None:
+    def __init__(self, definitions: Definitions, inspector: Inspector, shield: Shield) -> None:
         self._definitions = definitions
+        self._inspector = inspector
         self._shield = shield
 
     async def SetMaxRunDuration(self, request: ops.SetMaxRunDurationRequest, context: Context) -> bytes:
@@ -32,3 +36,16 @@ class DefinitionService:
         stands = await self._shield.run(self._definitions.enable(definition_id, enabled, caller.workspace, idem))
         await idempotency.tell(context, stands.replay)
         return ops.SetEnabledResponse(enabled=stands.value).SerializeToString()
+
+    async def ValidateVersion(self, request: ops.ValidateVersionRequest, context: Context) -> bytes:
+        caller = current()
+        draft = parse_version.draft(request.draft, named=False)
+        if draft.looked_up:
+            await self._definition(draft.looked_up, caller.workspace)
+        return render_definition.report(await self._inspector.inspect(draft)).SerializeToString()
+
+    async def _definition(self, definition_id: str, visible: str | None) -> Definition:
+        found = await self._definitions.get(definition_id, visible)
+        if found is None:
+            raise not_found("definition", definition_id)
+        return found

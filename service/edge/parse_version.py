@@ -6,6 +6,7 @@ so a draft is always built: `Draft.unreadable` are the steps whose type is a sta
 have nothing to say.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -29,17 +30,30 @@ class Draft:
     violations: tuple[Violation, ...]
     unreadable: frozenset[int]
 
-    def merged(self, problems: tuple[Violation, ...]) -> tuple[Violation, ...]:
+    def merged(self, problems: Sequence[Violation]) -> tuple[Violation, ...]:
         """Everything wrong, without what the graph's checks said about stand-ins."""
+        return self.violations + self.told(problems)
+
+    def told(self, found: Sequence[Violation]) -> tuple[Violation, ...]:
+        """Without what was found about stand-ins."""
         stand_ins = tuple(f"steps[{index}]" for index in self.unreadable)
-        return self.violations + tuple(p for p in problems if not p.path.startswith(stand_ins))
+        return tuple(each for each in found if not each.path.startswith(stand_ins))
+
+    @property
+    def looked_up(self) -> str:
+        """The definition it is of; nothing when it names none, or none that there could be."""
+        unfit = any(violation.path == "definition_id" for violation in self.violations)
+        return "" if unfit else self.version.definition_id
 
 
-def draft(request: pb.PublishVersionRequest) -> Draft:
-    """Of a graph over the limits one step or edge too many is read: enough for the graph's checks to refuse it."""
+def draft(request: pb.PublishVersionRequest, *, named: bool = True) -> Draft:
+    """Of a graph over the limits one step or edge too many is read: enough for the graph's checks to refuse it.
+
+    `named`: the draft has to say of which definition it is.
+    """
     checks = Checks()
     checks.texts(request)
-    checks.id("definition_id", request.definition_id, required=True)
+    checks.id("definition_id", request.definition_id, required=named)
     wire_steps, wire_edges = request.steps[: MAX_STEPS + 1], request.edges[: MAX_EDGES + 1]
     steps = tuple(_step(checks, f"steps[{i}].", step) for i, step in enumerate(wire_steps))
     edges = tuple(_edge(checks, f"edges[{i}].", edge) for i, edge in enumerate(wire_edges))

@@ -86,9 +86,9 @@ class WorkflowService:
 
     async def _look_over(self, draft: parse_version.Draft) -> Sequence[Violation]:
         """The warnings about a draft. Raises Refusal with all its problems."""
-        findings = await self._inspector.inspect(draft.version)
-        if problems := draft.merged(findings.problems):
-            raise refusal(problems)
+        findings = await self._inspector.inspect(draft)
+        if findings.problems:
+            raise refusal(findings.problems)
         return findings.warnings
 
     # --- runs ------------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYT
         WorkflowService(definitions, runs, triggers, inspector, answers, shield),
         TaskService(tasks, answers, shield),
         RunService(runs, inquiries, answers, shield, Watches(most=2, soon_seconds=0.01)),
-        DefinitionService(definitions, shield),
+        DefinitionService(definitions, inspector, shield),
         ScheduleService(schedules, shield),
         EventService(events, shield),
     )

@@ -22,23 +22,32 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from workflows.v1 import workflows_pb2 as workflows_dot_v1_dot_workflows__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"workflows/ops/v1/definitions.proto\x12\x10workflows.ops.v1\"B\n\x18SetMaxRunDurationRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x05\",\n\x19SetMaxRunDurationResponse\x12\x0f\n\x07seconds\x18\x01 \x01(\x05\";\n\x11SetEnabledRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x02 \x01(\x08\"%\n\x12SetEnabledResponse\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\x32\xda\x01\n\x11\x44\x65\x66initionService\x12l\n\x11SetMaxRunDuration\x12*.workflows.ops.v1.SetMaxRunDurationRequest\x1a+.workflows.ops.v1.SetMaxRunDurationResponse\x12W\n\nSetEnabled\x12#.workflows.ops.v1.SetEnabledRequest\x1a$.workflows.ops.v1.SetEnabledResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"workflows/ops/v1/definitions.proto\x12\x10workflows.ops.v1\x1a\x1cworkflows/v1/workflows.proto\"B\n\x18SetMaxRunDurationRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x05\",\n\x19SetMaxRunDurationResponse\x12\x0f\n\x07seconds\x18\x01 \x01(\x05\";\n\x11SetEnabledRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x02 \x01(\x08\"%\n\x12SetEnabledResponse\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\"L\n\x16ValidateVersionRequest\x12\x32\n\x05\x64raft\x18\x01 \x01(\x0b\x32#.workflows.v1.PublishVersionRequest\"g\n\x17ValidateVersionResponse\x12\r\n\x05valid\x18\x01 \x01(\x08\x12+\n\x08\x66indings\x18\x02 \x03(\x0b\x32\x19.workflows.ops.v1.Finding\x12\x10\n\x08left_out\x18\x03 \x01(\x05\"\x91\x01\n\x07\x46inding\x12\x33\n\x08severity\x18\x01 \x01(\x0e\x32!.workflows.ops.v1.FindingSeverity\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0e\n\x06offset\x18\x05 \x01(\x05\x12\x12\n\nsuggestion\x18\x06 \x01(\t*m\n\x0f\x46indingSeverity\x12 \n\x1c\x46INDING_SEVERITY_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x46INDING_SEVERITY_ERROR\x10\x01\x12\x1c\n\x18\x46INDING_SEVERITY_WARNING\x10\x02\x32\xc2\x02\n\x11\x44\x65\x66initionService\x12l\n\x11SetMaxRunDuration\x12*.workflows.ops.v1.SetMaxRunDurationRequest\x1a+.workflows.ops.v1.SetMaxRunDurationResponse\x12W\n\nSetEnabled\x12#.workflows.ops.v1.SetEnabledRequest\x1a$.workflows.ops.v1.SetEnabledResponse\x12\x66\n\x0fValidateVersion\x12(.workflows.ops.v1.ValidateVersionRequest\x1a).workflows.ops.v1.ValidateVersionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'workflows.ops.v1.definitions_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SETMAXRUNDURATIONREQUEST']._serialized_start=56
-  _globals['_SETMAXRUNDURATIONREQUEST']._serialized_end=122
-  _globals['_SETMAXRUNDURATIONRESPONSE']._serialized_start=124
-  _globals['_SETMAXRUNDURATIONRESPONSE']._serialized_end=168
-  _globals['_SETENABLEDREQUEST']._serialized_start=170
-  _globals['_SETENABLEDREQUEST']._serialized_end=229
-  _globals['_SETENABLEDRESPONSE']._serialized_start=231
-  _globals['_SETENABLEDRESPONSE']._serialized_end=268
-  _globals['_DEFINITIONSERVICE']._serialized_start=271
-  _globals['_DEFINITIONSERVICE']._serialized_end=489
+  _globals['_FINDINGSEVERITY']._serialized_start=631
+  _globals['_FINDINGSEVERITY']._serialized_end=740
+  _globals['_SETMAXRUNDURATIONREQUEST']._serialized_start=86
+  _globals['_SETMAXRUNDURATIONREQUEST']._serialized_end=152
+  _globals['_SETMAXRUNDURATIONRESPONSE']._serialized_start=154
+  _globals['_SETMAXRUNDURATIONRESPONSE']._serialized_end=198
+  _globals['_SETENABLEDREQUEST']._serialized_start=200
+  _globals['_SETENABLEDREQUEST']._serialized_end=259
+  _globals['_SETENABLEDRESPONSE']._serialized_start=261
+  _globals['_SETENABLEDRESPONSE']._serialized_end=298
+  _globals['_VALIDATEVERSIONREQUEST']._serialized_start=300
+  _globals['_VALIDATEVERSIONREQUEST']._serialized_end=376
+  _globals['_VALIDATEVERSIONRESPONSE']._serialized_start=378
+  _globals['_VALIDATEVERSIONRESPONSE']._serialized_end=481
+  _globals['_FINDING']._serialized_start=484
+  _globals['_FINDING']._serialized_end=629
+  _globals['_DEFINITIONSERVICE']._serialized_start=743
+  _globals['_DEFINITIONSERVICE']._serialized_end=1065
 # @@protoc_insertion_point(module_scope)

@@ -44,6 +44,11 @@ class DefinitionServiceStub:
                 request_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetEnabledRequest.SerializeToString,
                 response_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetEnabledResponse.FromString,
                 _registered_method=True)
+        self.ValidateVersion = channel.unary_unary(
+                '/workflows.ops.v1.DefinitionService/ValidateVersion',
+                request_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.ValidateVersionRequest.SerializeToString,
+                response_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.ValidateVersionResponse.FromString,
+                _registered_method=True)
 
 
 class DefinitionServiceServicer:
@@ -67,6 +72,14 @@ class DefinitionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ValidateVersion(self, request, context):
+        """Says what PublishVersion would say of a draft, all of it, and publishes
+        nothing. A draft with faults is no error: `valid` is false then.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DefinitionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -79,6 +92,11 @@ def add_DefinitionServiceServicer_to_server(servicer, server):
                     servicer.SetEnabled,
                     request_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetEnabledRequest.FromString,
                     response_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetEnabledResponse.SerializeToString,
+            ),
+            'ValidateVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.ValidateVersion,
+                    request_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.ValidateVersionRequest.FromString,
+                    response_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.ValidateVersionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -135,6 +153,33 @@ class DefinitionService:
             '/workflows.ops.v1.DefinitionService/SetEnabled',
             workflows_dot_ops_dot_v1_dot_definitions__pb2.SetEnabledRequest.SerializeToString,
             workflows_dot_ops_dot_v1_dot_definitions__pb2.SetEnabledResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ValidateVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflows.ops.v1.DefinitionService/ValidateVersion',
+            workflows_dot_ops_dot_v1_dot_definitions__pb2.ValidateVersionRequest.SerializeToString,
+            workflows_dot_ops_dot_v1_dot_definitions__pb2.ValidateVersionResponse.FromString,
             options,
             channel_credentials,
             insecure,
