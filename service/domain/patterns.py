@@ -66,8 +66,8 @@ def _malformed_token(tokens: list[str]) -> str | None:
 def generalizations(subject: str) -> list[str]:
     """Every pattern that matches the subject, the empty one first.
 
-    At most 2,048 for ten tokens. Of a longer subject only the patterns ending in `>` are left, since no pattern has
-    more than ten tokens.
+    At most 2,048 for ten tokens. Of a subject of more tokens only the patterns ending in `>` are left, and none that
+    would be longer than patterns are.
     """
     tokens = subject.split(".")
     found = [""]
@@ -75,7 +75,7 @@ def generalizations(subject: str) -> list[str]:
         found += map(".".join, product(*((token, "*") for token in tokens)))
     for kept in range(min(len(tokens), MAX_TOKENS)):
         found += (".".join((*head, ">")) for head in product(*((token, "*") for token in tokens[:kept])))
-    return list(dict.fromkeys(found))
+    return [pattern for pattern in dict.fromkeys(found) if len(pattern) <= MAX_LENGTH]
 
 
 def subject_matches(pattern: str, bus_subject: str, subject: str) -> bool:

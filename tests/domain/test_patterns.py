@@ -71,8 +71,15 @@ def test_a_long_subject_has_only_open_patterns() -> None:
     assert max(pattern.count(".") + 1 for pattern in found) == 10
 
 
-def test_no_subject_has_too_many_generalizations() -> None:
-    assert len(generalizations(".".join("abcdefghij"))) == 2048
+@pytest.mark.parametrize(("tokens", "count"), [(10, 2048), (11, 1024), (60, 1024), (256, 1024)])
+def test_no_subject_has_too_many_generalizations(tokens: int, count: int) -> None:
+    assert len(generalizations(".".join("abcdefgh"[number % 8] for number in range(tokens)))) == count
+
+
+def test_a_subject_of_long_tokens_has_no_pattern_that_could_not_be_published() -> None:
+    found = generalizations(".".join(letter * 50 for letter in "abcdefghij"))
+    assert len(found) == 1025
+    assert not any(malformed(pattern) for pattern in found)
 
 
 tokens = st.sampled_from(["a", "b", "c"])
