@@ -1,8 +1,9 @@
 """Events and ticks that a caller hands in: everything they bring about is done before the caller is answered.
 
 An event takes the way of one heard on the bus (kept, then routed, each committed), so whatever dies here is made up for
-like there; but its deliveries are performed at once and what became of them is read back. So the same event handed in
-again, by anybody and at the same moment, gives the same runs. A tick needs no way: its start key is its only trace.
+like there; but its deliveries are performed at once and what became of them is read back, once all are done, whoever
+does them. So the same event handed in again, by anybody and at the same moment, gives the same runs. A tick needs no
+way: its start key is its only trace.
 Called by the edge for HandleTrigger.
 """
 
@@ -20,6 +21,8 @@ from service.engine.clock import DatabaseClock
 from service.engine.dispatcher import Dispatcher
 from service.engine.ports import EventStore, Fate, RunStore, TriggerDelivery, TriggerStore
 from service.engine.starter import Starter
+
+LOOK_SECONDS = 0.02
 
 T = TypeVar("T")
 
@@ -44,7 +47,7 @@ class Intake:
             work = await self.events.route([kept], self.dispatcher.lease.seconds)
             await self.dispatcher.settle(work, leased_at)
         started = await _all(self._started(delivery) for delivery in await self.deliveries.starts_of(event))
-        moved = await _all(self.runs.run_at(*run) for run in await self.deliveries.moved_by(event))
+        moved = await _all(self.runs.run_at(*run) for run in await self._moved(event))
         return _disjoint(started, moved)
 
     async def tick(self, event: BusEvent, cron_expr: str) -> Triggered:
@@ -58,6 +61,15 @@ class Intake:
         return _disjoint(
             await _all(self.runs.run_at(*run) for run in started), await _all(self.runs.run_at(*run) for run in updated)
         )
+
+    async def _moved(self, event: BusEvent) -> Sequence[tuple[str, int]]:
+        """The runs that the event has moved, once it is delivered to all: another call may be at that."""
+        until = self.clock.monotonic() + self.dispatcher.lease.call_seconds
+        while await self.deliveries.is_owed(event):
+            if self.clock.monotonic() > until:
+                raise Refusal(Kind.UNAVAILABLE, "being_delivered", "the event is still being delivered to its runs")
+            await asyncio.sleep(LOOK_SECONDS)
+        return await self.deliveries.moved_by(event)
 
     async def _started(self, delivery: TriggerDelivery) -> Run | None:
         """Whoever else may hold the delivery: two that settle it start one run."""

@@ -287,6 +287,10 @@ class TriggerStore(Protocol):
 
     async def starts_of(self, event: BusEvent) -> list[TriggerDelivery]: ...
 
+    async def is_owed(self, event: BusEvent) -> bool:
+        """Whether some run has yet to take the event that was routed to it."""
+        ...
+
     async def moved_by(self, event: BusEvent) -> list[tuple[str, int]]:
         """The runs that took an event that was handed in, each with its sequence after that."""
         ...

@@ -57,6 +57,10 @@ class Triggers:
         rows = await self._pool.read(query("deliveries_of_event"), (event.tenant, event.source, event.id))
         return [TriggerDelivery(*row) for row in rows]
 
+    async def is_owed(self, event: BusEvent) -> bool:
+        rows = await self._pool.read(query("event_is_owed"), (event.tenant, event.source, event.id))
+        return bool(rows)
+
     async def moved_by(self, event: BusEvent) -> list[tuple[str, int]]:
         rows = await self._pool.read(query("runs_moved"), (event.tenant, f"event:{event.source}/{event.id}"))
         return [(run_id, sequence) for run_id, sequence in rows]

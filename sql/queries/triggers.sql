@@ -59,6 +59,14 @@ select run_id, sequence
  where workspace_id = $1 and cause = $2 and cause like 'event:rpc/%'
  order by run_id
 
+-- name: event_is_owed
+-- Few effects are owed at a time, so there is no index of their ids.
+select 1
+  from run_effects
+ where workspace_id = $1 and kind = 'Deliver'
+   and effect_id = 'deliver/' || left(encode(sha256(convert_to($2 || e'\n' || $3, 'UTF8')), 'hex'), 32)
+ limit 1
+
 -- name: answer_claim
 with claimed as (
     insert into rpc_answers (workspace_id, caller, key, method, digest, response) values ($1, $2, $3, $4, $5, '')

@@ -21,6 +21,7 @@ from tests.journey.triggering import handing_in, on_event, on_tap, on_tick, runs
 from tests.world import World, fixture, world
 
 AT_ONCE = 1_000
+WAITING = 30
 
 
 async def test_the_contracts_request_is_answered_as_the_contract_says(world: World) -> None:
@@ -49,6 +50,16 @@ async def test_runs_are_started_or_moved_and_none_is_both(shared: World) -> None
     assert all(found(each, "wait").event_id == request.trigger_event_id for each in answer.updated_runs)
     assert {each.state for each in answer.updated_runs} == {pb.WORKFLOW_STATE_COMPLETED}
     assert await shared.stub.HandleTrigger(request) == answer
+
+
+async def test_calls_at_the_same_moment_all_tell_which_runs_moved(shared: World) -> None:
+    like = chain(step("wait", "WAIT_FOR_EVENT", event_type_pattern="parcel.sent"))
+    published = await shared.publish(like)
+    waiting = [await shared.start(published.definition.id) for _ in range(WAITING)]
+    request = handing_in("EVENT", str(uuid4()), event_type="parcel.sent")
+    answers = await asyncio.gather(*(shared.stub.HandleTrigger(request) for _ in range(20)))
+    for answer in answers:
+        assert sorted(run.id for run in answer.updated_runs) == sorted(run.id for run in waiting)
 
 
 async def test_one_kind_of_triggers_is_meant(shared: World) -> None:

@@ -25,3 +25,6 @@ class Untriggered:
 
     async def postpone_start(self, delivery: TriggerDelivery) -> None:
         raise AssertionError("there was nothing to start")
+
+    async def is_owed(self, event: BusEvent) -> bool:
+        return False
