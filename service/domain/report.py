@@ -16,6 +16,8 @@ from service.domain.steps import rules_of
 from service.domain.steps.rules import LINKS
 from service.domain.turn import Turn
 
+REPORTED = frozenset({"reported_failure", "task_rejected", "approval_denied"})
+"""What a step fails of when somebody reports its failure."""
 TAKEN = frozenset({StepState.RUNNING, StepState.WAITING, StepState.COMPLETED, StepState.FAILED, StepState.SKIPPED})
 
 
@@ -53,13 +55,26 @@ def _meant(turn: Turn, command: TransitionStep) -> str:
 
 def repeats(step: StepRun, command: TransitionStep) -> bool:
     """Is everything the report says already so?"""
-    if command.state is not step.state:
+    if not _came_to(step, command):
         return False
-    said = {name: getattr(command, name) for name in (*LINKS, "governance_decision", "error_message")}
+    said = {name: getattr(command, name) for name in (*LINKS, "governance_decision")}
     same = all(value == getattr(step, name) for name, value in said.items() if value)
+    same = same and command.error_message in ("", step.error_message, _comment(step))
     if command.output_payload is not None and not _covers(step, command):
         return False
     return same and attempt_cost(step, command.cost_usd) == step.cost_usd
+
+
+def _came_to(step: StepRun, command: TransitionStep) -> bool:
+    """A failure may have been passed over: then the step COMPLETED, and says of what."""
+    passed_over = step.state is StepState.COMPLETED and step.error_reason in REPORTED
+    return command.state is step.state or (command.state is StepState.FAILED and passed_over)
+
+
+def _comment(step: StepRun) -> str:
+    """What a gate's decider said, which the step's own message only quotes."""
+    said: str = step.evidence.get("approval", {}).get("comment", "")
+    return said
 
 
 def _covers(step: StepRun, command: TransitionStep) -> bool:
