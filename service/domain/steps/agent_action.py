@@ -54,8 +54,7 @@ class AgentAction(StepRules):
             case DelegationStatus():
                 _delegation_asked(turn, step_id, answer)
             case ObjectiveStatus(objective_id, state):
-                if state in ENDED:  # being asked is no sign of life
-                    heard_outcome(turn, step_id, ObjectiveReport(objective_id, state), {})
+                self._asked(turn, step_id, ObjectiveReport(objective_id, state))
             case _:
                 super().answered(turn, step_id, answer)
 
@@ -85,6 +84,13 @@ class AgentAction(StepRules):
         if "grace" in step.alarms:  # the objective was faster than this answer
             turn.owe(step, GetDelegation(answer.delegation_id), "result")
         _check_delegation(turn, step_id, answer.status, answer.message)
+
+    def _asked(self, turn: Turn, step_id: str, report: ObjectiveReport) -> None:
+        """What its owner says is no sign of life; it is asked again when nothing else is heard."""
+        if report.state in ENDED:
+            heard_outcome(turn, step_id, report, {})
+        elif "grace" not in turn.step(step_id).alarms:
+            turn.arm(step_id, check=turn.after(turn.plan.patience.check_seconds))
 
     def faulted(self, turn: Turn, step_id: str, fault: Fault) -> None:
         outcome.take_back(turn, turn.step(step_id), "the attempt failed")
@@ -229,8 +235,8 @@ def watch(turn: Turn, step_id: str) -> StepRun:
 
 
 def _ask_owner(turn: Turn, step_id: str) -> None:
-    step = turn.arm(step_id, check=turn.after(turn.plan.patience.check_seconds))
-    again = turn.moment
+    """Once: as long as it is not answered, however long its owner is away, there is no use in asking again."""
+    step, again = turn.step(step_id), turn.moment
     if step.objective_id:
         turn.owe(step, GetObjective(step.objective_id), again)
     if step.delegation_id:

@@ -57,19 +57,21 @@ class Decided(StepRules):
         turn.owe(step, GetApproval(event.about.approval_request_id), event.mark)
 
     def rang(self, turn: Turn, step_id: str, alarm: str) -> None:
-        """Nothing was heard for long: the word may have been lost."""
-        step = turn.arm(step_id, check=turn.after(turn.plan.patience.check_seconds))
+        """Nothing was heard for long: the word may have been lost. Asked once, until that is answered."""
+        step = turn.step(step_id)
         turn.owe(step, GetApproval(step.approval_request_id), turn.moment)
 
     def confirmed(self, turn: Turn, step_id: str, answer: ApprovalStatus) -> None:
+        if answer.decision in PASSED | STOPPED:
+            output = {"decision": answer.decision, "decided_by": answer.decided_by, "reason": answer.reason}
+            return self.decided(turn, step_id, output)
         step = turn.step(step_id)
         if answer.decision == "ESCALATED" and _decision(step) != "ESCALATED":
             turn.link(step_id, evidence=recorded(step, {"decision": "ESCALATED", "comment": answer.reason}))
-        elif answer.decision in PASSED | STOPPED:
-            output = {"decision": answer.decision, "decided_by": answer.decided_by, "reason": answer.reason}
-            self.decided(turn, step_id, output)
         else:
-            raise Unwanted("not_decided", f"the approvals service says {answer.decision}")
+            turn.audit(step_id, GetApproval.__name__, "not_decided", f"the approvals service says {answer.decision}")
+        turn.arm(step_id, check=turn.after(turn.plan.patience.check_seconds))
+        return None
 
     # --- what is reported of it ------------------------------------------------------------------------------------
 
