@@ -36,11 +36,15 @@ def _remembered(step: StepRun, cost: Decimal, reason: str) -> dict[str, Any]:
     return {**kept, "attempts": [*past_attempts(step), past][-REMEMBERED_ATTEMPTS:]}
 
 
-def started_by(step: StepRun, attempt: int, child_run_id: str) -> dict[str, Any]:
-    """The evidence of a step one of whose attempts has started a child run after all."""
-    if attempt == step.attempt and not any(past["attempt"] == attempt for past in past_attempts(step)):
-        return {**step.evidence, "child_run_id": child_run_id}
-    return {**step.evidence, "attempts": noted(step, "attempt", attempt, objective_id=child_run_id)}
+def began_after_all(step: StepRun, attempt: int, objective_id: str = "", child_run_id: str = "") -> dict[str, Any]:
+    """The changes of a step one of whose attempts was given up, and has yet created an objective or started a run.
+    Empty where the attempt has another objective: somebody reported it."""
+    if attempt != step.attempt or any(past["attempt"] == attempt for past in past_attempts(step)):
+        attempts = noted(step, "attempt", attempt, objective_id=objective_id or child_run_id)
+        return {"evidence": {**step.evidence, "attempts": attempts}}
+    if child_run_id:
+        return {"evidence": {**step.evidence, "child_run_id": child_run_id}}
+    return {} if step.objective_id else {"objective_id": objective_id}
 
 
 def noted(step: StepRun, key: str, value: object, **news: str) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ An answer counts for the attempt that asked. One that comes for a step that has 
 be, undone: an objective created for an abandoned attempt is cancelled.
 """
 
-from typing import get_args
+from typing import Any, get_args
 
 from service.domain import undoing
 from service.domain.answers import (
@@ -18,7 +18,7 @@ from service.domain.answers import (
     RunTold,
     UsageReported,
 )
-from service.domain.attempts import started_by
+from service.domain.attempts import began_after_all
 from service.domain.calls import (
     CancelChild,
     CancelObjective,
@@ -31,7 +31,7 @@ from service.domain.calls import (
     StartChild,
 )
 from service.domain.commands import BusEvent, EventArrived, ObjectiveReport
-from service.domain.costs import metered
+from service.domain.costs import LATE_SECONDS, metered
 from service.domain.decision import Postponed
 from service.domain.effects import Owed
 from service.domain.expressions import ExpressionError
@@ -64,15 +64,23 @@ def effect_succeeded(turn: Turn, effect: Owed, answer: Answer) -> None:
 
 
 def _undo(turn: Turn, step: StepRun, effect: Owed, answer: Answer) -> None:
-    """What an attempt that is over has set going is taken back."""
+    """What an attempt that is over has set going is taken back, and kept in mind: it may have cost something, and done
+    what is to be undone."""
     match answer:
         case ObjectiveCreated(objective_id) if objective_id != step.objective_id:
+            _remember(turn, step, began_after_all(step, effect.attempt, objective_id=objective_id))
             turn.owe(step, CancelObjective(objective_id, "the attempt was given up"), objective_id)
+            turn.owe(step, QueryUsage(objective_id), f"late/{objective_id}", LATE_SECONDS)
         case ChildStarted(run_id) if run_id != step.evidence.get("child_run_id"):
-            step = turn.link(step.step_id, evidence=started_by(step, effect.attempt, run_id))
+            _remember(turn, step, began_after_all(step, effect.attempt, child_run_id=run_id))
             turn.owe(step, CancelChild(run_id, "the attempt was given up"), run_id)
         case _:
             raise Unwanted("attempt_over", f"attempt {effect.attempt} of the step is over")
+
+
+def _remember(turn: Turn, step: StepRun, changes: dict[str, Any]) -> None:
+    if changes:
+        turn.link(step.step_id, **changes)
 
 
 def effect_failed(turn: Turn, effect: Owed, fault: Fault) -> None:

@@ -7,8 +7,16 @@ from typing import Any
 import orjson
 import pytest
 
-from service.domain.answers import Delegated, Fault, FaultKind, ObjectiveCreated, ObjectivePrepared, Prompt
-from service.domain.calls import CancelObjective, CreateObjective, Delegate, PrepareObjective
+from service.domain.answers import (
+    Delegated,
+    Fault,
+    FaultKind,
+    ObjectiveCreated,
+    ObjectivePrepared,
+    Prompt,
+    UsageReported,
+)
+from service.domain.calls import CancelObjective, CreateObjective, Delegate, PrepareObjective, QueryUsage
 from service.domain.commands import EffectSucceeded, TransitionStep
 from service.domain.decision import Accepted, Ignored
 from service.domain.definition import RetryPolicy, StepType
@@ -228,6 +236,31 @@ def test_an_objective_created_for_an_abandoned_attempt_is_cancelled() -> None:
     assert story.state == "FAILED"
     story.do(EffectSucceeded(late, ObjectiveCreated("obj_late", "agent_1")))
     assert story.calls(CancelObjective) == [CancelObjective("obj_late", "the attempt was given up")]
+    story.answer(story.owing(QueryUsage), UsageReported("obj_late", Decimal("0.2"), 1))
+    assert story["a"].cost_usd == story.run.total_cost_usd == Decimal("0.2")
+
+
+def test_an_objective_created_for_an_earlier_attempt_has_its_cost_there() -> None:
+    story = alone(agent("a", timeout_seconds=60, retry_policy=RetryPolicy(1, 5, 1.0)))
+    story.prepare("a")
+    late = story.owes("a/1/CreateObjective")
+    story.wait(60)
+    story.wait(6)
+    story.link("a", "obj_2")
+    story.do(EffectSucceeded(late, ObjectiveCreated("obj_late", "agent_1")))
+    assert story["a"].objective_id == "obj_2"
+    story.answer(story.owing(QueryUsage), UsageReported("obj_late", Decimal("0.2"), 1))
+    story.objective("a", "COMPLETED", cost="0.3", done=True)
+    assert story["a"].cost_usd == Decimal("0.5")
+
+
+def test_an_objective_that_was_not_reported_does_not_take_the_place_of_one_that_was() -> None:
+    story = alone(agent("a"))
+    story.prepare("a")
+    late = story.owes("a/1/CreateObjective")
+    story.report("a", StepState.COMPLETED, objective_id="obj_1")
+    story.do(EffectSucceeded(late, ObjectiveCreated("obj_late", "agent_1")))
+    assert story["a"].objective_id == "obj_1"
 
 
 def test_a_creation_that_nobody_wants_any_more_is_still_brought_to_its_end() -> None:
