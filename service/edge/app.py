@@ -10,6 +10,7 @@ from typing import Protocol
 
 from service.domain.commands import Envelope
 from service.domain.definition import Definition, Version
+from service.domain.difference import OpenRuns
 from service.domain.exchange import (
     ForkRequest,
     Idem,
@@ -52,6 +53,12 @@ class Definitions(Protocol):
 
     async def versions(self, definition_id: str, visible: str | None) -> Sequence[Version] | None:
         """Newest first; None when there is no such definition."""
+        ...
+
+    async def version(self, definition_id: str, number: int, visible: str | None) -> Version | None: ...
+
+    async def open_runs(self, definition_id: str, visible: str | None) -> Sequence[OpenRuns]:
+        """The runs that have not ended, by their version, newest first."""
         ...
 
     async def bound(

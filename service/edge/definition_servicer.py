@@ -7,9 +7,10 @@ from workflows.ops.v1 import definitions_pb2 as ops
 
 from service.domain.definition import Definition
 from service.domain.errors import not_found
-from service.edge import idempotency, parse_control, parse_version, render_definition
+from service.edge import idempotency, parse_control, parse_definition, parse_version, render_definition
 from service.edge.app import Definitions
 from service.edge.caller import current
+from service.edge.comparing import Comparing
 from service.edge.errors import Context
 from service.edge.inspector import Inspector
 from service.edge.shield import Shield
@@ -19,6 +20,7 @@ class DefinitionService:
     def __init__(self, definitions: Definitions, inspector: Inspector, shield: Shield) -> None:
         self._definitions = definitions
         self._inspector = inspector
+        self._comparing = Comparing(definitions, inspector)
         self._shield = shield
 
     async def SetMaxRunDuration(self, request: ops.SetMaxRunDurationRequest, context: Context) -> bytes:
@@ -43,6 +45,10 @@ class DefinitionService:
         if draft.looked_up:
             await self._definition(draft.looked_up, caller.workspace)
         return render_definition.report(await self._inspector.inspect(draft)).SerializeToString()
+
+    async def DiffVersions(self, request: ops.DiffVersionsRequest, context: Context) -> bytes:
+        compared = await self._comparing.compare(parse_definition.diff(request), current().workspace)
+        return render_definition.comparison(compared).SerializeToString()
 
     async def _definition(self, definition_id: str, visible: str | None) -> Definition:
         found = await self._definitions.get(definition_id, visible)

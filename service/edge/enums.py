@@ -8,11 +8,12 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from google.protobuf.descriptor import EnumDescriptor
-from workflows.ops.v1 import events_pb2, schedules_pb2
+from workflows.ops.v1 import definitions_pb2, events_pb2, schedules_pb2
 from workflows.ops.v1 import tasks_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.definition import StepType, TriggerType
+from service.domain.difference import Kind
 from service.domain.schedule import Overlap
 from service.domain.state import RunState, StepState, TaskStatus
 from service.domain.traffic import EventState, Outcome
@@ -34,6 +35,7 @@ STEP_STATE = _numbers(StepState, pb.StepRunState.DESCRIPTOR, "STEP_RUN_STATE")
 TASK_STATUS = _numbers(TaskStatus, ops.HumanTaskState.DESCRIPTOR, "HUMAN_TASK_STATE")
 SCHEDULE_OVERLAP = _numbers(Overlap, schedules_pb2.ScheduleOverlap.DESCRIPTOR, "SCHEDULE_OVERLAP")
 EVENT_STATE = _numbers(EventState, events_pb2.EventState.DESCRIPTOR, "EVENT_STATE")
+DIFFERENCE_KIND = _numbers(Kind, definitions_pb2.DifferenceKind.DESCRIPTOR, "DIFFERENCE_KIND")
 REPLAY_OUTCOME = _numbers(Outcome, events_pb2.ReplayOutcome.DESCRIPTOR, "REPLAY_OUTCOME")
 
 STEP_TYPE_OF: Mapping[int, StepType] = {number: member for member, number in STEP_TYPE.items()}

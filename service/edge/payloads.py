@@ -97,6 +97,13 @@ def write(payload: Mapping[str, Any]) -> bytes:
     return struct.SerializeToString()
 
 
+def value(found: Any) -> Value:
+    """Any JSON-shaped value as the wire's."""
+    slot = Value()
+    _write_value(found, slot)
+    return slot
+
+
 def _write_object(payload: Mapping[str, Any], struct: Struct) -> None:
     fields = struct.fields
     for key, value in payload.items():

@@ -1,32 +1,52 @@
 """What operators ask about definitions as the wire's messages. Like `render`, it trusts the domain and cannot fail.
 
-A report is bounded twice: by how many findings anybody reads, and by what fits into one message, since a draft may hold
-long texts that a finding quotes. Called by the servicer of definitions.
+Lists are bounded by what fits into one message, since versions hold long texts that findings and differences repeat,
+and findings by how many anybody reads; what was left out is counted. Called by the servicer of definitions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
+from google.protobuf.message import Message
 from workflows.ops.v1 import definitions_pb2 as ops
 
+from service.domain.definition import Version
+from service.domain.difference import Comparison, EdgeChange, FieldChange, OpenRuns, StepChange
 from service.domain.errors import Violation
+from service.edge import enums, payloads
 from service.edge.answers import MAX_ANSWER_BYTES
 from service.edge.inspector import Findings
 
 MOST_FINDINGS = 1_000
 _MAX_TEXT = 2_000
-_FRAME = 8  # more than the tag and the length of a finding
+_FRAME = 8  # more than the tag and the length of an entry
+
+M = TypeVar("M", bound=Message)
+
+
+class _Room:
+    """What is left of one message."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._left = max_bytes
+        self.left_out = 0
+
+    def fitting(self, entries: Iterable[M], most: int | None = None) -> list[M]:
+        """As many as there is room for, in order; the others are counted."""
+        kept: list[M] = []
+        for entry in entries:
+            self._left -= entry.ByteSize() + _FRAME
+            if self._left < 0 or len(kept) == most:
+                self.left_out += 1
+            else:
+                kept.append(entry)
+        return kept
 
 
 def report(found: Findings, max_bytes: int = MAX_ANSWER_BYTES) -> ops.ValidateVersionResponse:
-    total = len(found.problems) + len(found.warnings)
-    answer, room = ops.ValidateVersionResponse(valid=not found.problems), max_bytes
-    for finding in _findings(found):
-        room -= finding.ByteSize() + _FRAME
-        if room < 0 or len(answer.findings) == MOST_FINDINGS:
-            break
-        answer.findings.append(finding)
-    answer.left_out = total - len(answer.findings)
-    return answer
+    room = _Room(max_bytes)
+    findings = room.fitting(_findings(found), MOST_FINDINGS)
+    return ops.ValidateVersionResponse(valid=not found.problems, findings=findings, left_out=room.left_out)
 
 
 def _findings(found: Findings) -> Iterator[ops.Finding]:
@@ -45,3 +65,46 @@ def _finding(found: Violation, severity: "ops.FindingSeverity.ValueType") -> ops
         offset=found.offset,
         suggestion=found.suggestion[:_MAX_TEXT],
     )
+
+
+# --- two versions side by side ---------------------------------------------------------------------------------------
+
+
+def comparison(found: Comparison, max_bytes: int = MAX_ANSWER_BYTES) -> ops.DiffVersionsResponse:
+    """The runs come first: there are few."""
+    room, differing = _Room(max_bytes), found.difference
+    open_runs = room.fitting(_open_runs(each, found.after) for each in found.open_runs)
+    return ops.DiffVersionsResponse(
+        from_version=found.before,
+        to_version=found.after.version,
+        version=room.fitting(map(_field, differing.version)),
+        edges=room.fitting(map(_edge, differing.edges)),
+        steps=room.fitting(map(_step, differing.steps)),
+        left_out=room.left_out,
+        trigger_moves=found.trigger_moves,
+        open_runs=open_runs,
+    )
+
+
+def _step(change: StepChange) -> ops.StepDifference:
+    kind = enums.DIFFERENCE_KIND[change.kind]
+    return ops.StepDifference(step_id=change.step_id, kind=kind, fields=map(_field, change.fields))
+
+
+def _edge(change: EdgeChange) -> ops.EdgeDifference:
+    source, target = change.ends
+    kind = enums.DIFFERENCE_KIND[change.kind]
+    return ops.EdgeDifference(from_step_id=source, to_step_id=target, kind=kind, fields=map(_field, change.fields))
+
+
+def _field(change: FieldChange) -> ops.FieldDifference:
+    return ops.FieldDifference(
+        path=".".join(change.path)[:_MAX_TEXT],
+        before=None if change.before is None else payloads.value(change.before),
+        after=None if change.after is None else payloads.value(change.after),
+        expression=change.expression,
+    )
+
+
+def _open_runs(found: OpenRuns, after: Version) -> ops.OpenRuns:
+    return ops.OpenRuns(version=found.version, runs=found.runs, steps_gone=found.gone(after))

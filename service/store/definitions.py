@@ -13,6 +13,7 @@ import psycopg
 from uuid_utils.compat import uuid7
 
 from service.domain.definition import Definition, StepType, Version
+from service.domain.difference import OpenRuns
 from service.domain.errors import Kind, Refusal, not_found
 from service.domain.exchange import Idem, Page, Published, Replayable
 from service.domain.waits import awaited_pattern
@@ -115,6 +116,12 @@ class Definitions:
 
     async def versions(self, definition_id: str, visible: str | None) -> Sequence[Version] | None:
         return await self._reads.versions(definition_id, visible)
+
+    async def version(self, definition_id: str, number: int, visible: str | None) -> Version | None:
+        return await self._reads.version(definition_id, number, visible)
+
+    async def open_runs(self, definition_id: str, visible: str | None) -> Sequence[OpenRuns]:
+        return await self._reads.open_runs(definition_id, visible)
 
     async def _answered_meanwhile(self, call: Call, taken: psycopg.errors.UniqueViolation) -> Any:
         """The name is taken: by this very call, sent twice at once, or by another definition."""

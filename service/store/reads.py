@@ -4,10 +4,11 @@
 from the statement itself, so no filter that was forgotten can show it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.domain.definition import Definition, Version
+from service.domain.definition import Definition, StepType, Version
+from service.domain.difference import OpenRuns
 from service.domain.exchange import Page, RunFilter
 from service.domain.state import Run
 from service.store.codec import run_of, steps_of, tasks_of
@@ -60,8 +61,21 @@ class Reads:
             return None
         return [version_of(row) for row in rows if row[0] is not None]
 
+    async def version(self, definition_id: str, number: int, visible: str | None) -> Version | None:
+        rows = await self._read(visible, "version_read", definition_id, number)
+        return version_of(rows[0]) if rows else None
+
+    async def open_runs(self, definition_id: str, visible: str | None) -> Sequence[OpenRuns]:
+        """The runs that have not ended, by their version, newest first."""
+        rows = await self._read(visible, "runs_open", definition_id)
+        return [OpenRuns(version, runs, _step_types(steps)) for version, runs, steps in rows]
+
     async def _read(self, visible: str | None, name: str, *params: object) -> list[Row]:
         return await self._pool.read_as(visible or EVERY_WORKSPACE, query(name), params)
+
+
+def _step_types(column: Mapping[str, str]) -> dict[str, StepType]:
+    return {step_id: StepType(kind) for step_id, kind in column.items()}
 
 
 def _whole(row: Row) -> Run:

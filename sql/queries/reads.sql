@@ -75,6 +75,22 @@ select (select count(*) from chosen) as total,
   left join workflow_definitions d on d.id = page.id
  order by d.id desc
 
+-- name: version_read
+select id, definition_id, workspace_id, version, steps, edges, trigger, default_retry_policy, timeout_seconds,
+       author, created_at
+  from workflow_versions
+ where definition_id = $1 and version = $2
+
+-- name: runs_open
+select v.version, o.runs, (select jsonb_object_agg(s ->> 'id', s ->> 'step_type') from jsonb_array_elements(v.steps) s)
+  from (select r.definition_version, count(*)::integer as runs
+          from workflow_definitions d
+          join workflow_runs r on r.workspace_id = d.workspace_id and r.definition_id = d.id
+         where d.id = $1 and r.completed_at is null
+         group by r.definition_version) o
+  join workflow_versions v on v.definition_id = $1 and v.version = o.definition_version
+ order by v.version desc
+
 -- name: versions_list
 select v.id, v.definition_id, v.workspace_id, v.version, v.steps, v.edges, v.trigger, v.default_retry_policy,
        v.timeout_seconds, v.author, v.created_at

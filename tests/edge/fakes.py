@@ -8,6 +8,7 @@ from typing import Any
 
 from service.domain.commands import Envelope
 from service.domain.definition import Definition, StepType, TriggerType, Version
+from service.domain.difference import OpenRuns
 from service.domain.exchange import (
     ForkRequest,
     Idem,
@@ -94,6 +95,7 @@ class Fake:
 class FakeDefinitions(Fake):
     found: Definition | None = field(default_factory=definition)
     kept: Sequence[Version] | None = None
+    going: Sequence[OpenRuns] = ()
 
     async def create(
         self, workspace_id: str, name: str, description: str, tags: Sequence[str], actor: str, idem: Idem | None
@@ -120,6 +122,14 @@ class FakeDefinitions(Fake):
     async def versions(self, definition_id: str, visible: str | None) -> Sequence[Version] | None:
         self._read(definition_id)
         return self.kept
+
+    async def version(self, definition_id: str, number: int, visible: str | None) -> Version | None:
+        self._read((definition_id, number))
+        return next((version for version in self.kept or () if version.version == number), None)
+
+    async def open_runs(self, definition_id: str, visible: str | None) -> Sequence[OpenRuns]:
+        self._read(definition_id)
+        return self.going
 
     async def bound(
         self, definition_id: str, max_run_seconds: int, visible: str | None, idem: Idem | None

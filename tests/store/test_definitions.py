@@ -8,11 +8,12 @@ import psycopg
 import pytest
 
 from service.domain.definition import RetryPolicy, StepType, Trigger, TriggerType, Version
+from service.domain.difference import OpenRuns
 from service.domain.errors import Kind, Refusal
 from service.domain.exchange import Idem
 from service.store.definitions import Definitions
 from service.store.runs import Runs
-from tests.builders import edges, step, version
+from tests.builders import NOW, edges, step, version
 
 Owner = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -155,3 +156,31 @@ async def test_definitions_are_listed_newest_first(definitions: Definitions) -> 
     assert (beyond.rows, beyond.total) == ([], 3)
     assert (await definitions.list("ws_2", "", 50, 0)).total == 0
     assert (await definitions.list(None, "", 50, 0)).total == 5
+
+
+# --- versions side by side -------------------------------------------------------------------------------------------
+
+
+async def test_one_version_is_read_by_those_who_may_see_it(definitions: Definitions) -> None:
+    definition_id = await create(definitions)
+    published = (await definitions.publish(draft(definition_id), None, "user:ann", None)).value.version
+    assert await definitions.version(definition_id, 1, "ws_1") == published
+    assert await definitions.version(definition_id, 1, None) == published
+    assert await definitions.version(definition_id, 1, "ws_2") is None
+    assert await definitions.version(definition_id, 2, "ws_1") is None
+
+
+async def test_open_runs_are_counted_by_version(definitions: Definitions, runs: Runs, owner: Owner) -> None:
+    definition_id = await create(definitions)
+    for _ in range(3):
+        await definitions.publish(draft(definition_id), None, "user:ann", None)
+    rows = [("r1", 1, "RUNNING"), ("r2", 1, "PAUSED"), ("r3", 3, "COMPENSATING"), ("r4", 2, "FAILED")]
+    for run_id, number, state in rows:
+        await owner.execute(
+            "insert into workflow_runs (id, sequence, state, completed_at, workspace_id, definition_id, trigger_type,"
+            " definition_version) values (%s, 1, %s, %s, 'ws_1', %s, 'MANUAL', %s)",
+            (run_id, state, NOW if state == "FAILED" else None, definition_id, number),
+        )
+    steps = {"a": StepType.HUMAN_TASK, "wait": StepType.WAIT_FOR_EVENT}
+    assert await definitions.open_runs(definition_id, "ws_1") == [OpenRuns(3, 1, steps), OpenRuns(1, 2, steps)]
+    assert await definitions.open_runs(definition_id, "ws_2") == []

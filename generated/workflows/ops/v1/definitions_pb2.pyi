@@ -6,6 +6,7 @@ What operators ask about a definition's versions, and set beside them."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from workflows.v1 import workflows_pb2 as _workflows_pb2
@@ -40,6 +41,25 @@ FINDING_SEVERITY_ERROR: FindingSeverity.ValueType  # 1
 FINDING_SEVERITY_WARNING: FindingSeverity.ValueType  # 2
 """Does not, but may surprise when the version runs."""
 Global___FindingSeverity: _TypeAlias = FindingSeverity  # noqa: Y015
+
+class _DifferenceKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DifferenceKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DifferenceKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DIFFERENCE_KIND_UNSPECIFIED: _DifferenceKind.ValueType  # 0
+    DIFFERENCE_KIND_ADDED: _DifferenceKind.ValueType  # 1
+    DIFFERENCE_KIND_REMOVED: _DifferenceKind.ValueType  # 2
+    DIFFERENCE_KIND_CHANGED: _DifferenceKind.ValueType  # 3
+
+class DifferenceKind(_DifferenceKind, metaclass=_DifferenceKindEnumTypeWrapper): ...
+
+DIFFERENCE_KIND_UNSPECIFIED: DifferenceKind.ValueType  # 0
+DIFFERENCE_KIND_ADDED: DifferenceKind.ValueType  # 1
+DIFFERENCE_KIND_REMOVED: DifferenceKind.ValueType  # 2
+DIFFERENCE_KIND_CHANGED: DifferenceKind.ValueType  # 3
+Global___DifferenceKind: _TypeAlias = DifferenceKind  # noqa: Y015
 
 @_typing.final
 class SetMaxRunDurationRequest(_message.Message):
@@ -218,3 +238,226 @@ class Finding(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Finding: _TypeAlias = Finding  # noqa: Y015
+
+@_typing.final
+class DiffVersionsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEFINITION_ID_FIELD_NUMBER: _builtins.int
+    FROM_VERSION_FIELD_NUMBER: _builtins.int
+    TO_VERSION_FIELD_NUMBER: _builtins.int
+    DRAFT_FIELD_NUMBER: _builtins.int
+    definition_id: _builtins.str
+    from_version: _builtins.int
+    """0: the latest. Of a definition without any version, a draft is compared
+    with nothing.
+    """
+    to_version: _builtins.int
+    """0: the latest."""
+    @_builtins.property
+    def draft(self) -> _workflows_pb2.PublishVersionRequest:
+        """As PublishVersion takes it; its `definition_id` may be empty. What
+        PublishVersion refuses is refused here, too.
+        """
+
+    def __init__(
+        self,
+        *,
+        definition_id: _builtins.str = ...,
+        from_version: _builtins.int = ...,
+        to_version: _builtins.int = ...,
+        draft: _workflows_pb2.PublishVersionRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["draft", b"draft", "to", b"to", "to_version", b"to_version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["definition_id", b"definition_id", "draft", b"draft", "from_version", b"from_version", "to", b"to", "to_version", b"to_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_to: _TypeAlias = _typing.Literal["to_version", "draft"]  # noqa: Y015
+    _WhichOneofArgType_to: _TypeAlias = _typing.Literal["to", b"to"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_to) -> _WhichOneofReturnType_to | None: ...
+
+Global___DiffVersionsRequest: _TypeAlias = DiffVersionsRequest  # noqa: Y015
+
+@_typing.final
+class DiffVersionsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_VERSION_FIELD_NUMBER: _builtins.int
+    TO_VERSION_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    EDGES_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
+    TRIGGER_MOVES_FIELD_NUMBER: _builtins.int
+    OPEN_RUNS_FIELD_NUMBER: _builtins.int
+    from_version: _builtins.int
+    to_version: _builtins.int
+    """0 for a draft."""
+    left_out: _builtins.int
+    """How many steps, edges and fields did not fit into one message."""
+    trigger_moves: _builtins.bool
+    """Whether events and the clock, which start the latest version, start the
+    second one, or will as soon as the draft is published.
+    """
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___StepDifference]:
+        """Only what differs."""
+
+    @_builtins.property
+    def edges(self) -> _containers.RepeatedCompositeFieldContainer[Global___EdgeDifference]: ...
+    @_builtins.property
+    def version(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldDifference]:
+        """What belongs to no step and no edge: `trigger.`, `default_retry_policy.`,
+        `timeout_seconds`.
+        """
+
+    @_builtins.property
+    def open_runs(self) -> _containers.RepeatedCompositeFieldContainer[Global___OpenRuns]:
+        """The runs that have not ended, by their version, newest first."""
+
+    def __init__(
+        self,
+        *,
+        from_version: _builtins.int = ...,
+        to_version: _builtins.int = ...,
+        steps: _abc.Iterable[Global___StepDifference] | None = ...,
+        edges: _abc.Iterable[Global___EdgeDifference] | None = ...,
+        version: _abc.Iterable[Global___FieldDifference] | None = ...,
+        left_out: _builtins.int = ...,
+        trigger_moves: _builtins.bool = ...,
+        open_runs: _abc.Iterable[Global___OpenRuns] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edges", b"edges", "from_version", b"from_version", "left_out", b"left_out", "open_runs", b"open_runs", "steps", b"steps", "to_version", b"to_version", "trigger_moves", b"trigger_moves", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiffVersionsResponse: _TypeAlias = DiffVersionsResponse  # noqa: Y015
+
+@_typing.final
+class StepDifference(_message.Message):
+    """Steps are the same by their ids."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    step_id: _builtins.str
+    kind: Global___DifferenceKind.ValueType
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldDifference]:
+        """Of an added or removed step all that it says."""
+
+    def __init__(
+        self,
+        *,
+        step_id: _builtins.str = ...,
+        kind: Global___DifferenceKind.ValueType = ...,
+        fields: _abc.Iterable[Global___FieldDifference] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields", "kind", b"kind", "step_id", b"step_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StepDifference: _TypeAlias = StepDifference  # noqa: Y015
+
+@_typing.final
+class EdgeDifference(_message.Message):
+    """Edges are the same by their ends."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_STEP_ID_FIELD_NUMBER: _builtins.int
+    TO_STEP_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    from_step_id: _builtins.str
+    to_step_id: _builtins.str
+    kind: Global___DifferenceKind.ValueType
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldDifference]: ...
+    def __init__(
+        self,
+        *,
+        from_step_id: _builtins.str = ...,
+        to_step_id: _builtins.str = ...,
+        kind: Global___DifferenceKind.ValueType = ...,
+        fields: _abc.Iterable[Global___FieldDifference] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields", "from_step_id", b"from_step_id", "kind", b"kind", "to_step_id", b"to_step_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EdgeDifference: _TypeAlias = EdgeDifference  # noqa: Y015
+
+@_typing.final
+class FieldDifference(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PATH_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    EXPRESSION_FIELD_NUMBER: _builtins.int
+    path: _builtins.str
+    """Below its step, edge or version: `config.input.email`. `order_of_edges` of
+    a BRANCH is the order in which it tries those that both have.
+    """
+    expression: _builtins.bool
+    """Whether it is an expression."""
+    @_builtins.property
+    def before(self) -> _struct_pb2.Value:
+        """Not set where there is no value."""
+
+    @_builtins.property
+    def after(self) -> _struct_pb2.Value: ...
+    def __init__(
+        self,
+        *,
+        path: _builtins.str = ...,
+        before: _struct_pb2.Value | None = ...,
+        after: _struct_pb2.Value | None = ...,
+        expression: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "expression", b"expression", "path", b"path"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FieldDifference: _TypeAlias = FieldDifference  # noqa: Y015
+
+@_typing.final
+class OpenRuns(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    RUNS_FIELD_NUMBER: _builtins.int
+    STEPS_GONE_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    runs: _builtins.int
+    @_builtins.property
+    def steps_gone(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Steps of theirs that the second version lacks or has as another type. They
+        change nothing for the runs; a fork to that version cannot keep them.
+        """
+
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+        runs: _builtins.int = ...,
+        steps_gone: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["runs", b"runs", "steps_gone", b"steps_gone", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenRuns: _TypeAlias = OpenRuns  # noqa: Y015

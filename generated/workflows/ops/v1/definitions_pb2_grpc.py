@@ -49,6 +49,11 @@ class DefinitionServiceStub:
                 request_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.ValidateVersionRequest.SerializeToString,
                 response_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.ValidateVersionResponse.FromString,
                 _registered_method=True)
+        self.DiffVersions = channel.unary_unary(
+                '/workflows.ops.v1.DefinitionService/DiffVersions',
+                request_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.DiffVersionsRequest.SerializeToString,
+                response_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.DiffVersionsResponse.FromString,
+                _registered_method=True)
 
 
 class DefinitionServiceServicer:
@@ -80,6 +85,14 @@ class DefinitionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DiffVersions(self, request, context):
+        """Compares two versions, or a version with a draft, and says what that means
+        for the runs that go on. They keep the version they were started with.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DefinitionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -97,6 +110,11 @@ def add_DefinitionServiceServicer_to_server(servicer, server):
                     servicer.ValidateVersion,
                     request_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.ValidateVersionRequest.FromString,
                     response_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.ValidateVersionResponse.SerializeToString,
+            ),
+            'DiffVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffVersions,
+                    request_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.DiffVersionsRequest.FromString,
+                    response_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.DiffVersionsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -180,6 +198,33 @@ class DefinitionService:
             '/workflows.ops.v1.DefinitionService/ValidateVersion',
             workflows_dot_ops_dot_v1_dot_definitions__pb2.ValidateVersionRequest.SerializeToString,
             workflows_dot_ops_dot_v1_dot_definitions__pb2.ValidateVersionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflows.ops.v1.DefinitionService/DiffVersions',
+            workflows_dot_ops_dot_v1_dot_definitions__pb2.DiffVersionsRequest.SerializeToString,
+            workflows_dot_ops_dot_v1_dot_definitions__pb2.DiffVersionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

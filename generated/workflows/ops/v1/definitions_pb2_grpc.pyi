@@ -27,6 +27,10 @@ class DefinitionServiceStub:
     """Says what PublishVersion would say of a draft, all of it, and publishes
     nothing. A draft with faults is no error: `valid` is false then.
     """
+    DiffVersions: _aio.UnaryUnaryMultiCallable[_definitions_pb2.DiffVersionsRequest, _definitions_pb2.DiffVersionsResponse]
+    """Compares two versions, or a version with a draft, and says what that means
+    for the runs that go on. They keep the version they were started with.
+    """
 
 class DefinitionServiceServicer:
     def SetMaxRunDuration(
@@ -56,6 +60,15 @@ class DefinitionServiceServicer:
     ) -> _abc.Awaitable[_definitions_pb2.ValidateVersionResponse]:
         """Says what PublishVersion would say of a draft, all of it, and publishes
         nothing. A draft with faults is no error: `valid` is false then.
+        """
+
+    def DiffVersions(
+        self,
+        request: _definitions_pb2.DiffVersionsRequest,
+        context: _aio.ServicerContext[_definitions_pb2.DiffVersionsRequest, _abc.Awaitable[_definitions_pb2.DiffVersionsResponse]],
+    ) -> _abc.Awaitable[_definitions_pb2.DiffVersionsResponse]:
+        """Compares two versions, or a version with a draft, and says what that means
+        for the runs that go on. They keep the version they were started with.
         """
 
 def add_DefinitionServiceServicer_to_server(servicer: DefinitionServiceServicer, server: _aio.Server) -> None: ...
