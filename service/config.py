@@ -40,6 +40,12 @@ def setting(name: str, default: str | None, meaning: str, shape: str = ".*") -> 
 @dataclass(frozen=True, slots=True)
 class Config:
     database_url: str = setting("DATABASE_URL", None, "PostgreSQL 15 or newer; its user must be a member of both roles")
+    database_reader_url: str = setting(
+        "DATABASE_READER_URL", "", "the same database with the login that answers queries; empty: DATABASE_URL"
+    )
+    database_pooler: bool = setting(
+        "DATABASE_POOLER", "no", "yes or no: both addresses are those of a PgBouncer in transaction mode", "yes|no"
+    )
     nats_url: str = setting("NATS_URL", None, "NATS with JetStream")
     grpc_address: str = setting("GRPC_ADDRESS", "127.0.0.1:50051", "where the gRPC server listens", ADDRESS)
     http_address: str = setting(

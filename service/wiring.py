@@ -145,8 +145,10 @@ def _ungrouped() -> Iterator[None]:
 
 
 async def _connect(config: Config, stack: AsyncExitStack) -> Outside:
-    writing = Pool(config.database_url, ENGINE, config.pool_size)
-    reading = Pool(config.database_url, READER, max(2, config.pool_size // 4))
+    shared = config.database_pooler
+    reader_url = config.database_reader_url or config.database_url
+    writing = Pool(config.database_url, ENGINE, config.pool_size, shared_sessions=shared)
+    reading = Pool(reader_url, READER, max(2, config.pool_size // 4), shared_sessions=shared)
     try:
         await Migrator(config.database_url).check_current()
         for pool in (writing, reading):

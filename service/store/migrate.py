@@ -40,6 +40,7 @@ comment on column schema_migrations.version is 'Number of the migration.';
 comment on column schema_migrations.name is 'Its name.';
 comment on column schema_migrations.sha256 is 'Hash of its file when it was applied.';
 comment on column schema_migrations.applied_at is 'When.';
+grant select on schema_migrations to public;
 """
 _INSERT = "insert into schema_migrations (version, name, sha256) values (%s, %s, %s)"
 _DELETE = "delete from schema_migrations where version = %s"
@@ -173,13 +174,13 @@ class Migrator:
     async def _connect(self) -> AsyncIterator[Connection]:
         with unavailable(), _refused():
             async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True) as connection:
-                await connection.execute(_SETTINGS)
                 yield connection
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[Connection]:
         """A session that is the only migrator of this database, with the ledger at hand."""
         async with self._connect() as connection:
+            await connection.execute(_SETTINGS)
             await _take_turn(connection)
             await connection.execute(_LEDGER)
             yield connection

@@ -1,8 +1,10 @@
 """Connections: one pool per role, and what a broken connection means.
 
 A `Pool` hands out autocommitting connections that have taken a role which row-level security applies to, with every
-timeout set. Reads are repeated once on a fresh connection; a write is never sent twice, because the outcome of the
-first is unknown. Whatever keeps the database from answering becomes `StoreUnavailable`, without its address.
+timeout set. Behind a PgBouncer in transaction mode nothing that belongs to a session can be set or prepared: there the
+login brings the role and the timeouts with it, and one that does not is refused. Reads are repeated once on a fresh
+connection; a write is never sent twice, because the outcome of the first is unknown. Whatever keeps the database from
+answering becomes `StoreUnavailable`, without its address.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -39,6 +41,7 @@ set idle_in_transaction_session_timeout = '15s';
 set jit = off;
 set plan_cache_mode = {plans};
 """
+_BROUGHT = b"select current_user::text, current_setting('statement_timeout') <> '0'"
 _SEE_WORKSPACE = b"select set_config('workflows.workspace', $1, true)"
 _SILENCE = (psycopg.OperationalError, psycopg.InterfaceError)
 
@@ -57,8 +60,12 @@ ROLES = {ENGINE: Role(ENGINE, "force_generic_plan"), READER: Role(READER, "auto"
 class Pool:
     """Connections of one role. Open it before use and close it after."""
 
-    def __init__(self, dsn: str, role: str, size: int = 8, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(
+        self, dsn: str, role: str, size: int = 8, wait_seconds: float = WAIT_SECONDS, *, shared_sessions: bool = False
+    ) -> None:
+        """`shared_sessions`: the address is a pooler's, and every transaction may run in another session."""
         self._role = ROLES[role]
+        self._shared = shared_sessions
         self._pool = AsyncConnectionPool(
             dsn,
             min_size=min(2, size),
@@ -66,19 +73,21 @@ class Pool:
             timeout=wait_seconds,
             reconnect_timeout=RECONNECT_SECONDS,
             open=False,
-            configure=self._configure,
+            configure=_read_json if shared_sessions else self._configure,
             kwargs={
                 "autocommit": True,
-                "prepare_threshold": 0,
+                "prepare_threshold": None if shared_sessions else 0,
                 "cursor_factory": psycopg.AsyncRawCursor,
                 "application_name": role,
             },
         )
 
     async def open(self, timeout_seconds: float = 10.0) -> None:
-        """Raises StoreUnavailable when the database cannot be reached in time."""
+        """Raises StoreUnavailable when the database cannot be reached in time, or the login lets us do nothing."""
         with unavailable():
             await self._pool.open(wait=True, timeout=timeout_seconds)
+            if self._shared and await self._once(_BROUGHT, ()) != [(self._role.name, True)]:
+                raise StoreUnavailable(f"the login behind the pooler does not bring {self._role.name} and timeouts")
 
     async def close(self) -> None:
         await self._pool.close()
@@ -127,9 +136,13 @@ class Pool:
             return await cursor.fetchall()
 
     async def _configure(self, connection: Connection) -> None:
-        set_json_loads(orjson.loads, connection)
+        await _read_json(connection)
         settings = _SETTINGS.format(role=self._role.name, plans=self._role.plans)
         await connection.execute(settings.encode(), prepare=False)
+
+
+async def _read_json(connection: Connection) -> None:
+    set_json_loads(orjson.loads, connection)
 
 
 @contextmanager
