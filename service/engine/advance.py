@@ -26,6 +26,7 @@ from service.engine.lease import Lease
 from service.engine.mailbox import Letter, Mailbox, Outcome, fail_all
 from service.engine.plans import Plans
 from service.engine.ports import RunStore, Siblings, Snapshot, StaleRun, Started, StartKey, Work
+from service.engine.tally import Tally
 
 TRIES = 8
 
@@ -55,6 +56,7 @@ class Advance:
     def __post_init__(self) -> None:
         self.mailbox = Mailbox(self._fold)
         self.counters: Counter[str] = Counter()
+        self.tally = Tally()
         self._recent: OrderedDict[str, Run] = OrderedDict()
 
     # --- callers ---------------------------------------------------------------------------------------------------
@@ -86,6 +88,7 @@ class Advance:
         self.clock.sync(started.now)
         if not started.fresh:
             return await self._started_before(key, started)
+        self.tally.committed(decision, self.clock.monotonic() - leased_at)
         run = changed(decision.run, version=1)
         self._remember(run)
         self._hand_on(decision, requests, leased_at)
@@ -103,6 +106,11 @@ class Advance:
         run = await self.store.run_at(outcome.run.id, verdict.sequence)
         return Outcome(run or outcome.run, verdict)
 
+    @property
+    def remembered(self) -> int:
+        """Of how many runs this process has the last state."""
+        return len(self._recent)
+
     async def look(self, run_id: str) -> Run | None:
         """The run as this process remembers it, else as it is stored. Raises StoreUnavailable."""
         known = self._recent.get(run_id)
@@ -114,6 +122,7 @@ class Advance:
 
     async def _fold(self, run_id: str, letters: list[Letter]) -> None:
         """What this process remembers first; then fresh loads, a few times."""
+        self.tally.took(len(letters))
         recent = self._recent.get(run_id)
         if recent is not None and await self._try(Snapshot(recent, self.clock.now()), letters, cached=True):
             return
@@ -142,7 +151,7 @@ class Advance:
         held = (lambda effect: True) if cached else (lambda effect: effect.id in snapshot.held)
         envelopes = [letter.envelope for letter in letters]
         try:
-            decision = decide(plan, run, envelopes, snapshot.now, snapshot.seen, held)
+            decision = self.tally.deciding.timing(decide, plan, run, envelopes, snapshot.now, snapshot.seen, held)
         except LookupError:
             if cached:
                 return False  # a state that may be old does not know every step or item that an answer can be for
@@ -169,6 +178,7 @@ class Advance:
             if isinstance(error, StaleRun):
                 return None
             raise
+        self.tally.committed(decision, self.clock.monotonic() - leased_at)
         self.clock.sync(applied.now)
         run = changed(decision.run, version=applied.version)
         self._remember(run)

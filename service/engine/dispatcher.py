@@ -52,6 +52,10 @@ class Dispatcher:
         self._room = asyncio.Semaphore(IN_FLIGHT)
         self._room_to_stop = asyncio.Semaphore(IN_FLIGHT)
         self.counters: Counter[str] = Counter()
+        self.answered: Counter[tuple[str, str]] = Counter()
+        """By kind of effect and "ok" or the kind of fault."""
+        self.repeated: Counter[str] = Counter()
+        """By kind: those that somebody may have performed before."""
         self.loop = Loop("dispatcher", self._claim, idle_seconds)
 
     def perform(self, work: Sequence[Work], leased_at: float) -> None:
@@ -71,6 +75,7 @@ class Dispatcher:
         leased_at = self._monotonic()
         claimed = await self._work.claim_effects(room, self.lease.seconds)
         self.counters["claimed"] += len(claimed)
+        self.counters["taken_over"] += sum(item.taken_over for item in claimed)
         self.perform(claimed, leased_at)
         return len(claimed) == room
 
@@ -80,11 +85,18 @@ class Dispatcher:
             if seconds <= 0:
                 self.counters["lease_too_low"] += 1
                 return
+            self.repeated[work.effect.kind] += work.effect.repeated
             try:
-                await self._advance.submit(work.run_id, await self._answer(work, seconds))
+                await self._advance.submit(work.run_id, self._counted(work, await self._answer(work, seconds)))
             except (Refusal, StoreUnavailable) as error:
                 # The row stays: the effect is claimed again when its lease has run out.
                 log.warning("effect %s of %s left for later: %s", work.effect.id, work.run_id, error)
+
+    def _counted(self, work: Work, answer: Envelope) -> Envelope:
+        command = answer.command
+        outcome = command.fault.kind.lower() if isinstance(command, EffectFailed) else "ok"
+        self.answered[work.effect.kind, outcome] += 1
+        return answer
 
     async def _answer(self, work: Work, seconds: float) -> Envelope:
         if work.effect.kind == Deliver.__name__:

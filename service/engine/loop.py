@@ -24,7 +24,9 @@ class Loop:
         self._idle_seconds = idle_seconds
         self._hint = asyncio.Event()
         self._stopping = False
-        self._failures = 0
+        self.rounds = 0
+        self.failed_rounds = 0
+        self.failures_in_a_row = 0
 
     def wake(self) -> None:
         self._hint.set()
@@ -47,20 +49,24 @@ class Loop:
             return self._failed(error)
         except Exception as error:  # one bad row must not end the service
             return self._failed(error, trace=error)
-        if self._failures:
+        self.rounds += 1
+        if self.failures_in_a_row:
             log.info("%s goes on", self.name)
-            self._failures = 0
+            self.failures_in_a_row = 0
         return more
 
     def _failed(self, error: Exception, trace: Exception | None = None) -> bool:
-        self._failures += 1
-        if self._failures == 1:
+        self.rounds += 1
+        self.failed_rounds += 1
+        self.failures_in_a_row += 1
+        if self.failures_in_a_row == 1:
             log.warning("%s waits: %s", self.name, error, exc_info=trace)
         return False
 
     async def _wait(self) -> None:
-        backoff = min(self._idle_seconds * 2 ** min(self._failures, 10), LONGEST_BACKOFF_SECONDS)
-        seconds = max(self._idle_seconds, backoff if self._failures else 0) * random.uniform(0.8, 1.2)
+        failures = self.failures_in_a_row
+        backoff = min(self._idle_seconds * 2 ** min(failures, 10), LONGEST_BACKOFF_SECONDS)
+        seconds = max(self._idle_seconds, backoff if failures else 0) * random.uniform(0.8, 1.2)
         try:
             async with asyncio.timeout(seconds):
                 await self._hint.wait()

@@ -76,12 +76,14 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A claimed effect: which run owes it, the row, and the stored request bytes."""
+    """A claimed effect: which run owes it, the row, the stored request bytes; `taken_over` when somebody held it before
+    and let the lease run out."""
 
     run_id: str
     workspace_id: str
     effect: Owed
     request: bytes
+    taken_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

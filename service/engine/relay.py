@@ -42,6 +42,11 @@ class Relay:
         self.counters: Counter[str] = Counter()
         self.loop = Loop("relay", self._round, idle_seconds)
 
+    @property
+    def shards(self) -> int:
+        """How many this replica holds."""
+        return len(self._shards)
+
     async def _round(self) -> bool:
         await asyncio.sleep(GATHER_SECONDS)
         await self._hold()

@@ -67,6 +67,7 @@ class RewindingOutbox:
         self._memory = memory
         self._monotonic = monotonic
         self._look_at = 0.0
+        self.given_again = 0
         self.hold_shards, self.mark_published = outbox.hold_shards, outbox.mark_published
 
     async def unpublished(self, shards: Sequence[int], limit: int) -> list[Unpublished]:
@@ -85,6 +86,7 @@ class RewindingOutbox:
         else:
             await self._memory.remember(seen.mark)
         if count := await self._memory.unmark(shards):
+            self.given_again += count
             log.warning("%d changes that stream %s may have lost are published again", count, seen.mark.stream)
         self._stream.trust(seen)
 

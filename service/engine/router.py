@@ -31,6 +31,8 @@ class Router:
         self._clock = clock
         self.tasks = Tasks()
         self.counters: Counter[str] = Counter()
+        self.buried: Counter[str] = Counter()
+        """Dead letters by their reason."""
 
     async def accept(self, events: Sequence[BusEvent]) -> Sequence[BusEvent]:
         """Returns when every event is durably routed, buffered or known; gives back those that are poison.
@@ -49,6 +51,7 @@ class Router:
     async def bury(self, subject: str, raw: bytes, headers: Mapping[str, str], reason: str) -> None:
         self.counters["buried"] += 1
         await self._events.bury(subject, raw, headers, reason)
+        self.buried[reason] += 1
 
     def opened(self, run_id: str, workspace_id: str, waits: Sequence[Wait]) -> None:
         """Looks in the background whether what is now awaited came before."""

@@ -18,6 +18,8 @@ class BreakerState(StrEnum):
 
 
 class Breaker:
+    """`openings` counts how often it opened, `refusals` the calls it did not let through."""
+
     def __init__(
         self,
         threshold: int = 5,
@@ -29,6 +31,8 @@ class Breaker:
         self._clock = clock
         self._faults = 0
         self._probe_at = 0.0
+        self.openings = 0
+        self.refusals = 0
 
     @property
     def state(self) -> BreakerState:
@@ -41,6 +45,7 @@ class Breaker:
         state = self.state
         if state is BreakerState.HALF_OPEN:
             self._rest()
+        self.refusals += state is BreakerState.OPEN
         return state is not BreakerState.OPEN
 
     def succeeded(self) -> None:
@@ -48,6 +53,7 @@ class Breaker:
 
     def failed(self) -> None:
         self._faults += 1
+        self.openings += self._faults == self._threshold
         self._rest()
 
     def _rest(self) -> None:

@@ -19,6 +19,7 @@ from service.siblings.connections import Connections, Line
 from service.siblings.entities import Entities
 from service.siblings.preparing import prepare
 from service.siblings.search import find
+from service.siblings.sibling import Sibling
 from service.siblings.table import SEARCHES, method_of, request_of
 
 
@@ -37,6 +38,11 @@ class SiblingClients:
     def missing(self) -> tuple[str, ...]:
         """The siblings without an address: what needs them fails with `not_configured`."""
         return self._connections.missing
+
+    @property
+    def configured(self) -> Mapping[str, Sibling]:
+        """Those with an address, for whoever wants to see how they do."""
+        return self._connections.siblings
 
     def encode(self, call: SiblingCall, workspace_id: str, run_id: str) -> bytes:
         """The request's bytes. Raises ValueError when the call holds values that the sibling's message

@@ -42,13 +42,20 @@ class Connections:
     def __init__(self, addresses: Mapping[str, str], clock: Callable[[], float]) -> None:
         self._clock = clock
         self._siblings = {
-            name: Sibling(name, addresses[name], Breaker(clock=clock)) for name in SIBLINGS if addresses.get(name)
+            name: Sibling(name, addresses[name], Breaker(clock=clock), clock)
+            for name in SIBLINGS
+            if addresses.get(name)
         }
 
     @property
     def missing(self) -> tuple[str, ...]:
         """The siblings without an address."""
         return tuple(name for name in SIBLINGS if name not in self._siblings)
+
+    @property
+    def siblings(self) -> Mapping[str, Sibling]:
+        """Those with an address."""
+        return self._siblings
 
     def line(self, workspace_id: str, timeout_seconds: float) -> "Line":
         return Line(self._siblings, workspace_id, timeout_seconds, self._clock)

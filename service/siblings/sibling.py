@@ -6,12 +6,15 @@ are off, and a lost connection is sought again within seconds instead of minutes
 """
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
 
 from service.domain.answers import Fault, FaultKind
+from service.instruments import Durations
 from service.siblings.breaker import Breaker
 from service.siblings.faults import from_status, transport
 from service.siblings.method import Garbled, Method, Value
@@ -28,24 +31,41 @@ _OPTIONS = (
 
 
 class Sibling:
-    def __init__(self, name: str, address: str, breaker: Breaker) -> None:
+    """`calls` has how long they took, by outcome: "ok" or the kind of fault; without what the breaker kept back."""
+
+    def __init__(self, name: str, address: str, breaker: Breaker, clock: Callable[[], float] = time.monotonic) -> None:
+        self.breaker = breaker
+        self.calls: defaultdict[str, Durations] = defaultdict(Durations)
         self._name = name
         self._address = address
-        self._breaker = breaker
+        self._clock = clock
+        self._heard_at: float | None = None
         self._channel: grpc.aio.Channel | None = None
 
     async def ask(
         self, method: Method[Any, Value], request: bytes, metadata: Metadata, timeout_seconds: float
     ) -> Value | Fault:
         """One call. Never raises for what the sibling does; a cancelled caller cancels the call."""
-        if not self._breaker.admit():
+        if not self.breaker.admit():
             return transport("breaker_open", f"{self._name} has not been answering")
+        begun = self._clock()
         outcome = await self._exchange(method, request, metadata, timeout_seconds)
-        if isinstance(outcome, Fault) and outcome.kind is FaultKind.TRANSPORT:
-            self._breaker.failed()
-        else:
-            self._breaker.succeeded()
+        self._note(outcome, self._clock() - begun)
         return outcome
+
+    @property
+    def silent_seconds(self) -> float | None:
+        """Since it last answered, yes or no; None when it never did."""
+        return None if self._heard_at is None else self._clock() - self._heard_at
+
+    def _note(self, outcome: object, seconds: float) -> None:
+        kind = outcome.kind if isinstance(outcome, Fault) else None
+        self.calls[kind.lower() if kind else "ok"].note(seconds)
+        if kind is FaultKind.TRANSPORT:
+            self.breaker.failed()
+        else:
+            self.breaker.succeeded()
+            self._heard_at = self._clock()
 
     async def close(self) -> None:
         channel, self._channel = self._channel, None

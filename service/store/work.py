@@ -4,9 +4,13 @@ A claim is one committed statement: the rows it gives are leased to the caller u
 and every claimer passes over rows that another is claiming. Leases run on the database's clock.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 from service.domain.effects import Owed
 from service.engine.ports import Work
-from service.store.pool import Pool, Row
+from service.store.pool import Pool
 from service.store.queries import query
 
 
@@ -17,7 +21,7 @@ class WorkQueue:
     async def claim_effects(self, limit: int, lease_seconds: float) -> list[Work]:
         """What is due and held by nobody, longest due first."""
         rows = await self._pool.write(query("effects_claim"), (limit, lease_seconds))
-        return [work_of(row) for row in rows]
+        return [replace(work_of(row), taken_over=taken_over) for *row, taken_over in rows]
 
     async def claim_due_runs(self, limit: int, lease_seconds: float) -> list[str]:
         """Runs whose clock is due; each is due again after the lease unless it was moved meanwhile."""
@@ -31,7 +35,7 @@ class WorkQueue:
         return count
 
 
-def work_of(row: Row) -> Work:
+def work_of(row: Sequence[Any]) -> Work:
     """From run_id, workspace_id, request, effect_id, step_id, attempt, kind, lease_token, tries."""
     run_id, workspace_id, request, *effect = row
     return Work(run_id, workspace_id, Owed(*effect), request)

@@ -2,7 +2,7 @@
 
 -- name: effects_claim
 with due as (
-    select run_id, effect_id
+    select run_id, effect_id, lease_until is not null as held_before
       from run_effects
      where greatest(due_at, lease_until) <= now()
      order by greatest(due_at, lease_until)
@@ -13,7 +13,8 @@ update run_effects e
    set lease_token = e.lease_token + 1, lease_until = now() + $2::float8 * interval '1 second'
   from due
  where e.run_id = due.run_id and e.effect_id = due.effect_id
-returning e.run_id, e.workspace_id, e.request, e.effect_id, e.step_id, e.attempt, e.kind, e.lease_token, e.tries
+returning e.run_id, e.workspace_id, e.request, e.effect_id, e.step_id, e.attempt, e.kind, e.lease_token, e.tries,
+          due.held_before
 
 -- name: runs_claim_due
 with due as (

@@ -68,7 +68,7 @@ async def test_a_loop_outlives_a_database_that_is_away_and_a_row_it_cannot_read(
 
 async def test_a_loop_outlives_any_number_of_failures() -> None:
     loop = Loop("test", never, 0.0)
-    loop._failures = 5000
+    loop.failures_in_a_row = 5000
     loop.wake()
     await loop._wait()
 
