@@ -101,10 +101,18 @@ def demo() -> None:
 
 
 @app.command()
-def config(markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False) -> None:
+def config(
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False,
+    metrics: Annotated[bool, typer.Option("--metrics", help="List the metrics instead, as a Markdown table.")] = False,
+) -> None:
     """List every setting that `workflows serve` reads from the environment."""
     from service.config import table
 
+    if metrics:
+        from service.observing.metrics import markdown as markdown_of_metrics
+
+        typer.echo(markdown_of_metrics())
+        return
     if markdown:
         rows = (f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |" for name, default, meaning in table())
         typer.echo("\n".join(["| setting | default | meaning |", "|---|---|---|", *rows]))

@@ -13,9 +13,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 
-from prometheus_client import CollectorRegistry
 from uuid_utils.compat import uuid7
 
 from service.bus.connection import Connection
@@ -29,11 +27,8 @@ from service.edge.answers import Answers
 from service.edge.definition_servicer import DefinitionService
 from service.edge.event_servicer import EventService
 from service.edge.events import EngineEvents
-from service.edge.health import Health
-from service.edge.http import HttpServer
 from service.edge.inquiries import EngineInquiries
 from service.edge.inspector import Inspector
-from service.edge.metrics import EngineCollector, LagCollector
 from service.edge.render import Renderer
 from service.edge.run_servicer import RunService
 from service.edge.runs import EngineRuns
@@ -51,7 +46,8 @@ from service.engine.ports import BusUnavailable, StoreUnavailable
 from service.engine.rewind import RewindingOutbox
 from service.engine.scheduler import Scheduler
 from service.engine.subjects import Subjects
-from service.siblings import SIBLINGS, SiblingClients
+from service.observing.observing import Observing, Parts
+from service.siblings import SiblingClients
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox
 from service.store.migrate import Migrator, SchemaMismatch
@@ -80,11 +76,12 @@ class StartError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The addresses it really listens on, and the engine for those who look inside."""
+    """The addresses it really listens on, and the parts for those who look inside."""
 
     grpc: str
     http: str
     engine: Engine
+    observing: Observing
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +102,7 @@ class House:
     listener: Listener
     scheduler: Scheduler
     edge: EdgeServer
-    http: HttpServer
-    health: Health
+    observing: Observing
 
 
 @asynccontextmanager
@@ -119,7 +115,7 @@ async def running(config: Config) -> AsyncIterator[Running]:
         _say_what_is_open(outside, service)
         with _ungrouped():
             async with asyncio.TaskGroup() as loops:
-                watching = loops.create_task(house.health.watch())
+                watching = loops.create_task(house.observing.watch())
                 loops.create_task(house.engine.run())
                 loops.create_task(house.listener.run())
                 loops.create_task(house.scheduler.loop.run())
@@ -178,22 +174,17 @@ async def _connect_bus(config: Config, stack: AsyncExitStack) -> Connection:
 
 def _build(config: Config, outside: Outside, stack: AsyncExitStack) -> House:
     lease = Lease(config.lease_seconds)
-    engine = _engine(config, outside, lease)
+    engine, outbox = _engine(config, outside, lease)
     definitions = Definitions(outside.writing, Reads(outside.reading))
     scheduler = Scheduler(engine.advance, Schedules(outside.writing), definitions, _new_id)
     edge = _edge(config, outside, engine, scheduler, stack)
     listener = Listener(outside.bus, config.streams, engine.router, ack_wait_seconds=lease.seconds)
-    health = Health(edge, {"database": partial(_answers, outside.reading), "bus": partial(_up, outside.bus)})
-    siblings = {name: name not in outside.siblings.missing for name in SIBLINGS}
-    metrics = CollectorRegistry()
-    metrics.register(
-        EngineCollector({**engine.counters, "listener": listener.counters, "scheduler": scheduler.counters})
-    )
-    metrics.register(LagCollector(listener.lag))
-    return House(engine, listener, scheduler, edge, HttpServer(health.ready, siblings, metrics), health)
+    connected = (outside.siblings, outside.writing, outside.reading, outside.bus)
+    observing = Observing(Parts(engine, scheduler, listener, outbox, edge, *connected, config.stream))
+    return House(engine, listener, scheduler, edge, observing)
 
 
-def _engine(config: Config, outside: Outside, lease: Lease) -> Engine:
+def _engine(config: Config, outside: Outside, lease: Lease) -> tuple[Engine, RewindingOutbox]:
     pool = outside.writing
     publisher = Publisher(outside.bus, config.stream, config.format)
     definitions = Definitions(pool, Reads(outside.reading))
@@ -203,7 +194,7 @@ def _engine(config: Config, outside: Outside, lease: Lease) -> Engine:
     ports = Ports(runs, WorkQueue(pool), inbox, definitions, outbox, outside.siblings, publisher, triggers)
     replica = config.replica or f"{socket.gethostname()}-{os.getpid()}"
     subjects = Subjects(outside.siblings.entities, config.entities_required)
-    return Engine(ports, replica, _new_id, lease, Patience(config.quiet_seconds), subjects)
+    return Engine(ports, replica, _new_id, lease, Patience(config.quiet_seconds), subjects), outbox
 
 
 def _new_id() -> str:
@@ -240,12 +231,14 @@ async def _open(config: Config, house: House, stack: AsyncExitStack) -> Running:
     except StoreUnavailable as error:
         raise StartError(f"DATABASE_URL: {error}") from error
     with _listening("HTTP_ADDRESS", config.http_address):
-        http_port = await house.http.start(host, port)
-    stack.push_async_callback(house.http.stop)
+        http_port = await house.observing.http.start(host, port)
+    stack.push_async_callback(house.observing.http.stop)
     with _listening("GRPC_ADDRESS", config.grpc_address):
         grpc_port = await house.edge.start(config.grpc_address)
-    await house.health.look()
-    return Running(f"{_split(config.grpc_address)[0]}:{grpc_port}", f"{host}:{http_port}", house.engine)
+    await house.observing.health.look()
+    return Running(
+        f"{_split(config.grpc_address)[0]}:{grpc_port}", f"{host}:{http_port}", house.engine, house.observing
+    )
 
 
 @contextmanager
@@ -272,14 +265,6 @@ def _say_what_is_open(outside: Outside, service: Running) -> None:
     for name in outside.siblings.missing:
         log.warning("%s is not configured: what needs it fails with not_configured", name)
     log.info("serving gRPC on %s, health and metrics on http://%s", service.grpc, service.http)
-
-
-async def _answers(pool: Pool) -> bool:
-    return bool(await pool.read(b"select 1"))
-
-
-async def _up(bus: Connection) -> bool:
-    return bus.connected
 
 
 def _split(address: str) -> tuple[str, int]:

@@ -26,7 +26,8 @@ from workflows.v1.workflows_pb2_grpc import WorkflowServiceStub
 from service.config import Config
 from service.dev.siblings.script import Script
 from service.dev.siblings.simulation import SimulatedSiblings
-from service.wiring import running
+from service.observing.observing import Observing
+from service.wiring import Running, running
 
 TESTDATA = Path(__file__).parent.parent / "proto/workflows/v1/testdata"
 PATIENCE_SECONDS = 20.0
@@ -62,8 +63,22 @@ class World:
     channel: grpc.aio.Channel
     stub: WorkflowServiceStub
     tasks: HumanTaskServiceStub
+    service: Running | None = None
     changes: list[Change] = field(default_factory=list)
     heard: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @property
+    def http(self) -> str:
+        return self._service.http
+
+    @property
+    def observing(self) -> Observing:
+        return self._service.observing
+
+    @property
+    def _service(self) -> Running:
+        assert self.service is not None, "this world's service is a process of its own"
+        return self.service
 
     async def hear(self, message: Msg) -> None:
         async with self.heard:
@@ -176,6 +191,7 @@ async def world(
             **(settings or {}),
         }
         async with running(Config.read(environment)) as service, around(siblings, nats_url, service.grpc) as found:
+            found.service = service
             yield found
 
 

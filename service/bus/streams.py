@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
+from typing import NamedTuple
 
 from nats.errors import Error as NatsError
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig, StreamInfo
@@ -70,6 +71,30 @@ def _config(name: str) -> StreamConfig:
         max_age=KEPT_SECONDS,
         duplicate_window=DUPLICATES_SECONDS,
     )
+
+
+class StreamFacts(NamedTuple):
+    """What /readyz says of the stream: `storage` is file or memory, `ours` whether a service like this one made it."""
+
+    name: str
+    storage: str
+    ours: bool
+    messages: int
+
+
+async def look_at_stream(connection: Connection, name: str) -> StreamFacts | None:
+    """The stream as it is, None while there is none. Makes nothing. Raises NatsError and BusUnavailable when JetStream
+    does not answer."""
+    try:
+        try:
+            info = await connection.jetstream.stream_info(name)
+        except NotFoundError:
+            info = await _made_by_others(connection)
+    except NotFoundError:
+        return None
+    storage = StorageType(info.config.storage or StorageType.FILE)
+    ours = info.config.description == _config(name).description
+    return StreamFacts(info.config.name or name, storage.value, ours, info.state.messages)
 
 
 class ChangesStream:

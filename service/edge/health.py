@@ -1,19 +1,42 @@
 """Serving only while what we need answers.
 
-Every second each dependency is probed; gRPC health and readiness follow. A change is logged once. Probes are given by
-wiring, since the edge knows neither the database nor the bus.
+Every second each dependency is probed; gRPC health and readiness follow. A change is logged once. What is told is
+always the last look, so that asking never waits. Probes are given by wiring, since the edge knows neither the database
+nor the bus.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from service.edge.server import EdgeServer
 
 WATCH_SECONDS = 1.0
 PROBE_SECONDS = 3.0
 
-Probe = Callable[[], Awaitable[bool]]
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a probe found: whether the dependency will do, and what there is to say of it."""
+
+    ok: bool
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a dependency was found last: how long it took to answer, and since when it has been ok, or has not."""
+
+    found: Found
+    seconds: float
+    since: datetime
+
+
+Probe = Callable[[], Awaitable[Found]]
+"""Whatever it raises means that the dependency is not there."""
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +45,16 @@ class Health:
     def __init__(self, edge: EdgeServer, probes: Mapping[str, Probe]) -> None:
         self._edge = edge
         self._probes = probes
-        self._found: dict[str, bool] = {}
+        self._standings: dict[str, Standing] = {}
 
-    def ready(self) -> Mapping[str, bool]:
-        """What the last look found."""
-        return self._found
+    @property
+    def standings(self) -> Mapping[str, Standing]:
+        """What the last look found; empty before the first."""
+        return self._standings
+
+    @property
+    def ready(self) -> bool:
+        return bool(self._standings) and all(standing.found.ok for standing in self._standings.values())
 
     async def watch(self) -> None:
         """Looks until it is cancelled."""
@@ -35,19 +63,27 @@ class Health:
             await asyncio.sleep(WATCH_SECONDS)
 
     async def look(self) -> None:
-        answers = await asyncio.gather(*(_answers(probe) for probe in self._probes.values()))
-        found = dict(zip(self._probes, answers, strict=True))
-        if found == self._found:
-            return
-        for name in (name for name, up in found.items() if up is not self._found.get(name, True)):
-            log.warning("%s %s", name, "answers again" if found[name] else "does not answer")
-        self._found = found
-        await self._edge.set_serving(all(answers))
+        before = self.ready if self._standings else None
+        answers = await asyncio.gather(*(_probed(probe) for probe in self._probes.values()))
+        for name, (found, seconds) in zip(self._probes, answers, strict=True):
+            self._standings[name] = self._standing(name, found, seconds)
+        if self.ready is not before:
+            await self._edge.set_serving(self.ready)
+
+    def _standing(self, name: str, found: Found, seconds: float) -> Standing:
+        last = self._standings.get(name)
+        if last is not None and last.found.ok is found.ok:
+            return Standing(found, seconds, last.since)
+        if last is not None or not found.ok:
+            log.warning("%s %s", name, "answers again" if found.ok else "does not answer, or is not what is needed")
+        return Standing(found, seconds, datetime.now(UTC))
 
 
-async def _answers(probe: Probe) -> bool:
+async def _probed(probe: Probe) -> tuple[Found, float]:
+    begun = time.perf_counter()
     try:
         async with asyncio.timeout(PROBE_SECONDS):
-            return await probe()
+            found = await probe()
     except Exception:  # whatever it is, the dependency is not there
-        return False
+        found = Found(False, {"trouble": "it does not answer"})
+    return found, time.perf_counter() - begun

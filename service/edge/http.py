@@ -1,21 +1,26 @@
 """The few pages a platform asks for over HTTP: /healthz, /readyz, /metrics.
 
-/healthz says that the process lives, /readyz which of its dependencies answer (503 when one does not) and which
-siblings are configured (for information: a missing one fails steps, not the service), /metrics is for Prometheus. One
-request per connection, small and short: whatever else arrives is a bad request. Started by wiring.
+/healthz says that the process lives, /readyz whether it is ready and how its dependencies do (503 when it is not
+ready; siblings are for information: a missing one fails steps, not the service), /metrics is for Prometheus. Every page
+is made of what this process knows already, so none waits for a dependency. One request per connection, small and short,
+and a bounded number at once: whatever else arrives is a bad request. Started by wiring.
 """
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import NamedTuple
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 MAX_REQUEST_BYTES = 8 * 1024
 MAX_SECONDS = 5.0
+MAX_CONNECTIONS = 64
+FRESH_SECONDS = 1.0
+"""How old the metrics may be: asking more often must not cost more."""
 
 
 class Page(NamedTuple):
@@ -24,16 +29,22 @@ class Page(NamedTuple):
     body: bytes
 
 
-class HttpServer:
-    """`ready` tells of each dependency whether it answers; it must not block. `siblings` are all there are, each with
-    whether it is configured."""
+class Readiness(NamedTuple):
+    """Whether to send requests here, and why or why not."""
 
-    def __init__(
-        self, ready: Callable[[], Mapping[str, bool]], siblings: Mapping[str, bool], metrics: CollectorRegistry
-    ) -> None:
-        self._ready = ready
-        self._siblings = {name: "configured" if given else "not configured" for name, given in siblings.items()}
+    ready: bool
+    shown: Mapping[str, object]
+
+
+class HttpServer:
+    """`readiness` and `metrics` must not block; the one gives what can be JSON, the other the text for Prometheus."""
+
+    def __init__(self, readiness: Callable[[], Readiness], metrics: Callable[[], bytes]) -> None:
+        self._readiness = readiness
         self._metrics = metrics
+        self._scraped = b""
+        self._scraped_at = -FRESH_SECONDS
+        self._connections = 0
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
@@ -48,12 +59,20 @@ class HttpServer:
             await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections += 1
+        try:
+            if self._connections <= MAX_CONNECTIONS:
+                await self._answer(reader, writer)
+        finally:
+            self._connections -= 1
+            writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             async with asyncio.timeout(MAX_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
                 writer.write(_encoded(self._page(head.split(b"\r\n", 1)[0])))
                 await writer.drain()
-        writer.close()
 
     def _page(self, request_line: bytes) -> Page:
         match request_line.split(b" "):
@@ -68,14 +87,16 @@ class HttpServer:
         if path == b"/healthz":
             return _json(HTTPStatus.OK, {"status": "alive"})
         if path == b"/readyz":
-            return self._readiness(self._ready())
+            ready, shown = self._readiness()
+            return _json(HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, {"ready": ready, **shown})
         if path == b"/metrics":
-            return Page(HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._metrics))
+            return Page(HTTPStatus.OK, CONTENT_TYPE_LATEST, self._scrape())
         return _json(HTTPStatus.NOT_FOUND, {"error": "no such page"})
 
-    def _readiness(self, ready: Mapping[str, bool]) -> Page:
-        status = HTTPStatus.OK if all(ready.values()) else HTTPStatus.SERVICE_UNAVAILABLE
-        return _json(status, {**ready, "siblings": self._siblings})
+    def _scrape(self) -> bytes:
+        if time.monotonic() >= self._scraped_at + FRESH_SECONDS:
+            self._scraped, self._scraped_at = self._metrics(), time.monotonic()
+        return self._scraped
 
 
 def _json(status: HTTPStatus, value: Mapping[str, object]) -> Page:

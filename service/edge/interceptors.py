@@ -1,4 +1,4 @@
-"""What every call passes through, in order: errors, limit, caller, parsing.
+"""What every call passes through, in order: meter, errors, limit, caller, parsing.
 
 A layer wraps a call and gives a call. The grpc interceptor folds them around a method once and keeps the result. A
 stream of ours is a call that writes its messages and gives nothing back; it lasts, so it has a limit of its own
@@ -7,6 +7,7 @@ watching health) pass untouched. Cancellation and an answer that was already abo
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 import grpc
@@ -15,6 +16,7 @@ from google.protobuf.message import DecodeError
 from service.domain.errors import Kind, Refusal, invalid
 from service.edge import caller, errors
 from service.edge.errors import Context
+from service.edge.rpc_meter import RpcMeter
 
 Call: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
 Layer: TypeAlias = Callable[[Call], Call]
@@ -86,8 +88,9 @@ def parsing(deserialize: Callable[[bytes], Any]) -> Layer:
 class Interceptor(grpc.aio.ServerInterceptor):
     """Wraps every method once, but for the streams of grpc's own services."""
 
-    def __init__(self, max_calls: int) -> None:
+    def __init__(self, max_calls: int, meter: RpcMeter) -> None:
         self._limit = Limit(max_calls)
+        self._meter = meter
         self._wrapped: dict[str, Handler] = {}
 
     async def intercept_service(
@@ -119,5 +122,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
         if not method.startswith(OURS):
             return [answering_errors, parse]
         if handler.unary_stream:
-            return [answering_errors, identifying, parse]
-        return [answering_errors, self._limit.limiting, identifying, parse]
+            metering: Layer = partial(self._meter.metering_stream, method)
+            return [metering, answering_errors, identifying, parse]
+        metering = partial(self._meter.metering, method)
+        return [metering, answering_errors, self._limit.limiting, identifying, parse]

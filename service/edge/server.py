@@ -20,6 +20,7 @@ from service.edge.definition_servicer import DefinitionService
 from service.edge.errors import Context
 from service.edge.event_servicer import EventService
 from service.edge.interceptors import Interceptor
+from service.edge.rpc_meter import RpcMeter
 from service.edge.run_servicer import RunService
 from service.edge.schedule_servicer import ScheduleService
 from service.edge.servicer import WorkflowService
@@ -66,8 +67,9 @@ class EdgeServer:
     def __init__(self, services: Services, shield: Shield, *, max_calls: int = MAX_CALLS) -> None:
         self._shield = shield
         self._watches = services.runs.watches
+        self.meter = RpcMeter()
         self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(interceptors=(Interceptor(max_calls),), options=_OPTIONS)
+        self._server = grpc.aio.server(interceptors=(Interceptor(max_calls, self.meter),), options=_OPTIONS)
         self._server.add_generic_rpc_handlers(
             _handlers(contract, service) for contract, service in zip(CONTRACTS, services, strict=True)
         )

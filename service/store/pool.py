@@ -54,6 +54,22 @@ class Role:
     plans: str
 
 
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """Connections now (`most` is the limit), statements that wait for one, and since the start: how many asked, how
+    many had to wait and how long altogether, how many waited in vain, and how many connections were lost."""
+
+    most: int
+    size: int
+    in_use: int
+    waiting: int
+    requests: int
+    waits: int
+    wait_seconds: float
+    refused: int
+    lost: int
+
+
 ROLES = {ENGINE: Role(ENGINE, "force_generic_plan"), READER: Role(READER, "auto")}
 
 
@@ -91,6 +107,22 @@ class Pool:
 
     async def close(self) -> None:
         await self._pool.close()
+
+    @property
+    def use(self) -> PoolUse:
+        """How much of it is used; asks nobody."""
+        seen = self._pool.get_stats()
+        return PoolUse(
+            most=seen["pool_max"],
+            size=seen["pool_size"],
+            in_use=seen["pool_size"] - seen["pool_available"],
+            waiting=seen["requests_waiting"],
+            requests=seen.get("requests_num", 0),
+            waits=seen.get("requests_queued", 0),
+            wait_seconds=seen.get("requests_wait_ms", 0) / 1000,
+            refused=seen.get("requests_errors", 0),
+            lost=seen.get("connections_lost", 0),
+        )
 
     async def read(self, query: bytes, params: Sequence[object] = ()) -> list[Row]:
         """One statement that changes nothing."""

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Mapping
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
 
 from service.bus import batches
 from service.bus.batches import MAX_TRIES
@@ -14,7 +13,6 @@ from service.bus.incoming import parse
 from service.bus.listener import Listener
 from service.dev.nats import EmbeddedNats
 from service.domain.commands import BusEvent
-from service.edge.metrics import LagCollector
 from service.engine.ports import StoreUnavailable
 from tests.bus.helpers import FakeSink, all_acked, connected, consumer, eventually, listening, say
 
@@ -57,16 +55,12 @@ async def test_what_is_pending_comes_in_batches_of_fifty(bus: Connection, stream
 
 
 async def test_the_lag_is_what_nobody_has_acked(bus: Connection, stream: str) -> None:
-    metrics = CollectorRegistry()
     sink = FakeSink()
     sink.open.clear()
     await _say_all(bus, stream, 7)
     async with listening(bus, stream, sink) as listener:
-        metrics.register(LagCollector(listener.lag))
         await sink.until(tried=1)
         assert listener.lag() == {(stream, f"{stream}.>"): 7}
-        line = f'workflows_listener_lag{{filter="{stream}.>",stream="{stream}"}} 7.0'
-        assert line in generate_latest(metrics).decode()
         sink.open.set()
         await eventually(lambda: listener.lag() == {(stream, f"{stream}.>"): 0})
 

@@ -6,25 +6,27 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter
 
-from service.edge.http import HttpServer
-
-SIBLINGS = {"agents": "configured", "meter": "not configured"}
+from service.edge.http import MAX_CONNECTIONS, HttpServer, Readiness
 
 
 class Pages(NamedTuple):
     port: int
-    ready: dict[str, bool]
+    told: dict[str, bool]
+    scrapes: list[bytes]
 
 
 @pytest.fixture
 async def pages() -> AsyncIterator[Pages]:
-    ready = {"database": True, "bus": True}
-    registry = CollectorRegistry()
-    Counter("workflows_things", "Things", registry=registry).inc()
-    server = HttpServer(lambda: ready, {"agents": True, "meter": False}, registry)
-    yield Pages(await server.start(), ready)
+    told = {"database": True, "bus": True}
+    scrapes: list[bytes] = []
+
+    def scrape() -> bytes:
+        scrapes.append(b"workflows_things_total 1.0")
+        return scrapes[-1]
+
+    server = HttpServer(lambda: Readiness(all(told.values()), told), scrape)
+    yield Pages(await server.start(), told, scrapes)
     await server.stop()
 
 
@@ -45,18 +47,37 @@ async def test_alive(pages: Pages) -> None:
     assert await get(pages.port, "/healthz?x=1") == (200, b'{"status": "alive"}')
 
 
-async def test_ready_names_each_dependency_and_says_which_siblings_are_configured(pages: Pages) -> None:
+async def test_ready_tells_why_or_why_not(pages: Pages) -> None:
     status, body = await get(pages.port, "/readyz")
-    assert (status, json.loads(body)) == (200, {"database": True, "bus": True, "siblings": SIBLINGS})
-    pages.ready["bus"] = False
+    assert (status, json.loads(body)) == (200, {"ready": True, "database": True, "bus": True})
+    pages.told["bus"] = False
     status, body = await get(pages.port, "/readyz")
-    assert (status, json.loads(body)) == (503, {"database": True, "bus": False, "siblings": SIBLINGS})
+    assert (status, json.loads(body)) == (503, {"ready": False, "database": True, "bus": False})
 
 
-async def test_metrics(pages: Pages) -> None:
-    status, body = await get(pages.port, "/metrics")
-    assert status == 200
-    assert b"workflows_things_total 1.0" in body
+async def test_asking_for_the_metrics_at_once_again_costs_nothing(pages: Pages) -> None:
+    answers = [await get(pages.port, "/metrics") for _ in range(3)]
+    assert answers == [(200, b"workflows_things_total 1.0")] * 3
+    assert len(pages.scrapes) == 1
+
+
+async def test_no_more_connections_than_are_served_at_once(pages: Pages) -> None:
+    idle = [await asyncio.open_connection("127.0.0.1", pages.port) for _ in range(MAX_CONNECTIONS)]
+    assert await _status(pages.port) == 0
+    for _, writer in idle:
+        writer.close()
+        await writer.wait_closed()
+    async with asyncio.timeout(5):
+        while await _status(pages.port) != 200:
+            pass
+
+
+async def _status(port: int) -> int:
+    """0 for a connection that was closed unanswered."""
+    try:
+        return (await get(port, "/healthz"))[0]
+    except ConnectionError:
+        return 0
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ async def test_what_is_leased_is_not_claimed(runs: Runs, work: WorkQueue) -> Non
 async def test_an_expired_lease_is_claimed_under_the_next_token(runs: Runs, work: WorkQueue, owner: Owner) -> None:
     begun = await store(runs, owed=(effect(),))
     await owner.execute("update run_effects set lease_until = now()")
-    assert await work.claim_effects(10, LEASE) == [Work(begun.id, "ws_1", owed(token=2), b"bytes")]
+    assert await work.claim_effects(10, LEASE) == [Work(begun.id, "ws_1", owed(token=2), b"bytes", taken_over=True)]
     assert await work.claim_effects(10, LEASE) == []
 
 

@@ -1,0 +1,97 @@
+"""A real scrape after real runs: what is listed is there, what is there is listed, and the numbers are true."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from workflows.v1 import workflows_pb2 as pb
+
+from service.observing.metrics import METRICS, Kind
+from tests.edge.edge import refused
+from tests.journey.acting import begin, report
+from tests.journey.graphs import agent, chain, task
+from tests.observing.scrape import Scrape, until_scraped
+from tests.world import World
+
+PIPELINE = chain(agent("research"), task("review"))
+UNHEARD = {"workflows_starts_total", "workflows_rpc_streams_total", "workflows_effects_repeated_total"}
+"""Their series come into being with the first of a kind, and nothing of the kind happens here."""
+
+
+@pytest.fixture
+async def after(world: World) -> Scrape:
+    """The scrape after one run that completed, one that waits, one call that was refused and one dead letter."""
+    ended, waiting = await begin(world, PIPELINE), await begin(world, PIPELINE)
+    for run in (ended, waiting):
+        await world.until_step(run.id, "review", "WAITING")
+    await report(world, ended.id, "review", "COMPLETED")
+    await world.until_told(ended.id, "run.completed")
+    await refused(world.stub.GetRun(pb.GetRunRequest(id="wfr_nowhere")))
+    await world.bus.jetstream().publish("objectives.changes.odd", b"no JSON", headers={"ce-id": "1"})
+    return await until_scraped(world.http, lambda seen: seen.value("workflows_dead_letters_total") == 1)
+
+
+def samples_of(name: str, kind: Kind) -> set[str]:
+    return {f"{name}_{part}" for part in ("bucket", "count", "sum")} if kind is Kind.HISTOGRAM else {name}
+
+
+def _sampled(seen: Scrape) -> Iterator[tuple[str, frozenset[str]]]:
+    for family in seen.families.values():
+        for sample in family.samples:
+            yield sample.name, frozenset(sample.labels) - {"le"}
+
+
+async def test_what_is_listed_is_scraped_and_nothing_else(after: Scrape) -> None:
+    listed = {
+        (name, frozenset(metric.labels))
+        for metric in METRICS.values()
+        for name in samples_of(metric.name, metric.kind)
+        if metric.name not in UNHEARD
+    }
+    scraped = {pair for pair in _sampled(after) if not pair[0].startswith("process_") and pair[0] not in UNHEARD}
+    assert scraped == listed
+    for name in UNHEARD:
+        assert f"# TYPE {name} counter" in after.text
+    assert after.value("process_resident_memory_bytes") > 0
+
+
+async def test_every_metric_has_its_help_and_type(after: Scrape) -> None:
+    for metric in METRICS.values():
+        assert f"# HELP {metric.name} {metric.meaning}\n" in after.text
+        assert f"# TYPE {metric.name} {metric.kind}\n" in after.text
+
+
+async def test_the_numbers_are_true(after: Scrape, world: World, database: str) -> None:
+    async with await psycopg.AsyncConnection.connect(database) as owner:
+        told = Counter(
+            dict(await _rows(owner, "select aggregate || ' ' || operation, count(*) from changes group by 1"))
+        )
+    value = after.value
+    assert value("workflows_transitions_total", kind="run", state="COMPLETED") == 1
+    assert value("workflows_transitions_total", kind="run", state="RUNNING") == 2
+    assert value("workflows_transitions_total", kind="step", state="COMPLETED") == 3
+    assert value("workflows_transitions_total", kind="step", state="WAITING") == told["step waiting"]
+    assert value("workflows_rpc_seconds_count", status="NOT_FOUND") == 1
+    assert value("workflows_rpc_seconds_count", method="workflows.v1.WorkflowService/StartRun", status="OK") == 2
+    assert value("workflows_sibling_call_seconds_count", sibling="objectives", outcome="ok") >= 2
+    assert value("workflows_effects_total", kind="CreateObjective", outcome="ok") == 2
+    assert value("workflows_outbox_shards") == 32
+    assert value("workflows_apply_seconds_count") >= 6
+    assert value("workflows_ready") == 1
+    everything = sum(told.values())
+    await until_scraped(world.http, lambda seen: seen.value("workflows_changes_published_total") == everything)
+
+
+async def test_what_has_not_ended_is_counted(world: World, after: Scrape) -> None:
+    await world.observing.census.look()
+    seen = await until_scraped(world.http, lambda seen: seen.value("workflows_runs", state="RUNNING") == 1)
+    assert seen.value("workflows_steps", state="WAITING") == 1
+    assert seen.value("workflows_tasks_open") == 1
+    assert seen.value("workflows_dead_letters_waiting") == 1
+    assert seen.value("workflows_outbox_unpublished") == 0
+
+
+async def _rows(owner: psycopg.AsyncConnection[tuple[Any, ...]], query: str) -> list[tuple[Any, ...]]:
+    return await (await owner.execute(query.encode())).fetchall()
