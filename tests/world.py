@@ -58,6 +58,7 @@ class Change:
 
 @dataclass
 class World:
+    address: str
     siblings: SimulatedSiblings
     bus: Client
     channel: grpc.aio.Channel
@@ -200,7 +201,7 @@ async def around(siblings: SimulatedSiblings, nats_url: str, address: str) -> As
     """The world around a service that listens there, now or later."""
     bus_client = nats.connect(nats_url, reconnect_time_wait=0.1, max_reconnect_attempts=-1)
     async with await bus_client as bus, grpc.aio.insecure_channel(address) as channel:
-        found = World(siblings, bus, channel, WorkflowServiceStub(channel), HumanTaskServiceStub(channel))
+        found = World(address, siblings, bus, channel, WorkflowServiceStub(channel), HumanTaskServiceStub(channel))
         await bus.subscribe("workflows.changes.>", cb=found.hear)
         await bus.flush()
         yield found
