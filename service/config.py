@@ -72,6 +72,12 @@ class Config:
     quiet_seconds: int = setting(
         "QUIET_SECONDS", "300", "how long nothing may be heard of an objective or approval before its owner is asked"
     )
+    retention_seconds: int = setting(
+        "RETENTION_SECONDS",
+        "0",
+        "how long ended runs are kept where no policy says so; 0 is for ever",
+        r"\d{1,10}",
+    )
     log_level: str = setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR")
     service_agent: str = setting("SERVICE_AGENT_ID", "workflows", "who delegates when a run has no initiating agent")
     entities_required: bool = setting(
@@ -107,6 +113,12 @@ class Config:
         return [(stream, subject) for stream, _, subject in pairs]
 
 
+def retention_seconds(environ: Mapping[str, str] | None = None) -> int:
+    """That one setting alone, for who needs no other. Raises ConfigError."""
+    [item] = [item for item in fields(Config) if item.name == "retention_seconds"]
+    return int(_value(item, os.environ if environ is None else environ))
+
+
 def table() -> list[tuple[str, str, str]]:
     """Name, default and meaning of every setting, for README and for people."""
     rows = []
@@ -127,6 +139,6 @@ def _value(item: Field[Any], source: Mapping[str, str]) -> str | int:
         return text == "yes"
     if item.type is not int:
         return str(text)
-    if not text.isdecimal() or int(text) == 0:
+    if not text.isdecimal() or (int(text) == 0 and default != "0"):
         raise ConfigError(f"{name} must be a positive whole number, not {text!r}")
     return int(text)

@@ -30,6 +30,8 @@ from service.edge.events import EngineEvents
 from service.edge.inquiries import EngineInquiries
 from service.edge.inspector import Inspector
 from service.edge.render import Renderer
+from service.edge.retention import EngineRetention
+from service.edge.retention_servicer import RetentionService
 from service.edge.run_servicer import RunService
 from service.edge.runs import EngineRuns
 from service.edge.schedule_servicer import ScheduleService
@@ -43,6 +45,7 @@ from service.edge.triggers import EngineTriggers
 from service.engine.engine import Engine, Ports
 from service.engine.lease import Lease
 from service.engine.ports import BusUnavailable, StoreUnavailable
+from service.engine.retention import Retention
 from service.engine.rewind import RewindingOutbox
 from service.engine.scheduler import Scheduler
 from service.engine.subjects import Subjects
@@ -54,7 +57,10 @@ from service.store.migrate import Migrator, SchemaMismatch
 from service.store.operators import OperatorReads, Operators
 from service.store.outbox import ChangeOutbox
 from service.store.pool import ENGINE, READER, Pool
+from service.store.purging import Purges
 from service.store.reads import Reads
+from service.store.retention import HoldReads
+from service.store.retention import Retention as RetentionStore
 from service.store.rewind import StreamMemory
 from service.store.run_reads import RunReads
 from service.store.runs import Runs
@@ -101,6 +107,7 @@ class House:
     engine: Engine
     listener: Listener
     scheduler: Scheduler
+    retention: Retention
     edge: EdgeServer
     observing: Observing
 
@@ -119,6 +126,7 @@ async def running(config: Config) -> AsyncIterator[Running]:
                 loops.create_task(house.engine.run())
                 loops.create_task(house.listener.run())
                 loops.create_task(house.scheduler.loop.run())
+                loops.create_task(house.retention.loop.run())
                 try:
                     yield service
                 finally:
@@ -177,11 +185,12 @@ def _build(config: Config, outside: Outside, stack: AsyncExitStack) -> House:
     engine, outbox = _engine(config, outside, lease)
     definitions = Definitions(outside.writing, Reads(outside.reading))
     scheduler = Scheduler(engine.advance, Schedules(outside.writing), definitions, _new_id)
-    edge = _edge(config, outside, engine, scheduler, stack)
+    retention = Retention(Purges(outside.writing), _replica(config), config.retention_seconds)
+    edge = _edge(config, outside, engine, scheduler, retention, stack)
     listener = Listener(outside.bus, config.streams, engine.router, ack_wait_seconds=lease.seconds)
     connected = (outside.siblings, outside.writing, outside.reading, outside.bus)
-    observing = Observing(Parts(engine, scheduler, listener, outbox, edge, *connected, config.stream))
-    return House(engine, listener, scheduler, edge, observing)
+    observing = Observing(Parts(engine, scheduler, retention, listener, outbox, edge, *connected, config.stream))
+    return House(engine, listener, scheduler, retention, edge, observing)
 
 
 def _engine(config: Config, outside: Outside, lease: Lease) -> tuple[Engine, RewindingOutbox]:
@@ -192,16 +201,26 @@ def _engine(config: Config, outside: Outside, lease: Lease) -> tuple[Engine, Rew
     outbox = RewindingOutbox(ChangeOutbox(pool), publisher.stream, StreamMemory(pool), time.monotonic)
     runs, triggers = Runs(pool), Triggers(pool)
     ports = Ports(runs, WorkQueue(pool), inbox, definitions, outbox, outside.siblings, publisher, triggers)
-    replica = config.replica or f"{socket.gethostname()}-{os.getpid()}"
     subjects = Subjects(outside.siblings.entities, config.entities_required)
-    return Engine(ports, replica, _new_id, lease, Patience(config.quiet_seconds), subjects), outbox
+    return Engine(ports, _replica(config), _new_id, lease, Patience(config.quiet_seconds), subjects), outbox
+
+
+def _replica(config: Config) -> str:
+    return config.replica or f"{socket.gethostname()}-{os.getpid()}"
 
 
 def _new_id() -> str:
     return str(uuid7())
 
 
-def _edge(config: Config, outside: Outside, engine: Engine, scheduler: Scheduler, stack: AsyncExitStack) -> EdgeServer:
+def _edge(
+    config: Config,
+    outside: Outside,
+    engine: Engine,
+    scheduler: Scheduler,
+    retention: Retention,
+    stack: AsyncExitStack,
+) -> EdgeServer:
     reads = Reads(outside.reading)
     definitions = Definitions(outside.writing, reads)
     runs = EngineRuns(engine.advance, engine.plans, definitions, engine.subjects, reads, _new_id)
@@ -210,6 +229,7 @@ def _edge(config: Config, outside: Outside, engine: Engine, scheduler: Scheduler
     schedules = EngineSchedules(Schedules(outside.writing), ScheduleReads(outside.reading), scheduler)
     events = EngineEvents(Operators(outside.writing), OperatorReads(outside.reading), reread, engine.router.accept)
     triggers = EngineTriggers(engine.intake, Triggers(outside.writing))
+    book = EngineRetention(RetentionStore(outside.writing), HoldReads(outside.reading), retention)
     inspector, shield, answers = Inspector(), Shield(), Answers(Renderer())
     stack.callback(inspector.close)
     services = Services(
@@ -219,6 +239,7 @@ def _edge(config: Config, outside: Outside, engine: Engine, scheduler: Scheduler
         DefinitionService(definitions, inspector, shield),
         ScheduleService(schedules, shield),
         EventService(events, shield),
+        RetentionService(book, shield),
     )
     return EdgeServer(services, shield, max_calls=config.max_calls)
 
@@ -255,6 +276,7 @@ async def _finish(house: House) -> None:
     house.engine.stop()
     house.listener.stop()
     house.scheduler.loop.stop()
+    house.retention.loop.stop()
     with suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
             await house.engine.drain()

@@ -93,6 +93,12 @@ interactions.text text not null
 interactions.body jsonb not null
 interactions.workspace_id text collate C not null
 interactions.at timestamp with time zone not null default now()
+purges.id bigint not null
+purges.workspace_id text collate C not null
+purges.purged_at timestamp with time zone not null default now()
+purges.purged_by text not null
+purges.policy jsonb not null
+purges.runs integer not null
 relay_shards.shard smallint not null
 relay_shards.holder text collate C not null default ''::text
 relay_shards.lease_until timestamp with time zone not null default '-infinity'::timestamp with time zone
@@ -103,6 +109,15 @@ relay_stream.created_at timestamp with time zone not null
 relay_stream.last_sequence bigint not null
 replicas.holder text collate C not null
 replicas.alive_until timestamp with time zone not null
+retention_policies.workspace_id text collate C not null
+retention_policies.state text collate C not null default ''::text
+retention_policies.keep_seconds bigint not null
+retention_policies.set_by text not null
+retention_policies.created_at timestamp with time zone not null default now()
+retention_policies.updated_at timestamp with time zone not null default now()
+retention_turn.one boolean not null default true
+retention_turn.holder text collate C not null default ''::text
+retention_turn.free_at timestamp with time zone not null default '-infinity'::timestamp with time zone
 rpc_answers.workspace_id text collate C not null
 rpc_answers.caller text not null
 rpc_answers.key text not null
@@ -174,6 +189,11 @@ run_events_iso.cause text
 run_events_iso.recorded_at text
 run_events_iso.data jsonb
 run_events_iso.published_at text
+run_holds.run_id text collate C not null
+run_holds.workspace_id text collate C not null
+run_holds.reason text not null
+run_holds.held_by text not null
+run_holds.held_at timestamp with time zone not null default now()
 run_waits.run_id text collate C not null
 run_waits.step_id text collate C not null
 run_waits.address text collate C not null
@@ -397,15 +417,23 @@ human_tasks human_tasks_closed CHECK ((((status)::text = ANY (ARRAY['OPEN'::text
 human_tasks human_tasks_pkey PRIMARY KEY (run_id, step_id)
 human_tasks human_tasks_version_check CHECK ((version > 0))
 interactions interactions_pkey PRIMARY KEY (run_id, id)
+purges purges_pkey PRIMARY KEY (id)
+purges purges_runs_check CHECK ((runs > 0))
 relay_shards relay_shards_lost CHECK (((lost_from IS NULL) = (lost_until IS NULL)))
 relay_shards relay_shards_pkey PRIMARY KEY (shard)
 relay_shards relay_shards_shard_check CHECK (((shard >= 0) AND (shard <= 31)))
 relay_stream relay_stream_pkey PRIMARY KEY (stream)
 replicas replicas_pkey PRIMARY KEY (holder)
+retention_policies retention_policies_keep_seconds_check CHECK ((keep_seconds >= 0))
+retention_policies retention_policies_pkey PRIMARY KEY (workspace_id, state)
+retention_policies retention_policies_state_check CHECK ((state = ANY (ARRAY[''::text, 'COMPLETED'::text, 'FAILED'::text, 'CANCELLED'::text])))
+retention_turn retention_turn_one_check CHECK (one)
+retention_turn retention_turn_pkey PRIMARY KEY (one)
 rpc_answers rpc_answers_pkey PRIMARY KEY (workspace_id, caller, key)
 run_audit run_audit_pkey PRIMARY KEY (run_id, id)
 run_causes run_causes_pkey PRIMARY KEY (run_id, cause)
 run_effects run_effects_pkey PRIMARY KEY (run_id, effect_id)
+run_holds run_holds_pkey PRIMARY KEY (run_id)
 run_waits run_waits_pkey PRIMARY KEY (run_id, step_id, address)
 schedules schedules_catch_up_seconds_check CHECK ((catch_up_seconds >= 0))
 schedules schedules_check CHECK ((due_at >= next_at))
@@ -452,10 +480,12 @@ CREATE INDEX human_tasks_due ON public.human_tasks USING btree (workspace_id, du
 CREATE INDEX human_tasks_group ON public.human_tasks USING btree (workspace_id, "group", created_at DESC) WHERE ("group" <> ''::text)
 CREATE INDEX human_tasks_newest ON public.human_tasks USING btree (workspace_id, created_at DESC)
 CREATE INDEX human_tasks_open ON public.human_tasks USING btree (workspace_id, created_at DESC) WHERE (closed_at IS NULL)
+CREATE INDEX purges_newest ON public.purges USING btree (workspace_id, id DESC)
 CREATE INDEX rpc_answers_age ON public.rpc_answers USING btree (created_at)
 CREATE INDEX run_causes_calls ON public.run_causes USING btree (at) WHERE (cause ~~ 'rpc:%'::text)
 CREATE INDEX run_causes_handed_in ON public.run_causes USING btree (workspace_id, cause) WHERE (cause ~~ 'event:rpc/%'::text)
 CREATE INDEX run_effects_claimable ON public.run_effects USING btree (GREATEST(due_at, lease_until))
+CREATE INDEX run_holds_newest ON public.run_holds USING btree (workspace_id, held_at DESC, run_id)
 CREATE INDEX run_waits_address ON public.run_waits USING btree (workspace_id, address)
 CREATE INDEX run_waits_unlooked ON public.run_waits USING btree (opened_at) WHERE (NOT looked)
 CREATE INDEX schedules_buffered ON public.schedules USING btree (buffered_at) WHERE ((buffered_at IS NOT NULL) AND (paused_at IS NULL))
@@ -468,6 +498,7 @@ CREATE INDEX workflow_definitions_newest ON public.workflow_definitions USING bt
 CREATE INDEX workflow_definitions_tags ON public.workflow_definitions USING gin (tags)
 CREATE INDEX workflow_runs_definition ON public.workflow_runs USING btree (workspace_id, definition_id, id DESC)
 CREATE INDEX workflow_runs_due ON public.workflow_runs USING btree (wake_at) WHERE (wake_at IS NOT NULL)
+CREATE INDEX workflow_runs_ended ON public.workflow_runs USING btree (workspace_id, completed_at, id) WHERE (completed_at IS NOT NULL)
 CREATE INDEX workflow_runs_entity ON public.workflow_runs USING btree (workspace_id, entity_id, id DESC) WHERE (entity_id <> ''::text)
 CREATE INDEX workflow_runs_forks ON public.workflow_runs USING btree (forked_from) WHERE (forked_from <> ''::text)
 CREATE INDEX workflow_runs_initiator ON public.workflow_runs USING btree (workspace_id, initiator_agent_id, id DESC) WHERE (initiator_agent_id <> ''::text)
@@ -480,13 +511,17 @@ CREATE UNIQUE INDEX changes_pkey ON public.changes USING btree (stream_id, seque
 CREATE UNIQUE INDEX dead_letters_pkey ON public.dead_letters USING btree (id)
 CREATE UNIQUE INDEX human_tasks_pkey ON public.human_tasks USING btree (run_id, step_id)
 CREATE UNIQUE INDEX interactions_pkey ON public.interactions USING btree (run_id, id)
+CREATE UNIQUE INDEX purges_pkey ON public.purges USING btree (id)
 CREATE UNIQUE INDEX relay_shards_pkey ON public.relay_shards USING btree (shard)
 CREATE UNIQUE INDEX relay_stream_pkey ON public.relay_stream USING btree (stream)
 CREATE UNIQUE INDEX replicas_pkey ON public.replicas USING btree (holder)
+CREATE UNIQUE INDEX retention_policies_pkey ON public.retention_policies USING btree (workspace_id, state)
+CREATE UNIQUE INDEX retention_turn_pkey ON public.retention_turn USING btree (one)
 CREATE UNIQUE INDEX rpc_answers_pkey ON public.rpc_answers USING btree (workspace_id, caller, key)
 CREATE UNIQUE INDEX run_audit_pkey ON public.run_audit USING btree (run_id, id)
 CREATE UNIQUE INDEX run_causes_pkey ON public.run_causes USING btree (run_id, cause)
 CREATE UNIQUE INDEX run_effects_pkey ON public.run_effects USING btree (run_id, effect_id)
+CREATE UNIQUE INDEX run_holds_pkey ON public.run_holds USING btree (run_id)
 CREATE UNIQUE INDEX run_waits_pkey ON public.run_waits USING btree (run_id, step_id, address)
 CREATE UNIQUE INDEX schedules_pkey ON public.schedules USING btree (definition_id)
 CREATE UNIQUE INDEX schema_migrations_pkey ON public.schema_migrations USING btree (version)
@@ -509,9 +544,12 @@ changes autovacuum_vacuum_insert_scale_factor=0.1 autovacuum_vacuum_scale_factor
 dead_letters  row security forced
 human_tasks  row security forced
 interactions  row security forced
+purges  row security forced
 relay_shards fillfactor=50
 relay_stream fillfactor=50
 replicas fillfactor=50
+retention_policies  row security forced
+retention_turn
 rpc_answers  row security forced
 run_audit  row security forced
 run_causes  row security forced
@@ -520,6 +558,7 @@ run_conversation security_invoker=true
 run_effects fillfactor=70 autovacuum_vacuum_scale_factor=0.02 row security forced
 run_events security_invoker=true
 run_events_iso security_invoker=true
+run_holds  row security forced
 run_waits autovacuum_vacuum_scale_factor=0.02 row security forced
 schedules  row security forced
 schema_migrations
@@ -554,6 +593,12 @@ human_tasks reader_sees_workspace SELECT to workflows_reader using ((workspace_i
 interactions engine_works ALL to workflows_engine using true check true
 interactions owner_works ALL to owner using true check true
 interactions reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+purges engine_works ALL to workflows_engine using true check true
+purges owner_works ALL to owner using true check true
+purges reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+retention_policies engine_works ALL to workflows_engine using true check true
+retention_policies owner_works ALL to owner using true check true
+retention_policies reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
 rpc_answers engine_works ALL to workflows_engine using true check true
 rpc_answers owner_works ALL to owner using true check true
 rpc_answers reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
@@ -566,6 +611,9 @@ run_causes reader_sees_workspace SELECT to workflows_reader using ((workspace_id
 run_effects engine_works ALL to workflows_engine using true check true
 run_effects owner_works ALL to owner using true check true
 run_effects reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+run_holds engine_works ALL to workflows_engine using true check true
+run_holds owner_works ALL to owner using true check true
+run_holds reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
 run_waits engine_works ALL to workflows_engine using true check true
 run_waits owner_works ALL to owner using true check true
 run_waits reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
@@ -612,9 +660,14 @@ human_tasks workflows_engine DELETE,INSERT,SELECT,UPDATE
 human_tasks workflows_reader SELECT
 interactions workflows_engine DELETE,INSERT,SELECT,UPDATE
 interactions workflows_reader SELECT
+purges workflows_engine DELETE,INSERT,SELECT,UPDATE
+purges workflows_reader SELECT
 relay_shards workflows_engine SELECT,UPDATE
 relay_stream workflows_engine INSERT,SELECT,UPDATE
 replicas workflows_engine DELETE,INSERT,SELECT,UPDATE
+retention_policies workflows_engine DELETE,INSERT,SELECT,UPDATE
+retention_policies workflows_reader SELECT
+retention_turn workflows_engine SELECT,UPDATE
 rpc_answers workflows_engine DELETE,INSERT,SELECT,UPDATE
 rpc_answers workflows_reader SELECT
 run_audit workflows_engine DELETE,INSERT,SELECT,UPDATE
@@ -631,6 +684,8 @@ run_events workflows_engine SELECT
 run_events workflows_reader SELECT
 run_events_iso workflows_engine SELECT
 run_events_iso workflows_reader SELECT
+run_holds workflows_engine DELETE,INSERT,SELECT,UPDATE
+run_holds workflows_reader SELECT
 run_waits workflows_engine DELETE,INSERT,SELECT,UPDATE
 run_waits workflows_reader SELECT
 schedules workflows_engine DELETE,INSERT,SELECT,UPDATE
@@ -660,6 +715,7 @@ workflow_versions workflows_reader SELECT
 
 -- triggers
 CREATE TRIGGER touch BEFORE UPDATE ON public.human_tasks FOR EACH ROW EXECUTE FUNCTION touch_updated_at()
+CREATE TRIGGER touch BEFORE UPDATE ON public.retention_policies FOR EACH ROW EXECUTE FUNCTION touch_updated_at()
 CREATE TRIGGER touch BEFORE UPDATE ON public.schedules FOR EACH ROW EXECUTE FUNCTION touch_updated_at()
 CREATE TRIGGER touch BEFORE UPDATE ON public.workflow_definitions FOR EACH ROW EXECUTE FUNCTION touch_updated_at()
 
@@ -908,6 +964,7 @@ column cost_usd of table step_runs: Sum over attempts, exact.
 column cost_usd of view step_run_detail: Sum over attempts, exact.
 column created_at of table human_tasks: When the row was written first; lists are ordered by it.
 column created_at of table relay_stream: When it was made, on the clock of the bus.
+column created_at of table retention_policies: When there first was one.
 column created_at of table rpc_answers: When; keys live for a day.
 column created_at of table schedules: When a version with a schedule was first published.
 column created_at of table start_keys: When; keys of calls live for a day.
@@ -980,14 +1037,19 @@ column failure_reason of table workflow_runs: Stable word; set as soon as a step
 column forked_from of table workflow_runs: The run it was made from, or empty.
 column forked_step of table workflow_runs: The step from which it goes on anew, or empty.
 column form_schema of table human_tasks: JSON Schema that the output has to satisfy; {} when anything goes.
+column free_at of table retention_turn: When another may take it; after a pass the time of the next one.
 column governance_decision of table step_items: What governance said, or empty.
 column governance_decision of table step_runs: What governance said, or empty.
 column group of table human_tasks: The group it was given to, or empty.
 column headers of table dead_letters: The headers as they came.
+column held_at of table run_holds: Since when.
+column held_by of table run_holds: Who holds it.
 column holder of table relay_shards: The replica that holds it, or empty.
 column holder of table replicas: A name that is unique to the process.
+column holder of table retention_turn: The replica that is at it, or empty.
 column id of table dead_letters: Order of arrival.
 column id of table interactions: Order of arrival.
+column id of table purges: In the order they happened.
 column id of table run_audit: Order of arrival.
 column id of table workflow_definitions: wf_ and a UUIDv7.
 column id of table workflow_runs: wfr_ and a UUIDv7.
@@ -1001,6 +1063,7 @@ column input_payload of table workflow_runs: What it was started with.
 column instructions of table human_tasks: For people, at length.
 column item_index of table step_items: Its place in the list, from 0.
 column jitter_seconds of table schedules: Each tick is put off by up to this, always the same for the same tick.
+column keep_seconds of table retention_policies: How long after its end a run is kept at least; 0 is for ever.
 column kept of table bus_events: Nobody waited when it was routed, but somebody may yet.
 column key of table rpc_answers: The idempotency key.
 column key of table start_keys: Unique within the scope.
@@ -1033,6 +1096,7 @@ column notification_id of table step_runs: The notification it sent, or empty.
 column objective_id of table step_items: The objective that does the work, or empty.
 column objective_id of table step_runs: The objective that does the work, or empty.
 column objective_id of view step_run_detail: The objective that does the work, or empty.
+column one of table retention_turn: Always true.
 column opened_at of table human_tasks: When the present attempt opened it, on the clock of the decision.
 column opened_at of table run_waits: When it was registered.
 column operation of table changes: What happened, as in the event's type.
@@ -1060,14 +1124,18 @@ column paused_at of table schedules: Since when nothing is started; null when it
 column paused_by of table schedules: Who paused it.
 column pauses of table workflow_runs: Who pauses it (caller, parent), since when and why; empty while nobody does.
 column pending_approvals of view workflow_run_summary: Steps that wait for somebody to decide.
+column policy of table purges: By state, how many seconds after its end, or before which moment, a run had to go.
 column position of table step_runs: Topological order, ties in declaration order; compensation steps follow.
 column position of view step_run_detail: Topological order; compensation steps follow.
 column published_at of table changes: When the bus acknowledged it; null until then.
 column published_at of view run_events: When the bus acknowledged it; null until then.
 column published_at of view run_events_iso: When the bus acknowledged it, in the same form; null until then.
+column purged_at of table purges: When.
+column purged_by of table purges: The service itself where a policy asked for it, else who did.
 column raw of table dead_letters: The bytes as they came.
 column reason of table dead_letters: Stable word for what is wrong with it.
 column reason of table run_audit: Stable word for why it changed nothing.
+column reason of table run_holds: Why it must stay.
 column received_at of table bus_events: When it was first heard.
 column received_at of table dead_letters: When it was heard.
 column recorded_at of table changes: The moment of the decision, on the database's clock.
@@ -1091,6 +1159,7 @@ column run_id of table interactions: The run.
 column run_id of table run_audit: The run.
 column run_id of table run_causes: The run.
 column run_id of table run_effects: The run that owes it.
+column run_id of table run_holds: The run.
 column run_id of table run_waits: The run.
 column run_id of table start_keys: The run that was started with it.
 column run_id of table step_items: The run.
@@ -1105,6 +1174,7 @@ column run_id of view step_run_detail: The run.
 column run_id of view workflow_links: The run.
 column run_id of view workflow_run_summary: The run.
 column run_state of view step_run_detail: The run's state.
+column runs of table purges: How many runs.
 column scope of table start_keys: rpc:<caller>, event:<definition>, tick:<definition>, tap:<definition> or child.
 column sequence of table changes: 1, 2, 3 within its stream, no gaps.
 column sequence of table run_causes: The run's last change after it, to answer a repetition as the first time.
@@ -1114,6 +1184,7 @@ column sequence of table workflow_definitions: Number of the last change of this
 column sequence of table workflow_runs: Number of the last change of this run.
 column sequence of view run_events: 1, 2, 3 within the run, no gaps.
 column sequence of view run_events_iso: 1, 2, 3 within the run, no gaps.
+column set_by of table retention_policies: Who set it last.
 column settled_cost_usd of table step_items: The part of it that earlier attempts used.
 column settled_cost_usd of table step_runs: The part of it that earlier attempts used.
 column sha256 of table schema_migrations: Hash of its file when it was applied.
@@ -1127,6 +1198,7 @@ column started_at of table step_runs: When the present attempt started.
 column started_at of table workflow_runs: When it started.
 column started_at of view step_run_detail: When the present attempt started.
 column started_at of view workflow_run_summary: When it started.
+column state of table retention_policies: The state a run has ended in, or empty for all.
 column state of table step_items: A state of the step table in the domain.
 column state of table step_runs: A state of the step table in the domain.
 column state of table workflow_runs: A state of the run table in the domain.
@@ -1175,6 +1247,7 @@ column trigger_event_id of table workflow_runs: Id of the CloudEvent that starte
 column trigger_type of table workflow_runs: What kind of thing started it.
 column type of table bus_events: The CloudEvent's type.
 column updated_at of table human_tasks: When it last changed.
+column updated_at of table retention_policies: When it was set last.
 column updated_at of table schedules: When it last ticked or was changed.
 column updated_at of table workflow_definitions: When it last changed or got a version.
 column updated_at of table workflow_runs: When it was last written; set by the statement.
@@ -1193,10 +1266,13 @@ column workspace_id of table changes: The tenant.
 column workspace_id of table dead_letters: The tenant that its headers name, else empty.
 column workspace_id of table human_tasks: The tenant.
 column workspace_id of table interactions: The tenant.
+column workspace_id of table purges: The tenant whose runs they were.
+column workspace_id of table retention_policies: The tenant, or * for all that have none of their own.
 column workspace_id of table rpc_answers: The tenant.
 column workspace_id of table run_audit: The tenant.
 column workspace_id of table run_causes: The tenant.
 column workspace_id of table run_effects: The tenant.
+column workspace_id of table run_holds: The tenant.
 column workspace_id of table run_waits: The tenant.
 column workspace_id of table schedules: The tenant.
 column workspace_id of table start_keys: The tenant.
@@ -1225,13 +1301,17 @@ table changes: History, audit trail and outbox in one: what happened to a run or
 table dead_letters: Messages that could not be understood or trusted.
 table human_tasks: A person's work on a HUMAN_TASK step.
 table interactions: The conversation of a run: what agents and people asked, told and answered.
+table purges: What was purged: one row for each batch, with counts only.
 table relay_shards: Which replica publishes the changes of which shard.
 table relay_stream: The stream of our changes as it was last seen: an older or shorter one has lost something.
 table replicas: The replicas that share the publishing: their number gives each its fair share.
+table retention_policies: How long runs are kept after their end; the most specific policy counts.
+table retention_turn: Whose turn it is to purge by the policies: one row.
 table rpc_answers: Answers to calls about definitions that carried an idempotency key.
 table run_audit: Reports that changed nothing, and why; never published.
 table run_causes: Events and calls that a run has taken into account: a repetition changes nothing.
 table run_effects: Calls that a run owes the world; the row is deleted by the apply that records the answer.
+table run_holds: Runs that are not purged, nor any run of their family, until they are released.
 table run_waits: Under which addresses the steps of all runs can be reached: an index for the router.
 table schedules: Definitions whose latest version is started by a schedule: its policy and where it stands.
 table schema_migrations: Which migrations this database has seen.

@@ -55,6 +55,14 @@ class Refusal(Exception):
         return hash((self.kind, self.reason, self.message))
 
 
+class RunPurged(Refusal):
+    """What would start a run has started one before, and that one was purged; it never starts another."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(Kind.NOT_FOUND, "run_purged", f"the run that was started with this, {run_id!r}, was purged")
+        self.run_id = run_id
+
+
 def invalid(path: str, reason: str, message: str) -> Refusal:
     """The refusal of one bad field."""
     return Refusal(Kind.INVALID, reason, message, (Violation(path, reason, message),))

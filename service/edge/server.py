@@ -13,13 +13,14 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
-from workflows.ops.v1 import definitions_pb2, events_pb2, runs_pb2, schedules_pb2, tasks_pb2
+from workflows.ops.v1 import definitions_pb2, events_pb2, retention_pb2, runs_pb2, schedules_pb2, tasks_pb2
 from workflows.v1 import workflows_pb2 as pb
 
 from service.edge.definition_servicer import DefinitionService
 from service.edge.errors import Context
 from service.edge.event_servicer import EventService
 from service.edge.interceptors import Interceptor
+from service.edge.retention_servicer import RetentionService
 from service.edge.rpc_meter import RpcMeter
 from service.edge.run_servicer import RunService
 from service.edge.schedule_servicer import ScheduleService
@@ -39,6 +40,7 @@ CONTRACTS = (
     definitions_pb2.DESCRIPTOR.services_by_name["DefinitionService"],
     schedules_pb2.DESCRIPTOR.services_by_name["ScheduleService"],
     events_pb2.DESCRIPTOR.services_by_name["EventService"],
+    retention_pb2.DESCRIPTOR.services_by_name["RetentionService"],
 )
 OURS = tuple(contract.full_name for contract in CONTRACTS)
 
@@ -61,6 +63,7 @@ class Services(NamedTuple):
     definitions: DefinitionService
     schedules: ScheduleService
     events: EventService
+    retention: RetentionService
 
 
 class EdgeServer:

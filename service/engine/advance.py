@@ -18,7 +18,7 @@ from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, Eve
 from service.domain.decide import decide
 from service.domain.decision import Accepted, Decision, Repeated, Wait
 from service.domain.effects import Owed, encode_own
-from service.domain.errors import Kind, Refusal, not_found
+from service.domain.errors import Kind, Refusal, RunPurged, not_found
 from service.domain.plan import Plan
 from service.domain.state import Run, changed
 from service.engine.clock import DatabaseClock
@@ -99,7 +99,7 @@ class Advance:
             raise Refusal(Kind.EXISTS, "idempotency_conflict", "this key was used with another request")
         run = await self.store.run_at(started.run_id, started.sequence)
         if run is None:
-            raise not_found("run", started.run_id)
+            raise RunPurged(started.run_id)
         return Outcome(run, Repeated(started.sequence))
 
     async def _as_it_was(self, outcome: Outcome, verdict: Repeated) -> Outcome:

@@ -9,13 +9,14 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 
 import orjson
 
 from service.domain.answers import Answer, Fault, FaultKind
 from service.domain.calls import CancelChild, CancelObjective, Deliver, PauseChild
 from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, EventArrived
-from service.domain.errors import Refusal
+from service.domain.errors import Kind, Refusal
 from service.engine.advance import Advance
 from service.engine.crossing import Crossing
 from service.engine.loop import Loop
@@ -91,6 +92,13 @@ class Dispatcher:
             except (Refusal, StoreUnavailable) as error:
                 # The row stays: the effect is claimed again when its lease has run out.
                 log.warning("effect %s of %s left for later: %s", work.effect.id, work.run_id, error)
+                if isinstance(error, Refusal) and error.kind is Kind.NOT_FOUND:
+                    await self._forget(work)
+
+    async def _forget(self, work: Work) -> None:
+        """An event that was routed to a run while that was purged is owed by nobody."""
+        with suppress(StoreUnavailable):
+            self.counters["orphans"] += await self._work.drop_orphan(work)
 
     def _counted(self, work: Work, answer: Envelope) -> Envelope:
         command = answer.command

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from service.domain.commands import BusEvent
-from service.domain.errors import Kind, Refusal
+from service.domain.errors import Kind, Refusal, RunPurged
 from service.domain.exchange import Triggered
 from service.domain.state import Run
-from service.domain.triggers import cron_address
+from service.domain.triggers import Objection, cron_address
 from service.engine.clock import DatabaseClock
 from service.engine.dispatcher import Dispatcher
 from service.engine.ports import EventStore, Fate, RunStore, TriggerDelivery, TriggerStore
@@ -53,8 +53,15 @@ class Intake:
     async def tick(self, event: BusEvent, cron_expr: str) -> Triggered:
         """Starts the definitions with that schedule, or with any; `event` says what their runs begin with."""
         found = await self.deliveries.scheduled(event.tenant, cron_address(cron_expr))
-        started = await _all(self.starter.start(definition_id, event) for definition_id in found)
+        started = await _all(self._ticked(definition_id, event) for definition_id in found)
         return Triggered([run for run in started if isinstance(run, Run)], [])
+
+    async def _ticked(self, definition_id: str, event: BusEvent) -> Run | Objection | None:
+        """None when the run of that tick was purged."""
+        try:
+            return await self.starter.start(definition_id, event)
+        except RunPurged:
+            return None
 
     async def again(self, started: Sequence[tuple[str, int]], updated: Sequence[tuple[str, int]]) -> Triggered:
         """The runs as they were at those of their changes."""

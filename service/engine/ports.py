@@ -208,6 +208,10 @@ class WorkStore(Protocol):
 
     async def claim_due_runs(self, limit: int, lease_seconds: float) -> list[str]: ...
 
+    async def drop_orphan(self, work: Work) -> bool:
+        """Forgets what is owed by a run that is not there any more; False when the run is there."""
+        ...
+
     async def expire_keys(self, keep_seconds: float, limit: int) -> int:
         """Forgets callers' idempotency keys; what events started is remembered for ever."""
         ...

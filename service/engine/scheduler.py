@@ -16,7 +16,7 @@ from service.domain.beginning import check_enabled
 from service.domain.commands import CancelRun, Envelope, StartRun
 from service.domain.decision import Accepted
 from service.domain.definition import TriggerType
-from service.domain.errors import Refusal, not_found
+from service.domain.errors import Refusal, RunPurged, not_found
 from service.domain.schedule import Schedule, Turn, tick_key, turn
 from service.engine.advance import Advance
 from service.engine.loop import Loop
@@ -107,7 +107,10 @@ class Scheduler:
             max_seconds=definition.max_run_seconds,
         )
         key = StartKey(schedule.workspace_id, f"tick:{definition.id}", tick_key(tick), b"")
-        outcome = await self._advance.start(key, plan, Envelope(command, ACTOR, _cause(schedule, tick)))
+        try:
+            outcome = await self._advance.start(key, plan, Envelope(command, ACTOR, _cause(schedule, tick)))
+        except RunPurged as purged:
+            return Ticked(tick, purged.run_id, fresh=False)
         return Ticked(tick, outcome.run.id, isinstance(outcome.verdict, Accepted))
 
     def _count(self, taken: Turn) -> None:

@@ -121,6 +121,11 @@ LOOP_FAILURES = _counter("loop_failures_total", "Rounds that failed.", "loop")
 LOOP_FAILING = _gauge("loop_failing", "Rounds that have failed in a row; 0 is well.", "loop")
 EVENT_LOOP_LAG = _histogram("event_loop_lag_seconds", "How late the event loop came to what was due.")
 
+# --- retention -------------------------------------------------------------------------------------------------------
+
+PURGED = _counter("runs_purged_total", "Runs that this replica purged, by policy or as it was asked to.")
+LEFT = _counter("purges_left_total", "Families of runs that were old enough and stayed, by reason.", "reason")
+
 # --- RPC -------------------------------------------------------------------------------------------------------------
 
 RPC = _histogram("rpc_seconds", "Calls that were answered, by method and status.", "method", "status")

@@ -10,6 +10,7 @@ from service.edge.health import Health
 from service.edge.http import HttpServer
 from service.edge.server import EdgeServer
 from service.engine.engine import Engine
+from service.engine.retention import Retention
 from service.engine.rewind import RewindingOutbox
 from service.engine.scheduler import Scheduler
 from service.observing.census import KeptCounts
@@ -28,6 +29,7 @@ class Parts:
 
     engine: Engine
     scheduler: Scheduler
+    retention: Retention
     listener: Listener
     outbox: RewindingOutbox
     edge: EdgeServer
@@ -48,6 +50,7 @@ class Observing:
         seen = Observed(
             parts.engine,
             parts.scheduler,
+            parts.retention,
             parts.listener,
             parts.outbox,
             parts.siblings,

@@ -7,10 +7,12 @@ from importlib.metadata import version
 from typing import TypeVar
 
 from service.bus.listener import Listener
+from service.domain.retention import Obstacle
 from service.edge.health import Health
 from service.edge.rpc_meter import RpcMeter
 from service.engine.engine import Engine
 from service.engine.loop import Loop
+from service.engine.retention import Retention
 from service.engine.rewind import RewindingOutbox
 from service.engine.scheduler import Scheduler
 from service.instruments import Durations
@@ -36,6 +38,7 @@ class Observed:
 
     engine: Engine
     scheduler: Scheduler
+    retention: Retention
     listener: Listener
     outbox: RewindingOutbox
     siblings: SiblingClients
@@ -54,7 +57,8 @@ def sources(seen: Observed) -> Iterator[Source]:
     yield from _events(seen)
     yield from _outbox(seen)
     yield from _pools(seen.pools)
-    yield from _loops((*seen.engine.loops, seen.scheduler.loop), seen.loop_lag)
+    yield from _loops((*seen.engine.loops, seen.scheduler.loop, seen.retention.loop), seen.loop_lag)
+    yield from _retention(seen.retention)
     yield from _rpc(seen.rpc)
     yield from _process(seen.health)
 
@@ -161,6 +165,11 @@ def _loops(loops: Iterable[Loop], lag: LoopLag) -> Iterator[Source]:
     yield m.LOOP_FAILURES, of(lambda loop: loop.failed_rounds)
     yield m.LOOP_FAILING, of(lambda loop: loop.failures_in_a_row)
     yield m.EVENT_LOOP_LAG, lambda: {(): lag.late}
+
+
+def _retention(retention: Retention) -> Iterator[Source]:
+    yield _one(m.PURGED, lambda: retention.counters["purged_runs"])
+    yield m.LEFT, lambda: _words(retention.left, *Obstacle)
 
 
 def _rpc(meter: RpcMeter) -> Iterator[Source]:

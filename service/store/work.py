@@ -28,6 +28,10 @@ class WorkQueue:
         rows = await self._pool.write(query("runs_claim_due"), (limit, lease_seconds))
         return [run_id for (run_id,) in rows]
 
+    async def drop_orphan(self, work: Work) -> bool:
+        """Forgets what is owed by a run that is not there any more; False when the run is there."""
+        return bool(await self._pool.write(query("orphan_drop"), (work.run_id, work.effect.id)))
+
     async def expire_keys(self, keep_seconds: float, limit: int) -> int:
         """Forgets callers' idempotency keys that are older, at most `limit` of each kind; gives how many."""
         rows = await self._pool.write(query("keys_expire"), (keep_seconds, limit))

@@ -31,6 +31,11 @@ update workflow_runs r
  where r.id = due.id
 returning r.id
 
+-- name: orphan_drop
+delete from run_effects
+ where run_id = $1 and effect_id = $2 and not exists (select from workflow_runs where id = $1)
+returning 1
+
 -- name: keys_expire
 with old_causes as (
     select run_id, cause from run_causes

@@ -8,7 +8,14 @@ from typing import Any
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
-from workflows.ops.v1 import definitions_pb2_grpc, events_pb2_grpc, runs_pb2_grpc, schedules_pb2_grpc, tasks_pb2_grpc
+from workflows.ops.v1 import (
+    definitions_pb2_grpc,
+    events_pb2_grpc,
+    retention_pb2_grpc,
+    runs_pb2_grpc,
+    schedules_pb2_grpc,
+    tasks_pb2_grpc,
+)
 from workflows.v1 import workflows_pb2_grpc
 
 from service.edge.answers import MAX_ANSWER_BYTES, Answers
@@ -16,6 +23,7 @@ from service.edge.definition_servicer import DefinitionService
 from service.edge.event_servicer import EventService
 from service.edge.inspector import Inspector
 from service.edge.render import Renderer
+from service.edge.retention_servicer import RetentionService
 from service.edge.run_servicer import RunService
 from service.edge.schedule_servicer import ScheduleService
 from service.edge.server import MAX_CALLS, EdgeServer, Services
@@ -25,6 +33,7 @@ from service.edge.task_servicer import TaskService
 from service.edge.watches import Watches
 from tests.edge.fake_events import FakeEvents
 from tests.edge.fake_inquiries import FakeInquiries
+from tests.edge.fake_retention import FakeRetention
 from tests.edge.fake_schedules import FakeSchedules
 from tests.edge.fakes import FakeDefinitions, FakeRuns, FakeTasks, FakeTriggers
 
@@ -37,6 +46,7 @@ class Edge:
     schedules: FakeSchedules
     events: FakeEvents
     triggers: FakeTriggers
+    retention: FakeRetention
     server: EdgeServer
     shield: Shield
     channel: grpc.aio.Channel
@@ -46,11 +56,12 @@ class Edge:
     definition_stub: definitions_pb2_grpc.DefinitionServiceStub
     schedule_stub: schedules_pb2_grpc.ScheduleServiceStub
     event_stub: events_pb2_grpc.EventServiceStub
+    retention_stub: retention_pb2_grpc.RetentionServiceStub
     inquiries: FakeInquiries
 
     @property
     def committed(self) -> list[Any]:
-        fakes = (self.definitions, self.runs, self.tasks, self.schedules, self.events, self.triggers)
+        fakes = (self.definitions, self.runs, self.tasks, self.schedules, self.events, self.triggers, self.retention)
         return [what for fake in fakes for what in fake.committed]
 
 
@@ -58,7 +69,7 @@ class Edge:
 async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYTES) -> AsyncIterator[Edge]:
     fakes = (FakeDefinitions(), FakeRuns(), FakeTasks(), FakeSchedules(), FakeEvents(), FakeTriggers())
     definitions, runs, tasks, schedules, events, triggers = fakes
-    inquiries = FakeInquiries()
+    retention, inquiries = FakeRetention(), FakeInquiries()
     answers, shield, inspector = Answers(Renderer(), max_bytes), Shield(), Inspector()
     services = Services(
         WorkflowService(definitions, runs, triggers, inspector, answers, shield),
@@ -67,6 +78,7 @@ async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYT
         DefinitionService(definitions, inspector, shield),
         ScheduleService(schedules, shield),
         EventService(events, shield),
+        RetentionService(retention, shield),
     )
     server = EdgeServer(services, shield, max_calls=max_calls)
     port = await server.start()
@@ -78,8 +90,22 @@ async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYT
             definitions_pb2_grpc.DefinitionServiceStub(channel),
             schedules_pb2_grpc.ScheduleServiceStub(channel),
             events_pb2_grpc.EventServiceStub(channel),
+            retention_pb2_grpc.RetentionServiceStub(channel),
         )
-        yield Edge(definitions, runs, tasks, schedules, events, triggers, server, shield, channel, *stubs, inquiries)
+        yield Edge(
+            definitions,
+            runs,
+            tasks,
+            schedules,
+            events,
+            triggers,
+            retention,
+            server,
+            shield,
+            channel,
+            *stubs,
+            inquiries,
+        )
     await server.stop(1)
     inspector.close()
 

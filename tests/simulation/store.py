@@ -58,6 +58,9 @@ class SimulatedStore:
     async def claim_due_runs(self, limit: int, lease_seconds: float) -> list[str]:
         return await self._line.ask(lambda: self._tables.claim_due_runs(limit, lease_seconds))
 
+    async def drop_orphan(self, work: Work) -> bool:
+        return await self._line.ask(lambda: self._tables.drop_orphan(work))
+
     async def expire_keys(self, keep_seconds: float, limit: int) -> int:
         return await self._line.ask(lambda: self._tables.expire_keys(keep_seconds, limit))
 

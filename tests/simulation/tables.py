@@ -205,6 +205,10 @@ class Tables:
             self.wake_at[run_id] = now + timedelta(seconds=lease_seconds)
         return [run_id for _, run_id in due]
 
+    def drop_orphan(self, work: Work) -> bool:
+        """Runs are not purged here."""
+        return work.run_id not in self.runs and self.effects.pop((work.run_id, work.effect.id), None) is not None
+
     def expire_keys(self, keep_seconds: float, limit: int) -> int:
         old = self.now() - timedelta(seconds=keep_seconds)
         causes = [key for key, (_, at) in self.causes.items() if key[1].startswith("rpc:") and at < old][:limit]

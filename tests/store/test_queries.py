@@ -109,6 +109,35 @@ PLANS: dict[str, tuple[bytes, str, set[str]]] = {
     "runs_moved": (queries.query("runs_moved"), "'w', 'event:rpc/1'", {"run_causes_handed_in"}),
     "triggers_scheduled": (queries.query("triggers_scheduled"), "'w', 'cron:'", {"trigger_index_address"}),
     "events_unrouted": (queries.query("events_unrouted"), "10, 10", {"bus_events_unrouted"}),
+    "purge_walk": (
+        queries.query("purge_walk"),
+        """'ws', '[{"state": "FAILED", "seconds": 60}]', '0001-01-01Z', '', 10""",
+        {"workflow_runs_ended", "workflow_runs_pkey"},
+    ),
+    "purge_workspaces": (queries.query("purge_workspaces"), "", {"workflow_runs_ended"}),
+    "purge_families": (queries.query("purge_families"), "'{r}'", {"workflow_runs_pkey", "workflow_runs_parent"}),
+    "purge_lock": (queries.query("purge_lock"), "'{r}'", {"workflow_runs_pkey"}),
+    "purge_obstacles": (
+        queries.query("purge_obstacles"),
+        "'{r}', '{1}', '{2026-03-02T09:00:00Z}'",
+        {"workflow_runs_pkey", "run_holds_pkey", "run_effects_pkey", "changes_pkey", "workflow_runs_parent"},
+    ),
+    "purge_runs": (
+        queries.query("purge_runs"),
+        "'{r}'",
+        {
+            "workflow_runs_pkey",
+            "step_runs_pkey",
+            "step_items_pkey",
+            "human_tasks_pkey",
+            "interactions_pkey",
+            "run_waits_pkey",
+            "run_causes_pkey",
+            "run_audit_pkey",
+            "changes_pkey",
+            "start_keys_pkey",
+        },
+    ),
     "events_keep": (queries.query("events_keep"), "'[]', '[]'", {"bus_events_pkey", "awaited_types_correlated"}),
 }
 
@@ -199,7 +228,7 @@ async def explain(looker: Owner, role: str, mode: str, statement: bytes, params:
         await looker.execute(setting.encode())
     await looker.execute(b"select set_config('workflows.workspace', '*', false)")
     await looker.execute(b"prepare statement as " + statement)
-    cursor = await looker.execute(f"explain (costs off) execute statement({params})".encode())
+    cursor = await looker.execute(f"explain (costs off) execute statement{f'({params})' if params else ''}".encode())
     return "\n".join(str(line) for (line,) in await cursor.fetchall())
 
 

@@ -1,0 +1,94 @@
+"""The RPCs about retention: parse, call the application, render.
+
+Methods are named like the RPCs of `RetentionService`. Errors and the shield as in `servicer`.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from workflows.ops.v1 import retention_pb2 as ops
+
+from service.domain.exchange import Idem, Page, Replayable
+from service.domain.retention import Hold, Policy, PurgeRequest
+from service.domain.state import RunState
+from service.edge import idempotency, parse_retention, render_retention
+from service.edge.caller import current
+from service.edge.errors import Context
+from service.edge.shield import Shield
+from service.engine.retention import Purged
+
+
+class RetentionBook(Protocol):
+    """What the servicer needs of the service behind it; see `app` for what `visible` means and what is raised."""
+
+    default_seconds: int
+
+    async def policies(self, workspace_id: str | None) -> Sequence[Policy]: ...
+
+    async def set_policy(self, wanted: Policy, idem: Idem | None) -> Replayable[Policy]: ...
+
+    async def delete_policy(self, workspace_id: str, state: RunState | None, idem: Idem | None) -> Replayable[None]: ...
+
+    async def hold(
+        self, run_id: str, reason: str, visible: str | None, actor: str, idem: Idem | None
+    ) -> Replayable[Hold]: ...
+
+    async def release(self, run_id: str, visible: str | None, idem: Idem | None) -> Replayable[Hold | None]: ...
+
+    async def holds(self, workspace_id: str | None, limit: int, offset: int) -> Page[Hold]: ...
+
+    async def purge(self, request: PurgeRequest, actor: str) -> Purged: ...
+
+
+class RetentionService:
+    def __init__(self, book: RetentionBook, shield: Shield) -> None:
+        self._book = book
+        self._shield = shield
+
+    async def SetPolicy(self, request: ops.SetPolicyRequest, context: Context) -> bytes:
+        caller = current()
+        wanted = parse_retention.policy(request, caller)
+        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
+        done = await self._shield.run(self._book.set_policy(wanted, idem))
+        await idempotency.tell(context, done.replay)
+        return ops.SetPolicyResponse(policy=render_retention.policy(done.value)).SerializeToString()
+
+    async def ListPolicies(self, request: ops.ListPoliciesRequest, context: Context) -> bytes:
+        found = await self._book.policies(parse_retention.policies(request, current()))
+        return render_retention.policies(found, self._book.default_seconds).SerializeToString()
+
+    async def DeletePolicy(self, request: ops.DeletePolicyRequest, context: Context) -> bytes:
+        caller = current()
+        workspace_id, state = parse_retention.policy_key(request, caller)
+        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
+        done = await self._shield.run(self._book.delete_policy(workspace_id, state, idem))
+        await idempotency.tell(context, done.replay)
+        return ops.DeletePolicyResponse().SerializeToString()
+
+    async def HoldRun(self, request: ops.HoldRunRequest, context: Context) -> bytes:
+        caller = current()
+        run_id, reason = parse_retention.hold(request)
+        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
+        done = await self._shield.run(self._book.hold(run_id, reason, caller.workspace, caller.actor, idem))
+        await idempotency.tell(context, done.replay)
+        return ops.HoldRunResponse(hold=render_retention.hold(done.value)).SerializeToString()
+
+    async def ReleaseRun(self, request: ops.ReleaseRunRequest, context: Context) -> bytes:
+        caller = current()
+        run_id = parse_retention.release(request)
+        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
+        done = await self._shield.run(self._book.release(run_id, caller.workspace, idem))
+        await idempotency.tell(context, done.replay)
+        ended = render_retention.hold(done.value) if done.value else None
+        return ops.ReleaseRunResponse(hold=ended).SerializeToString()
+
+    async def ListHolds(self, request: ops.ListHoldsRequest, context: Context) -> bytes:
+        workspace_id, window = parse_retention.holds(request, current())
+        page = await self._book.holds(workspace_id, window.limit, window.offset)
+        return render_retention.holds(page).SerializeToString()
+
+    async def Purge(self, request: ops.PurgeRequest, context: Context) -> bytes:
+        caller = current()
+        asked = parse_retention.purge(request, caller)
+        done = await self._shield.run(self._book.purge(asked, caller.actor))
+        return render_retention.purged(done).SerializeToString()

@@ -1,0 +1,116 @@
+"""Policies of how long runs are kept, and runs that are held: what operators set and see.
+
+A hold locks its run against being purged before it is written, so of a hold and a purge that meet one wins wholly: the
+run stays, or the holder hears that it is not there. A policy that is set or taken back has the next pass begin soon.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from service.domain.errors import Refusal, conflict, not_found
+from service.domain.exchange import Idem, Page, Replayable
+from service.domain.retention import EVERYONE, Hold, Policy
+from service.domain.state import RunState
+from service.store.pool import EVERY_WORKSPACE, Connection, Pool
+from service.store.queries import query
+from service.store.repeatable import Call, one
+
+
+class Retention:
+    """Constructed with a pool of the engine's role. Raises Refusal, StoreUnavailable."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def policies(self, workspace_id: str | None) -> list[Policy]:
+        """What holds for a workspace, also where it holds for everyone; all without one."""
+        rows = await self._pool.read(query("policies_list"), (workspace_id or EVERY_WORKSPACE,))
+        return [policy_of(row) for row in rows]
+
+    async def set_policy(self, wanted: Policy, idem: Idem | None) -> Replayable[Policy]:
+        """A repeated call is answered with the policy as it was asked for."""
+        state = wanted.state.value if wanted.state else ""
+        async with self._pool.transaction() as connection:
+            call = Call("SetPolicy", wanted.workspace_id, idem)
+            if await call.answered(connection) is not None:
+                return Replayable(wanted, replay=True)
+            params = (wanted.workspace_id, state, wanted.keep_seconds, wanted.set_by)
+            row = await one(connection, "policy_set", params)
+            assert row is not None
+            await connection.execute(query("turn_hurry"))
+            await call.answer(connection, {})
+            return Replayable(policy_of(row))
+
+    async def delete_policy(self, workspace_id: str, state: RunState | None, idem: Idem | None) -> Replayable[None]:
+        async with self._pool.transaction() as connection:
+            call = Call("DeletePolicy", workspace_id, idem)
+            if await call.answered(connection) is not None:
+                return Replayable(None, replay=True)
+            if await one(connection, "policy_delete", (workspace_id, state.value if state else "")) is None:
+                raise _no_policy(workspace_id, state)
+            await connection.execute(query("turn_hurry"))
+            await call.answer(connection, {})
+            return Replayable(None)
+
+    async def hold(
+        self, run_id: str, reason: str, visible: str | None, actor: str, idem: Idem | None
+    ) -> Replayable[Hold]:
+        """A run is held once: who has another reason has to wait until it is released, or the first would be lost."""
+        async with self._pool.transaction() as connection:
+            workspace_id = await _locked(connection, run_id, visible)
+            call = Call("HoldRun", workspace_id, idem)
+            answered = await call.answered(connection) is not None
+            row = await one(connection, "hold_get", (run_id,))
+            if row is None:
+                row = await one(connection, "hold_put", (run_id, workspace_id, reason, actor))
+                await call.answer(connection, {})
+            assert row is not None
+            held = Hold(*row)
+            if not answered and (held.reason, held.held_by) != (reason, actor):
+                raise conflict("run_held", f"the run is held already, by {held.held_by}: {held.reason}")
+            return Replayable(held, replay=answered)
+
+    async def release(self, run_id: str, visible: str | None, idem: Idem | None) -> Replayable[Hold | None]:
+        """The hold that was; None when a repeated call finds it gone, as it should be."""
+        async with self._pool.transaction() as connection:
+            workspace_id = await _locked(connection, run_id, visible)
+            call = Call("ReleaseRun", workspace_id, idem)
+            if await call.answered(connection) is not None:
+                return Replayable(None, replay=True)
+            row = await one(connection, "hold_remove", (run_id,))
+            if row is None:
+                raise not_found("hold", run_id)
+            await call.answer(connection, {})
+            return Replayable(Hold(*row))
+
+
+class HoldReads:
+    """Constructed with a pool of the reader's role. Raises StoreUnavailable."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def holds(self, workspace_id: str | None, limit: int, offset: int) -> Page[Hold]:
+        """The latest first."""
+        workspace = workspace_id or EVERY_WORKSPACE
+        rows = await self._pool.read_as(workspace, query("holds_list"), (workspace, limit, offset))
+        return Page([Hold(*row[1:]) for row in rows if row[1] is not None], rows[0][0])
+
+
+def policy_of(row: Sequence[Any]) -> Policy:
+    workspace_id, state, keep_seconds, set_by, set_at = row
+    return Policy(workspace_id, RunState(state) if state else None, keep_seconds, set_by, set_at)
+
+
+async def _locked(connection: Connection, run_id: str, visible: str | None) -> str:
+    """The workspace of the run, which cannot be purged from here on."""
+    row = await one(connection, "hold_lock", (run_id,))
+    if row is None or visible not in (None, row[0]):
+        raise not_found("run", run_id)
+    workspace_id: str = row[0]
+    return workspace_id
+
+
+def _no_policy(workspace_id: str, state: RunState | None) -> Refusal:
+    whose = "everyone" if workspace_id == EVERYONE else workspace_id
+    return not_found("policy", f"{whose}/{state or 'all states'}")
