@@ -5,6 +5,7 @@ run stays, or the holder hears that it is not there. A policy that is set or tak
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from service.domain.errors import Refusal, conflict, not_found
@@ -59,16 +60,14 @@ class Retention:
         async with self._pool.transaction() as connection:
             workspace_id = await _locked(connection, run_id, visible)
             call = Call("HoldRun", workspace_id, idem)
-            answered = await call.answered(connection) is not None
-            row = await one(connection, "hold_get", (run_id,))
-            if row is None:
-                row = await one(connection, "hold_put", (run_id, workspace_id, reason, actor))
-                await call.answer(connection, {})
-            assert row is not None
-            held = Hold(*row)
-            if not answered and (held.reason, held.held_by) != (reason, actor):
+            if answered := await call.answered(connection):
+                at = datetime.fromisoformat(answered["held_at"])
+                return Replayable(Hold(run_id, workspace_id, reason, actor, at), replay=True)
+            held = await _held(connection, run_id, workspace_id, reason, actor)
+            if (held.reason, held.held_by) != (reason, actor):
                 raise conflict("run_held", f"the run is held already, by {held.held_by}: {held.reason}")
-            return Replayable(held, replay=answered)
+            await call.answer(connection, {"held_at": held.held_at})
+            return Replayable(held)
 
     async def release(self, run_id: str, visible: str | None, idem: Idem | None) -> Replayable[Hold | None]:
         """The hold that was; None when a repeated call finds it gone, as it should be."""
@@ -109,6 +108,14 @@ async def _locked(connection: Connection, run_id: str, visible: str | None) -> s
         raise not_found("run", run_id)
     workspace_id: str = row[0]
     return workspace_id
+
+
+async def _held(connection: Connection, run_id: str, workspace_id: str, reason: str, actor: str) -> Hold:
+    """The hold that there is, or a new one."""
+    row = await one(connection, "hold_get", (run_id,))
+    row = row or await one(connection, "hold_put", (run_id, workspace_id, reason, actor))
+    assert row is not None
+    return Hold(*row)
 
 
 def _no_policy(workspace_id: str, state: RunState | None) -> Refusal:

@@ -252,3 +252,13 @@ async def test_who_comes_late_with_a_turn_changes_nothing(one: Calendar) -> None
     late = turn(claimed.schedule, claimed.now, going=False, enabled=True)
     await one.schedules.take_turn(claimed.schedule, late, before.last_run_id)
     assert await one.schedule(hourly) == before
+
+
+async def test_a_tick_whose_run_was_purged_has_had_its_run(one: Calendar) -> None:
+    hourly = await one.publish("0 * * * *")
+    await one.at(NOON)
+    [(_, first)] = await one.runs(hourly)
+    await one.owner.execute("delete from workflow_runs; delete from changes where aggregate in ('run', 'step')")
+    [ticked] = await one.book.backfill(hourly, NOON, NOON, None)
+    assert (ticked.run_id, ticked.fresh) == (first, False)
+    assert await one.runs(hourly) == []

@@ -11,7 +11,7 @@ import pytest
 from service.domain.answers import Fault, FaultKind
 from service.domain.commands import BusEvent, HandedIn, Tap
 from service.domain.definition import Trigger, TriggerType
-from service.domain.errors import Kind, Refusal
+from service.domain.errors import Kind, Refusal, RunPurged
 from service.domain.exchange import CanonicalEntity
 from service.domain.state import Run
 from service.engine.engine import Engine, Ports
@@ -129,6 +129,31 @@ async def test_a_start_whose_outcome_was_not_written_is_found_again(place: Place
     again = await place.engines[1].starter.settle(delivery)
     assert again is not None
     assert again.id == begun.id
+
+
+async def test_an_event_whose_run_was_purged_starts_no_other(place: Place, owner: Owner) -> None:
+    delivery = await place.routed()
+    starter = place.engines[0].starter
+    begun: Any = await starter.settle(delivery)
+    await owner.execute("delete from workflow_runs; delete from changes where aggregate in ('run', 'step')")
+    await owner.execute("update trigger_deliveries set outcome = '', run_id = ''")
+    assert await place.engines[1].starter.settle(delivery) is None
+    assert await place.outcome() == replace(delivery, outcome="run_purged")
+    with pytest.raises(RunPurged) as caught:
+        await starter.start(place.definition_id, BusEvent("e1", "tests", "a.b", "ws_1", payload={"n": 1.0}))
+    assert caught.value.run_id == begun.id
+
+
+async def test_what_was_routed_to_a_run_that_was_purged_is_forgotten(place: Place, owner: Owner) -> None:
+    await owner.execute(
+        "insert into run_effects (run_id, effect_id, step_id, attempt, kind, request, workspace_id, lease_token)"
+        """ select 'wfr_gone', 'deliver/1', '', 0, 'Deliver', '{"source": "s", "event_id": "e"}', 'ws_1', 0"""
+    )
+    dispatcher = place.engines[0].dispatcher
+    await dispatcher._claim()
+    await dispatcher.tasks.drain()
+    assert await (await owner.execute("select from run_effects")).fetchall() == []
+    assert dispatcher.counters["orphans"] == 1
 
 
 async def test_a_cycle_is_kept(place: Place) -> None:

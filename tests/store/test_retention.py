@@ -7,7 +7,7 @@ import pytest
 
 from service.domain.errors import Kind, Refusal
 from service.domain.exchange import Idem, Replayable
-from service.domain.retention import EVERYONE, Hold, Policy
+from service.domain.retention import EVERYONE, Policy
 from service.domain.state import RunState
 from service.store.pool import Pool
 from service.store.purging import Purges
@@ -125,13 +125,16 @@ async def test_the_runs_of_others_are_not_there(retention: Retention, runs: Runs
         assert caught.value.reason == "run_not_found"
 
 
-async def test_holds_and_releases_may_be_repeated(retention: Retention, runs: Runs) -> None:
+async def test_holds_and_releases_may_be_repeated(retention: Retention, reads: HoldReads, runs: Runs) -> None:
     begun = await store(runs)
     first = await retention.hold(begun.id, "why", None, "user:ann", IDEM)
     assert await retention.hold(begun.id, "why", None, "user:ann", IDEM) == Replayable(first.value, replay=True)
     again = Idem("user:ann", "k2", b"body")
     assert (await retention.release(begun.id, None, again)).value == first.value
-    assert await retention.release(begun.id, None, again) == Replayable[Hold | None](None, replay=True)
+    released = await retention.release(begun.id, None, again)
+    assert (released.value, released.replay) == (None, True)
+    assert await retention.hold(begun.id, "why", None, "user:ann", IDEM) == Replayable(first.value, replay=True)
+    assert (await reads.holds(None, 10, 0)).total == 0
 
 
 async def test_a_workspace_sees_its_own_holds_the_latest_first(

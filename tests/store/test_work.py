@@ -81,3 +81,12 @@ async def test_callers_keys_are_forgotten_in_time_and_events_never(work: WorkQue
     left = await (await owner.execute("select scope from start_keys order by 1")).fetchall()
     assert left == [("event:wf_1",), ("rpc:bob",)]
     assert await (await owner.execute("select cause from run_causes")).fetchall() == [("event:e",)]
+
+
+async def test_only_what_nobody_owes_any_more_is_dropped(runs: Runs, work: WorkQueue, owner: Owner) -> None:
+    begun = await store(runs, owed=(effect(),))
+    owing = Work(begun.id, "ws_1", owed(), b"bytes")
+    assert not await work.drop_orphan(owing)
+    await owner.execute("delete from workflow_runs")
+    assert await work.drop_orphan(owing)
+    assert not await work.drop_orphan(owing)
