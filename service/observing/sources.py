@@ -169,7 +169,7 @@ def _loops(loops: Iterable[Loop], lag: LoopLag) -> Iterator[Source]:
 
 def _retention(retention: Retention) -> Iterator[Source]:
     yield _one(m.PURGED, lambda: retention.counters["purged_runs"])
-    yield m.LEFT, lambda: _words(retention.left, *Obstacle)
+    yield m.LEFT, lambda: _keyed({why.value: retention.left[why] for why in Obstacle})
 
 
 def _rpc(meter: RpcMeter) -> Iterator[Source]:
