@@ -4,12 +4,14 @@
 are stored with its effect, `perform` sends exactly those bytes and turns the reply, or its absence, into an
 `Answer` or a `Fault`. One small module per sibling knows its messages; `table` lists them; `preparing` is the one
 errand of several look-ups, `search` finds what a call of unknown outcome has made; `connections` shares one
-deadline among an errand's calls, `sibling` owns a connection, `breaker` its breaker, `faults` the meaning of status
-codes. Addresses come from configuration alone, never from a payload.
+deadline among an errand's calls, `sibling` owns a connection, `credentials` what it shows, `breaker` its breaker,
+`faults` the meaning of status codes. Addresses come from configuration alone, never from a payload.
 """
 
 from service.siblings.clients import SiblingClients
 from service.siblings.connections import SIBLINGS
+from service.siblings.credentials import Credentials, CredentialsError
 from service.siblings.entities import Entities
+from service.siblings.identity import Identity
 
-__all__ = ["SIBLINGS", "Entities", "SiblingClients"]
+__all__ = ["SIBLINGS", "Credentials", "CredentialsError", "Entities", "Identity", "SiblingClients"]

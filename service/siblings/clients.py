@@ -16,7 +16,9 @@ from service.domain.answers import Answer, Fault
 from service.domain.calls import Delegate, PrepareObjective, SiblingCall
 from service.engine.ports import Errand
 from service.siblings.connections import Connections, Line
+from service.siblings.credentials import PLAIN, Credentials
 from service.siblings.entities import Entities
+from service.siblings.identity import Identity
 from service.siblings.preparing import prepare
 from service.siblings.search import find
 from service.siblings.sibling import Sibling
@@ -28,11 +30,16 @@ class SiblingClients:
     count as unset. `service_agent` delegates where the run has no initiating agent."""
 
     def __init__(
-        self, addresses: Mapping[str, str], service_agent: str = "", clock: Callable[[], float] = time.monotonic
+        self,
+        addresses: Mapping[str, str],
+        service_agent: str = "",
+        clock: Callable[[], float] = time.monotonic,
+        credentials: Credentials = PLAIN,
     ) -> None:
         self._service_agent = service_agent
-        self._connections = Connections(addresses, clock)
+        self._connections = Connections(addresses, clock, credentials)
         self.entities = Entities(self._connections)
+        self.identity = Identity(self._connections)
 
     @property
     def missing(self) -> tuple[str, ...]:

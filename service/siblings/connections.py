@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 
 from service.domain.answers import Fault
 from service.siblings.breaker import Breaker
+from service.siblings.credentials import PLAIN, Credentials
 from service.siblings.faults import not_configured, transport
 from service.siblings.method import Method, Value
 from service.siblings.sibling import Metadata, Sibling
@@ -39,10 +40,12 @@ class Connections:
     """`addresses` maps a sibling's name to `host:port`; names that are not ours are ignored, empty ones count as
     unset. `clock` is monotonic, in seconds."""
 
-    def __init__(self, addresses: Mapping[str, str], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, addresses: Mapping[str, str], clock: Callable[[], float], credentials: Credentials = PLAIN
+    ) -> None:
         self._clock = clock
         self._siblings = {
-            name: Sibling(name, addresses[name], Breaker(clock=clock), clock)
+            name: Sibling(name, addresses[name], Breaker(clock=clock), clock, credentials)
             for name in SIBLINGS
             if addresses.get(name)
         }

@@ -16,6 +16,7 @@ import grpc
 from service.domain.answers import Fault, FaultKind
 from service.instruments import Durations
 from service.siblings.breaker import Breaker
+from service.siblings.credentials import PLAIN, Credentials
 from service.siblings.faults import from_status, transport
 from service.siblings.method import Garbled, Method, Value
 
@@ -33,11 +34,19 @@ _OPTIONS = (
 class Sibling:
     """`calls` has how long they took, by outcome: "ok" or the kind of fault; without what the breaker kept back."""
 
-    def __init__(self, name: str, address: str, breaker: Breaker, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        name: str,
+        address: str,
+        breaker: Breaker,
+        clock: Callable[[], float] = time.monotonic,
+        credentials: Credentials = PLAIN,
+    ) -> None:
         self.breaker = breaker
         self.calls: defaultdict[str, Durations] = defaultdict(Durations)
         self._name = name
         self._address = address
+        self._credentials = credentials
         self._clock = clock
         self._heard_at: float | None = None
         self._channel: grpc.aio.Channel | None = None
@@ -90,7 +99,7 @@ class Sibling:
 
     async def _send(self, path: str, request: bytes, metadata: Metadata, timeout_seconds: float) -> bytes:
         method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self._open().unary_unary(path)
-        call = method(request, metadata=tuple(metadata), timeout=timeout_seconds)
+        call = method(request, metadata=(*metadata, *self._credentials.metadata()), timeout=timeout_seconds)
         try:
             return await call
         finally:
@@ -98,7 +107,7 @@ class Sibling:
 
     def _open(self) -> grpc.aio.Channel:
         if self._channel is None:
-            self._channel = grpc.aio.insecure_channel(self._address, options=_OPTIONS)
+            self._channel = self._credentials.channel(self._address, _OPTIONS)
         return self._channel
 
 
