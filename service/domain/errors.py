@@ -14,6 +14,7 @@ class Kind(StrEnum):
     NOT_FOUND = "NOT_FOUND"  # unknown here, or not this caller's to see
     CONFLICT = "CONFLICT"  # right in itself, wrong in the present state
     EXISTS = "EXISTS"  # the name or key is taken
+    UNKNOWN_CALLER = "UNKNOWN_CALLER"  # nobody we know: no token, or none that is good
     DENIED = "DENIED"  # the caller may not
     ABORTED = "ABORTED"  # lost a race; the same call may succeed when repeated
     EXHAUSTED = "EXHAUSTED"  # a limit was reached

@@ -11,6 +11,7 @@ from service.domain.compensation import reset
 from service.domain.definition import StepType
 from service.domain.errors import conflict, not_found
 from service.domain.state import RunState, StepRun, StepState
+from service.domain.steps import rules_of
 from service.domain.turn import Turn
 
 
@@ -29,6 +30,7 @@ def skip_step(turn: Turn, command: SkipStep) -> None:
     _check(turn, command.step_id)
     step = turn.step(command.step_id)
     failed = turn.run.state is RunState.FAILED and step.state is StepState.FAILED
+    rules_of(turn, command.step_id).check_skipper(turn, command.step_id)
     if failed:
         reset(turn, step)
     elif step.state is not StepState.PENDING or turn.run.state not in (RunState.RUNNING, RunState.PAUSED):

@@ -91,6 +91,7 @@ def _skip(turn: Turn, command: TransitionStep) -> None:
         raise conflict("compensation_step", "what undoes a step cannot be skipped")
     if step.state is not StepState.PENDING:
         raise conflict("step_not_pending", f"only a PENDING step can be skipped, this one is {step.state}")
+    rules_of(turn, command.step_id).check_skipper(turn, command.step_id)
     turn.move(command.step_id, StepState.SKIPPED, "skipped", error_message=command.error_message)
 
 

@@ -90,7 +90,8 @@ _STARTED_BY_EVENT = frozenset({TriggerType.EVENT, TriggerType.WEBHOOK})
 
 
 def start_request(request: pb.StartRunRequest, caller: Caller) -> StartRequest:
-    workspace_id, user_id = caller.meant(request.workspace_id), caller.acts_as(request.initiator_user_id)
+    workspace_id, user_id = caller.meant(request.workspace_id), caller.begins_for(request.initiator_user_id)
+    agent_id = caller.speaks_as(request.initiator_agent_id)
     checks = Checks()
     checks.texts(request)
     checks.id("definition_id", request.definition_id, required=True)
@@ -106,7 +107,7 @@ def start_request(request: pb.StartRunRequest, caller: Caller) -> StartRequest:
         workspace_id=workspace_id,
         trigger_type=trigger_type,
         trigger_event_id=request.trigger_event_id,
-        initiator_agent_id=request.initiator_agent_id,
+        initiator_agent_id=agent_id,
         initiator_user_id=user_id,
         parent_run_id=request.parent_run_id,
         entity_id=request.entity_id,
@@ -134,8 +135,9 @@ _REPORT_IDS = (
 )
 
 
-def transition(request: pb.TransitionStepRequest) -> tuple[str, TransitionStep]:
+def transition(request: pb.TransitionStepRequest, caller: Caller) -> tuple[str, TransitionStep]:
     """The run's id and the report on its step."""
+    caller.speaks_as(request.agent_id)
     checks = Checks()
     checks.texts(request)
     checks.id("run_id", request.run_id, required=True)

@@ -31,7 +31,8 @@ _IDS = (
 
 
 def trigger(request: pb.HandleTriggerRequest, caller: Caller) -> TriggerRequest:
-    workspace_id, user_id = caller.meant(request.workspace_id), caller.acts_as(request.initiator_user_id)
+    workspace_id, user_id = caller.meant(request.workspace_id), caller.begins_for(request.initiator_user_id)
+    agent_id = caller.speaks_as(request.initiator_agent_id)
     checks = Checks()
     checks.texts(request)
     checks.id("workspace_id", workspace_id, required=True)
@@ -49,7 +50,7 @@ def trigger(request: pb.HandleTriggerRequest, caller: Caller) -> TriggerRequest:
         subject=request.event_subject,
         payload=payload,
         tap=_tap(request, payload) if kind is TriggerType.WEBHOOK else None,
-        handed_in=HandedIn(kind, request.initiator_agent_id, user_id, request.entity_id, request.entity_type),
+        handed_in=HandedIn(kind, agent_id, user_id, request.entity_id, request.entity_type),
     )
     return TriggerRequest(event, request.cron_expr)
 

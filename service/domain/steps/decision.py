@@ -82,6 +82,12 @@ class Decided(StepRules):
             raise Refusal(Kind.DENIED, "own_approval", "an agent may not decide what it asked for")
         _check_said(report)
 
+    def check_skipper(self, turn: Turn, step_id: str) -> None:
+        """To do without a decision is to decide."""
+        asks = turn.planned(step_id).definition.agent_id or asker(turn, turn.step(step_id))
+        if is_asker(turn.actor, asks):
+            raise Refusal(Kind.DENIED, "own_approval", "an agent may not decide what it would ask for")
+
     def reported(self, turn: Turn, step_id: str, report: TransitionStep) -> None:
         said = dict(report.output_payload or {})
         output = {

