@@ -41,6 +41,9 @@ app.add_typer(migrate, name="migrate")
 def main() -> None:
     # gRPC's core writes lines of its own to stderr, where ours are JSON; its errors reach us as exceptions anyway.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    # The only way to tell gRPC to take nothing older than TLS 1.3: leave no cipher of 1.2 that a certificate fits. It
+    # is read when gRPC is loaded; an operator who has to serve old clients sets it otherwise.
+    os.environ.setdefault("GRPC_SSL_CIPHER_SUITES", "ECDHE-PSK-AES128-CBC-SHA")
     app()
 
 
@@ -48,8 +51,14 @@ def main() -> None:
 
 
 @app.command()
-def serve() -> None:
+def serve(
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen beyond this machine with neither tokens nor TLS.")
+    ] = False,
+) -> None:
     """Serve until SIGTERM, configured by the environment (see `workflows config`)."""
+    from dataclasses import replace
+
     import uvloop
 
     from service.config import Config
@@ -58,6 +67,7 @@ def serve() -> None:
 
     with _one_line(ValueError):
         config = Config.read()
+        config = replace(config, insecure=config.insecure or insecure)
         log_json(config.log_level)
     # A quarter more transitions than on asyncio's own loop (make bench, transition_rpc).
     with _one_line(StartError), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -70,17 +80,20 @@ def dev(
     script: Annotated[Path | None, typer.Option(help="What the simulated siblings do, as JSON.")] = None,
     grpc: Annotated[str, typer.Option(help="Where gRPC listens; port 0 is any free one.")] = "127.0.0.1:0",
     http: Annotated[str, typer.Option(help="Where /healthz, /readyz and /metrics listen.")] = "127.0.0.1:0",
+    tokens: Annotated[bool, typer.Option("--tokens", help="Ask callers for tokens, and print some.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the addresses as one line of JSON.")] = False,
 ) -> None:
     """Run the service with PostgreSQL, NATS and simulated siblings until Ctrl-C."""
     from service.dev.process import LauncherError
     from service.dev.stack import stack
+    from service.dev.tokens import with_dev_tokens
     from service.logs import log_plain
     from service.wiring import StartError
 
     log_plain("INFO")
     with _one_line(LauncherError, StartError):
-        up = stack(_script(script), data, grpc=grpc, http=http)
+        told = with_dev_tokens(_script(script)) if tokens else _script(script)
+        up = stack(told, data, grpc=grpc, http=http, tokens=tokens)
         asyncio.run(_until_told(up, _print_json if as_json else _print_addresses))
 
 
@@ -284,7 +297,8 @@ def _script(path: Path | None) -> "Script":
 def _print_json(up: "Stack") -> None:
     import json
 
-    typer.echo(json.dumps({"grpc": up.grpc, "http": up.http, "postgres": up.dsn, "nats": up.nats_url}))
+    told = {"grpc": up.grpc, "http": up.http, "postgres": up.dsn, "nats": up.nats_url}
+    typer.echo(json.dumps({**told, **({"tokens": list(up.tokens)} if up.tokens else {})}))
 
 
 def _print_addresses(up: "Stack") -> None:
@@ -295,6 +309,11 @@ def _print_addresses(up: "Stack") -> None:
         f"  PostgreSQL  {up.dsn}\n"
         f"  NATS        {up.nats_url}"
     )
+    if up.tokens:
+        typer.echo("Calls need `authorization: Bearer <token>`. These are good:")
+    for name, token in up.tokens.items():
+        where, scopes = token.organization_id or "every workspace", " ".join(token.scopes)
+        typer.echo(f"  {name:<13} {token.subject} in {where}: {scopes}")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ SIBLINGS = (
 )
 
 ADDRESS = r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}"  # host:port
+WORKSPACES = r"\s*([^=,\s]+=[^=,*\s]+\s*(,\s*|$))*"  # organization=workspace, by commas
 STREAMS = r"\s*([\w-]+=[\w.*>-]+\s*(,\s*|$))*"  # stream=subject filter, by commas
 
 
@@ -50,6 +51,30 @@ class Config:
     grpc_address: str = setting("GRPC_ADDRESS", "127.0.0.1:50051", "where the gRPC server listens", ADDRESS)
     http_address: str = setting(
         "HTTP_ADDRESS", "127.0.0.1:8080", "where /healthz, /readyz and /metrics are served", ADDRESS
+    )
+    auth: str = setting(
+        "AUTH",
+        "auto",
+        "who must show a bearer token: auto, everybody if IDENTITY_ADDRESS is set; tokens, everybody; off, nobody",
+        "auto|tokens|off",
+    )
+    workspaces: str = setting(
+        "WORKSPACES",
+        "",
+        "workspaces that are not named like their organization, as organization=workspace, by commas",
+        WORKSPACES,
+    )
+    reflection: bool = setting("REFLECTION", "yes", "yes or no: show the schema of our API to everybody", "yes|no")
+    insecure: bool = setting(
+        "INSECURE", "no", "yes or no: listen beyond this machine with neither tokens nor TLS", "yes|no"
+    )
+    tls_cert: str = setting("TLS_CERT", "", "file of the gRPC server's certificate chain, PEM; empty: no TLS")
+    tls_key: str = setting("TLS_KEY", "", "file of its key, PEM")
+    tls_client_ca: str = setting(
+        "TLS_CLIENT_CA", "", "file of the authorities of clients, PEM; if set, every client needs a certificate"
+    )
+    tls_client_names: str = setting(
+        "TLS_CLIENT_NAMES", "", "names (SAN or CN) of the client certificates let in, by commas; empty: all of them"
     )
     replica: str = setting("REPLICA_NAME", "", "this replica's name in leases and logs; empty: host and process id")
     stream: str = setting("NATS_STREAM", "workflows_changes", "the stream our changes are published to")
@@ -94,6 +119,14 @@ class Config:
     skills: str = setting("SKILLS_ADDRESS", "", "skills service, host:port", f"({ADDRESS})?")
     entities: str = setting("ENTITIES_ADDRESS", "", "entities service, host:port", f"({ADDRESS})?")
     identity: str = setting("IDENTITY_ADDRESS", "", "identity service, host:port", f"({ADDRESS})?")
+    siblings_ca: str = setting(
+        "SIBLINGS_CA", "", "file of the authorities of the other services, PEM; empty: they are called without TLS"
+    )
+    siblings_cert: str = setting("SIBLINGS_CERT", "", "file of the certificate chain to show to them, PEM")
+    siblings_key: str = setting("SIBLINGS_KEY", "", "file of its key, PEM")
+    siblings_token_file: str = setting(
+        "SIBLINGS_TOKEN_FILE", "", "file of the bearer token to show to them; read again when it changes"
+    )
 
     @classmethod
     def read(cls, environ: Mapping[str, str] | None = None) -> "Config":
@@ -106,6 +139,15 @@ class Config:
     def siblings(self) -> dict[str, str]:
         """The addresses of the siblings that are configured."""
         return {name: address for name in SIBLINGS if (address := getattr(self, name))}
+
+    @property
+    def workspace_of(self) -> dict[str, str]:
+        """The workspaces of organizations whose name is another."""
+        return dict(item.strip().split("=") for item in self.workspaces.split(",") if item.strip())
+
+    @property
+    def client_names(self) -> frozenset[str]:
+        return frozenset(name for item in self.tls_client_names.split(",") if (name := item.strip()))
 
     @property
     def streams(self) -> list[tuple[str, str]]:

@@ -50,6 +50,7 @@ from service.engine.rewind import RewindingOutbox
 from service.engine.scheduler import Scheduler
 from service.engine.subjects import Subjects
 from service.observing.observing import Observing, Parts
+from service.protection import Protection, ProtectionError, protection
 from service.siblings import SiblingClients
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox
@@ -115,11 +116,12 @@ class House:
 @asynccontextmanager
 async def running(config: Config) -> AsyncIterator[Running]:
     """Raises StartError."""
+    guard = _protection(config)
     async with AsyncExitStack() as stack:
-        outside = await _connect(config, stack)
-        house = _build(config, outside, stack)
-        service = await _open(config, house, stack)
-        _say_what_is_open(outside, service)
+        outside = await _connect(config, guard, stack)
+        house = _build(config, guard, outside, stack)
+        service = await _open(config, guard, house, stack)
+        _say_what_is_open(guard, outside, service)
         with _ungrouped():
             async with asyncio.TaskGroup() as loops:
                 watching = loops.create_task(house.observing.watch())
@@ -145,10 +147,17 @@ def _ungrouped() -> Iterator[None]:
         raise group.exceptions[0] from None
 
 
+def _protection(config: Config) -> Protection:
+    try:
+        return protection(config)
+    except ProtectionError as error:
+        raise StartError(str(error)) from error
+
+
 # --- connecting ------------------------------------------------------------------------------------------------------
 
 
-async def _connect(config: Config, stack: AsyncExitStack) -> Outside:
+async def _connect(config: Config, guard: Protection, stack: AsyncExitStack) -> Outside:
     shared = config.database_pooler
     reader_url = config.database_reader_url or config.database_url
     writing = Pool(config.database_url, ENGINE, config.pool_size, shared_sessions=shared)
@@ -160,7 +169,7 @@ async def _connect(config: Config, stack: AsyncExitStack) -> Outside:
             await pool.open()
     except (StoreUnavailable, SchemaMismatch) as error:
         raise StartError(f"DATABASE_URL: {error}") from error
-    siblings = SiblingClients(config.siblings, config.service_agent)
+    siblings = SiblingClients(config.siblings, config.service_agent, credentials=guard.outgoing)
     stack.push_async_callback(siblings.close)
     return Outside(writing, reading, await _connect_bus(config, stack), siblings)
 
@@ -180,13 +189,15 @@ async def _connect_bus(config: Config, stack: AsyncExitStack) -> Connection:
 # --- building --------------------------------------------------------------------------------------------------------
 
 
-def _build(config: Config, outside: Outside, stack: AsyncExitStack) -> House:
+def _build(config: Config, guard: Protection, outside: Outside, stack: AsyncExitStack) -> House:
     lease = Lease(config.lease_seconds)
     engine, outbox = _engine(config, outside, lease)
     definitions = Definitions(outside.writing, Reads(outside.reading))
     scheduler = Scheduler(engine.advance, Schedules(outside.writing), definitions, _new_id)
     retention = Retention(Purges(outside.writing), _replica(config), config.retention_seconds)
-    edge = _edge(config, outside, engine, scheduler, retention, stack)
+    services, shield = _services(config, outside, engine, scheduler, retention, stack)
+    gate = guard.gate(outside.siblings.identity)
+    edge = EdgeServer(services, shield, max_calls=config.max_calls, gate=gate, reflected=config.reflection)
     listener = Listener(outside.bus, config.streams, engine.router, ack_wait_seconds=lease.seconds)
     connected = (outside.siblings, outside.writing, outside.reading, outside.bus)
     observing = Observing(Parts(engine, scheduler, retention, listener, outbox, edge, *connected, config.stream))
@@ -213,14 +224,14 @@ def _new_id() -> str:
     return str(uuid7())
 
 
-def _edge(
+def _services(
     config: Config,
     outside: Outside,
     engine: Engine,
     scheduler: Scheduler,
     retention: Retention,
     stack: AsyncExitStack,
-) -> EdgeServer:
+) -> tuple[Services, Shield]:
     reads = Reads(outside.reading)
     definitions = Definitions(outside.writing, reads)
     runs = EngineRuns(engine.advance, engine.plans, definitions, engine.subjects, reads, _new_id)
@@ -241,10 +252,10 @@ def _edge(
         EventService(events, shield),
         RetentionService(book, shield),
     )
-    return EdgeServer(services, shield, max_calls=config.max_calls)
+    return services, shield
 
 
-async def _open(config: Config, house: House, stack: AsyncExitStack) -> Running:
+async def _open(config: Config, guard: Protection, house: House, stack: AsyncExitStack) -> Running:
     """Reads the clock, then listens."""
     host, port = _split(config.http_address)
     try:
@@ -255,7 +266,7 @@ async def _open(config: Config, house: House, stack: AsyncExitStack) -> Running:
         http_port = await house.observing.http.start(host, port)
     stack.push_async_callback(house.observing.http.stop)
     with _listening("GRPC_ADDRESS", config.grpc_address):
-        grpc_port = await house.edge.start(config.grpc_address)
+        grpc_port = await house.edge.start(config.grpc_address, guard.tls)
     await house.observing.health.look()
     return Running(
         f"{_split(config.grpc_address)[0]}:{grpc_port}", f"{host}:{http_port}", house.engine, house.observing
@@ -282,8 +293,9 @@ async def _finish(house: House) -> None:
             await house.engine.drain()
 
 
-def _say_what_is_open(outside: Outside, service: Running) -> None:
-    log.warning("open mode: no tokens are asked for, every caller sees every workspace")
+def _say_what_is_open(guard: Protection, outside: Outside, service: Running) -> None:
+    for level, line in guard.lines():
+        log.log(level, line)
     for name in outside.siblings.missing:
         log.warning("%s is not configured: what needs it fails with not_configured", name)
     log.info("serving gRPC on %s, health and metrics on http://%s", service.grpc, service.http)

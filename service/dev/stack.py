@@ -6,7 +6,7 @@ it. `stack` adds the service in this very process; `service_process` runs it in 
 thread. Used by `workflows dev`, the demo, the journey tests and the benchmarks.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from service.config import Config
 from service.dev.nats import EmbeddedNats
 from service.dev.postgres import EmbeddedPostgres
 from service.dev.process import LauncherError
-from service.dev.siblings import Script, SimulatedSiblings
+from service.dev.siblings import Script, SimulatedSiblings, Token
 from service.engine.ports import StoreUnavailable
 from service.store.migrate import Migrator, SchemaMismatch
 from service.wiring import Running, running
@@ -41,19 +41,22 @@ class Surroundings:
     def nats_url(self) -> str:
         return self.nats.url
 
-    def environment(self, grpc: str = ANY_PORT, http: str = ANY_PORT) -> dict[str, str]:
-        """The service's settings, as `workflows serve` reads them."""
+    def environment(self, grpc: str = ANY_PORT, http: str = ANY_PORT, *, tokens: bool = False) -> dict[str, str]:
+        """The service's settings, as `workflows serve` reads them. With `tokens` every caller needs one of those that
+        the simulated identity knows."""
         siblings = {f"{name.upper()}_ADDRESS": address for name, address in self.siblings.addresses.items()}
         servers = {"DATABASE_URL": self.dsn, "NATS_URL": self.nats_url}
-        return {**servers, "GRPC_ADDRESS": grpc, "HTTP_ADDRESS": http, **siblings}
+        auth = {"AUTH": "tokens" if tokens else "off"}
+        return {**servers, "GRPC_ADDRESS": grpc, "HTTP_ADDRESS": http, **auth, **siblings}
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The service and its surroundings, all of it up."""
+    """The service and its surroundings, all of it up. `tokens` are those that are good, none where none are needed."""
 
     surroundings: Surroundings
     service: Running
+    tokens: Mapping[str, Token]
 
     @property
     def grpc(self) -> str:
@@ -88,14 +91,19 @@ async def surroundings(script: Script, data_dir: Path | None = None) -> AsyncIte
 
 @asynccontextmanager
 async def stack(
-    script: Script, data_dir: Path | None = None, *, grpc: str = ANY_PORT, http: str = ANY_PORT
+    script: Script,
+    data_dir: Path | None = None,
+    *,
+    grpc: str = ANY_PORT,
+    http: str = ANY_PORT,
+    tokens: bool = False,
 ) -> AsyncIterator[Stack]:
     """Raises LauncherError and StartError, each with one line."""
     async with (
         surroundings(script, data_dir) as around,
-        running(Config.read(around.environment(grpc, http))) as service,
+        running(Config.read(around.environment(grpc, http, tokens=tokens))) as service,
     ):
-        yield Stack(around, service)
+        yield Stack(around, service, script.tokens if tokens else {})
 
 
 async def _migrate(dsn: str) -> None:

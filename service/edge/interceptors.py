@@ -14,8 +14,10 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from service.domain.errors import Kind, Refusal, invalid
-from service.edge import caller, errors
+from service.edge import access, caller, errors
+from service.edge.caller import Caller
 from service.edge.errors import Context
+from service.edge.gate import Gate
 from service.edge.rpc_meter import RpcMeter
 
 Call: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
@@ -59,14 +61,24 @@ class Limit:
         return limited
 
 
-def identifying(call: Call) -> Call:
-    """Builds the caller. No tokens are configured, so every call is open."""
+def identifying(gate: Gate, scope: str) -> Layer:
+    """Builds the caller, who must have the scope."""
 
-    async def identified(request: Any, context: Context) -> Any:
-        caller.enter(caller.OPEN)
-        return await call(request, context)
+    def layer(call: Call) -> Call:
+        async def identified(request: Any, context: Context) -> Any:
+            admitted = await gate.admit(context, scope)
+            caller.enter(admitted, partial(_confirm, gate, scope, context, admitted))
+            return await call(request, context)
 
-    return identified
+        return identified
+
+    return layer
+
+
+async def _confirm(gate: Gate, scope: str, context: Context, admitted: Caller) -> None:
+    """What is shown to a caller for long is shown to the one it began with. Raises Refusal."""
+    if (await gate.admit(context, scope)).workspace != admitted.workspace:
+        raise Refusal(Kind.UNKNOWN_CALLER, "token_changed", "the token belongs to another organization by now")
 
 
 def parsing(deserialize: Callable[[bytes], Any]) -> Layer:
@@ -88,8 +100,9 @@ def parsing(deserialize: Callable[[bytes], Any]) -> Layer:
 class Interceptor(grpc.aio.ServerInterceptor):
     """Wraps every method once, but for the streams of grpc's own services."""
 
-    def __init__(self, max_calls: int, meter: RpcMeter) -> None:
+    def __init__(self, max_calls: int, gate: Gate, meter: RpcMeter) -> None:
         self._limit = Limit(max_calls)
+        self._gate = gate
         self._meter = meter
         self._wrapped: dict[str, Handler] = {}
 
@@ -121,8 +134,9 @@ class Interceptor(grpc.aio.ServerInterceptor):
         parse = parsing(handler.request_deserializer or bytes)
         if not method.startswith(OURS):
             return [answering_errors, parse]
+        identify = identifying(self._gate, access.needed(method))
         if handler.unary_stream:
             metering: Layer = partial(self._meter.metering_stream, method)
-            return [metering, answering_errors, identifying, parse]
+            return [metering, answering_errors, identify, parse]
         metering = partial(self._meter.metering, method)
-        return [metering, answering_errors, self._limit.limiting, identifying, parse]
+        return [metering, answering_errors, self._limit.limiting, identify, parse]

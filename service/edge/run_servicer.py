@@ -11,7 +11,7 @@ from service.domain.inquiry import EventPage, RunEvent
 from service.edge import idempotency, parse_control, parse_inquiry, render_run
 from service.edge.answers import Answers
 from service.edge.app import Inquiries, Runs
-from service.edge.caller import current
+from service.edge.caller import confirm, current
 from service.edge.controls import Controls
 from service.edge.errors import Context
 from service.edge.shield import Shield
@@ -71,6 +71,7 @@ class RunService:
         visible = current().workspace
 
         async def look(after: int) -> EventPage:
+            await confirm()
             page = await self._inquiries.events(run_id, after, WATCHED_AT_ONCE, visible)
             if page is None:
                 raise not_found("run", run_id)

@@ -19,6 +19,7 @@ from workflows.v1 import workflows_pb2 as pb
 from service.edge.definition_servicer import DefinitionService
 from service.edge.errors import Context
 from service.edge.event_servicer import EventService
+from service.edge.gate import Gate
 from service.edge.interceptors import Interceptor
 from service.edge.retention_servicer import RetentionService
 from service.edge.rpc_meter import RpcMeter
@@ -67,21 +68,37 @@ class Services(NamedTuple):
 
 
 class EdgeServer:
-    def __init__(self, services: Services, shield: Shield, *, max_calls: int = MAX_CALLS) -> None:
+    """`gate` says who may call; the default lets everybody in."""
+
+    def __init__(
+        self,
+        services: Services,
+        shield: Shield,
+        *,
+        max_calls: int = MAX_CALLS,
+        gate: Gate | None = None,
+        reflected: bool = True,
+    ) -> None:
         self._shield = shield
         self._watches = services.runs.watches
         self.meter = RpcMeter()
         self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(interceptors=(Interceptor(max_calls, self.meter),), options=_OPTIONS)
+        interceptor = Interceptor(max_calls, gate or Gate(), self.meter)
+        self._server = grpc.aio.server(interceptors=(interceptor,), options=_OPTIONS)
         self._server.add_generic_rpc_handlers(
             _handlers(contract, service) for contract, service in zip(CONTRACTS, services, strict=True)
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection((*OURS, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        if reflected:
+            reflection.enable_server_reflection((*OURS, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
 
-    async def start(self, address: str = LOOPBACK) -> int:
-        """Listens and gives the port. Raises RuntimeError when the address is taken."""
-        port = self._server.add_insecure_port(address)
+    async def start(self, address: str = LOOPBACK, credentials: grpc.ServerCredentials | None = None) -> int:
+        """Listens and gives the port; without credentials there is no TLS. Raises RuntimeError when the address is
+        taken."""
+        if credentials is None:
+            port = self._server.add_insecure_port(address)
+        else:
+            port = self._server.add_secure_port(address, credentials)
         await self.set_serving(False)
         await self._server.start()
         return port

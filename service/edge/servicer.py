@@ -111,7 +111,7 @@ class WorkflowService:
 
     async def TransitionStep(self, request: pb.TransitionStepRequest, context: Context) -> bytes:
         caller = current()
-        run_id, report = parse.transition(request)
+        run_id, report = parse.transition(request, caller)
         idem = idempotency.read(context, caller, "TransitionStep", request)
         envelope = idempotency.envelope(report, caller.actor, idem)
         moved = await self._shield.run(self._runs.change(run_id, envelope, caller.workspace))

@@ -7,7 +7,7 @@ from identity.v1 import identity_pb2
 from prompts.v1 import prompts_pb2
 from skills.v1 import skills_pb2
 
-from service.dev.siblings.script import Entity
+from service.dev.siblings.script import Entity, Token
 from service.dev.siblings.serving import Route
 from service.dev.siblings.stage import Stage, found
 
@@ -62,7 +62,16 @@ class Catalogues:
         token = self._stage.script.tokens.get(request.token)
         if token is None:
             return identity_pb2.IntrospectResponse(active=False)
-        return identity_pb2.IntrospectResponse(active=True, **asdict(token))
+        return _as_active(token)
+
+
+def _as_active(token: Token) -> identity_pb2.IntrospectResponse:
+    told = asdict(token)
+    expires_at = told.pop("expires_at")
+    reply = identity_pb2.IntrospectResponse(active=True, **told)
+    if expires_at:
+        reply.expires_at.FromJsonString(expires_at)
+    return reply
 
 
 def _as_canonical(entity_id: str, entity: Entity, workspace_id: str) -> entities_pb2.CanonicalEntity:

@@ -117,7 +117,8 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Whose token it is, with the field names of the identity service."""
+    """Whose token it is, with the field names of the identity service; `expires_at` as in `2027-01-01T00:00:00Z`, or
+    empty."""
 
     subject: str
     organization_id: str
@@ -126,6 +127,7 @@ class Token:
     service: str = ""
     agent_type: str = ""
     user_subject: str = ""
+    expires_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,9 +137,9 @@ class RunServiceServicer:
 
     def WatchRun(self, request, context):
         """Sends what happens to a run as it happens, and ends when the run has ended
-        and all of it was sent. UNAVAILABLE when the server stops and
-        RESOURCE_EXHAUSTED when too many watch already: watch again from the last
-        sequence that came.
+        and all of it was sent. UNAVAILABLE when the server stops,
+        RESOURCE_EXHAUSTED when too many watch already and UNAUTHENTICATED once the
+        token is not good any more: watch again from the last sequence that came.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,9 +46,9 @@ class RunServiceStub:
     """Reads what happened to a run, in order."""
     WatchRun: _aio.UnaryStreamMultiCallable[_runs_pb2.WatchRunRequest, _runs_pb2.WatchRunResponse]
     """Sends what happens to a run as it happens, and ends when the run has ended
-    and all of it was sent. UNAVAILABLE when the server stops and
-    RESOURCE_EXHAUSTED when too many watch already: watch again from the last
-    sequence that came.
+    and all of it was sent. UNAVAILABLE when the server stops,
+    RESOURCE_EXHAUSTED when too many watch already and UNAUTHENTICATED once the
+    token is not good any more: watch again from the last sequence that came.
     """
     GetRunGraph: _aio.UnaryUnaryMultiCallable[_runs_pb2.GetRunGraphRequest, _runs_pb2.GetRunGraphResponse]
     """Draws a run on the graph of its version: states, the path taken, times and
@@ -119,9 +119,9 @@ class RunServiceServicer:
         context: _aio.ServicerContext[_runs_pb2.WatchRunRequest, _abc.AsyncIterator[_runs_pb2.WatchRunResponse]],
     ) -> _abc.AsyncIterator[_runs_pb2.WatchRunResponse]:
         """Sends what happens to a run as it happens, and ends when the run has ended
-        and all of it was sent. UNAVAILABLE when the server stops and
-        RESOURCE_EXHAUSTED when too many watch already: watch again from the last
-        sequence that came.
+        and all of it was sent. UNAVAILABLE when the server stops,
+        RESOURCE_EXHAUSTED when too many watch already and UNAUTHENTICATED once the
+        token is not good any more: watch again from the last sequence that came.
         """
 
     def GetRunGraph(
