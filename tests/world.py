@@ -26,6 +26,7 @@ from workflows.v1.workflows_pb2_grpc import WorkflowServiceStub
 from service.config import Config
 from service.dev.siblings.script import Script
 from service.dev.siblings.simulation import SimulatedSiblings
+from service.dev.tokens import bearing, with_dev_tokens
 from service.observing.observing import Observing
 from service.wiring import Running, running
 
@@ -179,28 +180,34 @@ def step_state(run: pb.WorkflowRun, step_id: str) -> str:
 
 @asynccontextmanager
 async def world(
-    dsn: str, nats_url: str, script: Script, settings: Mapping[str, str] | None = None
+    dsn: str, nats_url: str, script: Script, settings: Mapping[str, str] | None = None, token: str = ""
 ) -> AsyncIterator[World]:
-    """The database must be migrated; the NATS must be this world's own. `settings` replace the service's."""
+    """The database must be migrated; the NATS must be this world's own. `settings` replace the service's. With a
+    `token` everybody needs one; the world's own calls show this one, of the script or of `dev.tokens`."""
+    script = with_dev_tokens(script) if token else script
     async with SimulatedSiblings(script, nats_url) as siblings:
         environment = {
             "DATABASE_URL": dsn,
             "NATS_URL": nats_url,
             "GRPC_ADDRESS": "127.0.0.1:0",
             "HTTP_ADDRESS": "127.0.0.1:0",
+            "AUTH": "tokens" if token else "off",
             **{f"{name.upper()}_ADDRESS": address for name, address in siblings.addresses.items()},
             **(settings or {}),
         }
-        async with running(Config.read(environment)) as service, around(siblings, nats_url, service.grpc) as found:
+        async with (
+            running(Config.read(environment)) as service,
+            around(siblings, nats_url, service.grpc, token) as found,
+        ):
             found.service = service
             yield found
 
 
 @asynccontextmanager
-async def around(siblings: SimulatedSiblings, nats_url: str, address: str) -> AsyncIterator[World]:
+async def around(siblings: SimulatedSiblings, nats_url: str, address: str, token: str = "") -> AsyncIterator[World]:
     """The world around a service that listens there, now or later."""
     bus_client = nats.connect(nats_url, reconnect_time_wait=0.1, max_reconnect_attempts=-1)
-    async with await bus_client as bus, grpc.aio.insecure_channel(address) as channel:
+    async with await bus_client as bus, bearing(address, token) as channel:
         found = World(address, siblings, bus, channel, WorkflowServiceStub(channel), HumanTaskServiceStub(channel))
         await bus.subscribe("workflows.changes.>", cb=found.hear)
         await bus.flush()
