@@ -81,6 +81,15 @@ NEEDED: Mapping[str, Mapping[str, Scope]] = {
         "GetEvent": Scope.OPERATE,
         "Republish": Scope.OPERATE,
     },
+    "workflows.ops.v1.RetentionService": {
+        "SetPolicy": Scope.OPERATE,
+        "ListPolicies": Scope.OPERATE,
+        "DeletePolicy": Scope.OPERATE,
+        "HoldRun": Scope.OPERATE,
+        "ReleaseRun": Scope.OPERATE,
+        "ListHolds": Scope.OPERATE,
+        "Purge": Scope.OPERATE,
+    },
 }
 
 EVERY_SCOPE = frozenset(scope.value for scope in Scope)

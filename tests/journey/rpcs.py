@@ -17,7 +17,8 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
-from workflows.ops.v1 import definitions_pb2, events_pb2, runs_pb2, schedules_pb2, tasks_pb2
+from workflows.ops.v1 import definitions_pb2, events_pb2, retention_pb2, runs_pb2, schedules_pb2, tasks_pb2
+from workflows.ops.v1.retention_pb2_grpc import RetentionServiceStub
 from workflows.v1 import workflows_pb2 as pb
 
 from service.edge.server import CONTRACTS
@@ -40,13 +41,15 @@ OWNED = (
     "select caller, key from rpc_answers",
     "select run_id, reason from run_audit",
     "select run_id, text from interactions",
+    "select run_id, reason from run_holds",
+    "select state, keep_seconds::text from retention_policies",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What there is in the workspace: a definition with a run whose task is open, one that the clock starts, a message
-    that was put aside, an event that was heard."""
+    """What there is in the workspace: a definition with a run whose task is open and one that is held, one that
+    the clock starts, a message that was put aside, an event that was heard."""
 
     definition_id: str
     name: str
@@ -54,6 +57,7 @@ class Scene:
     scheduled_id: str
     letter_id: int
     event_id: str
+    held_id: str
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -68,6 +72,11 @@ async def scene(world: World, owner: psycopg.AsyncConnection[Any]) -> Scene:
     name, event_id = f"payroll {uuid4()}", f"evt_{uuid4()}"
     published = await world.publish(chain(task("sign"), task("file")), await world.definition(name))
     run = await world.start(published.definition.id)
+    held = await world.start(published.definition.id)
+    await world.stub.CancelRun(pb.CancelRunRequest(id=held.id))
+    retention = RetentionServiceStub(world.channel)
+    await retention.HoldRun(retention_pb2.HoldRunRequest(run_id=held.id, reason="a suit"))
+    await retention.SetPolicy(retention_pb2.SetPolicyRequest(state=pb.WORKFLOW_STATE_FAILED, keep_seconds=0))
     scheduled = await world.publish(chain(task("sign"), trigger=on_tick("0 0 1 1 *")))
     heard = events_request(event_id)
     await world.stub.HandleTrigger(heard)
@@ -79,7 +88,7 @@ async def scene(world: World, owner: psycopg.AsyncConnection[Any]) -> Scene:
     letter = await letters.fetchone()
     await world.until_step(run.id, "sign", "WAITING")
     assert letter is not None
-    return Scene(published.definition.id, name, run.id, scheduled.definition.id, letter[0], event_id)
+    return Scene(published.definition.id, name, run.id, scheduled.definition.id, letter[0], event_id, held.id)
 
 
 def events_request(event_id: str, workspace_id: str = WORKSPACE) -> pb.HandleTriggerRequest:
@@ -191,4 +200,13 @@ REQUESTS: Mapping[str, Callable[[Scene], Message]] = {
     "EventService.ListEvents": lambda at: events_pb2.ListEventsRequest(),
     "EventService.GetEvent": lambda at: events_pb2.GetEventRequest(source="rpc", id=at.event_id),
     "EventService.Republish": lambda at: events_pb2.RepublishRequest(since=_moment(2020), run_id=at.run_id),
+    "RetentionService.SetPolicy": lambda at: retention_pb2.SetPolicyRequest(
+        state=pb.WORKFLOW_STATE_COMPLETED, keep_seconds=0
+    ),
+    "RetentionService.ListPolicies": lambda at: retention_pb2.ListPoliciesRequest(),
+    "RetentionService.DeletePolicy": lambda at: retention_pb2.DeletePolicyRequest(state=pb.WORKFLOW_STATE_FAILED),
+    "RetentionService.HoldRun": lambda at: retention_pb2.HoldRunRequest(run_id=at.run_id, reason="a suit"),
+    "RetentionService.ReleaseRun": lambda at: retention_pb2.ReleaseRunRequest(run_id=at.held_id),
+    "RetentionService.ListHolds": lambda at: retention_pb2.ListHoldsRequest(),
+    "RetentionService.Purge": lambda at: retention_pb2.PurgeRequest(older_than_seconds=0),
 }

@@ -114,6 +114,7 @@ async def test_naming_a_foreign_workspace(
 NEUTRAL = {
     *("CreateDefinition", "HandleTrigger", "ListDefinitions", "ListRuns", "ListTasks", "SearchRuns"),
     *("ListSchedules", "ListDeadLetters", "ListEvents", "Republish"),
+    *("SetPolicy", "ListPolicies", "ListHolds", "Purge"),
 }
 """They name nothing that has to be there; for a stranger it is not, and they find nothing of it."""
 
