@@ -147,6 +147,8 @@ class Feed:
         finally:
             task.cancel()
             stop.cancel()
+            # What becomes of it now is nobody's concern, but an error that nobody looks at would be logged.
+            await asyncio.gather(task, stop, return_exceptions=True)
 
     async def _leave(self) -> None:
         """No longer interested; what lies here unread goes back, so that nobody has to wait for it."""

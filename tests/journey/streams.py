@@ -1,6 +1,8 @@
 """What the bus keeps of our changes, read from the stream's first message on."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
 
 import orjson
@@ -30,6 +32,27 @@ async def until_stored(bus: Client, stream_id: str, last: str) -> None:
         async for _, change in changes:
             if change.stream == stream_id and change.type == f"workflows.changes.{last}":
                 return
+
+
+async def until_all_stored(bus: Client, wanted: Mapping[str, Collection[int]]) -> dict[str, list[int]]:
+    """Waits until the bus keeps all of these changes; gives the numbers of each run and definition as they arrived."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while CHANGES_STREAM not in await names(bus):
+            pass  # it was lost, and the service has yet to make it anew
+    missing = {(stream, number) for stream, numbers in wanted.items() for number in numbers}
+    found: dict[str, list[int]] = defaultdict(list)
+    async with aclosing(_changes(bus)) as changes:
+        async for _, change in changes:
+            found[change.stream].append(change.sequence)
+            missing.discard((change.stream, change.sequence))
+            if not missing:
+                break
+    return dict(found)
+
+
+async def names(bus: Client) -> list[str]:
+    """Of all streams that are there now."""
+    return [found.config.name or "" for found in await bus.jetstream().streams_info()]
 
 
 async def _changes(bus: Client) -> AsyncGenerator[tuple[int, Change], None]:
