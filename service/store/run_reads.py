@@ -7,12 +7,13 @@ looks.
 
 from collections.abc import Sequence
 
+from service.domain.bulk import Counted, Target
 from service.domain.explain import Tried
 from service.domain.inquiry import EventPage, Found, FoundRun, RunAudit, RunEvent, RunSearch
 from service.domain.state import RunState
 from service.store.codec import run_of
 from service.store.pool import EVERY_WORKSPACE, Pool, Row
-from service.store.queries import query
+from service.store.queries import joined, query
 
 
 class RunReads:
@@ -36,30 +37,22 @@ class RunReads:
         return [RunAudit(*row) for row in await self._read(visible, "run_audits", run_id, after, limit)]
 
     async def search(self, wanted: RunSearch, limit: int) -> Found:
-        workspace = wanted.workspace_id or EVERY_WORKSPACE
-        rows = await self._read(
-            wanted.workspace_id,
-            "runs_search",
-            workspace,
-            wanted.definition_id,
-            wanted.definition_version,
-            [state.value for state in wanted.states],
-            _ended(wanted),
-            wanted.entity_id,
-            wanted.entity_type,
-            wanted.initiator_agent_id,
-            wanted.initiator_user_id,
-            wanted.parent_run_id,
-            wanted.failure_reason,
-            wanted.tag,
-            wanted.started_from,
-            wanted.started_before,
-            wanted.step_id,
-            [state.value for state in wanted.step_states],
-            wanted.before_id,
-            limit + 1,
-        )
+        rows = await self._matching(wanted, "runs_search", wanted.before_id, limit + 1)
         return Found([_found(row) for row in rows[:limit]], more=len(rows) > limit)
+
+    async def count(self, wanted: RunSearch) -> Counted:
+        """How many match, whatever page is asked for."""
+        return Counted(*(await self._matching(wanted, "runs_count"))[0])
+
+    async def oldest(self, wanted: RunSearch, after_id: str, last_id: str, limit: int) -> Sequence[Target]:
+        """Those that match after the one id and up to the other, oldest first."""
+        rows = await self._matching(wanted, "runs_targets", after_id, last_id, limit)
+        return [Target(run_id, RunState(state), sequence) for run_id, state, sequence in rows]
+
+    async def _matching(self, wanted: RunSearch, end: str, *rest: object) -> list[Row]:
+        workspace = wanted.workspace_id or EVERY_WORKSPACE
+        statement = joined(("runs_matching",), end)
+        return await self._pool.read_as(workspace, statement, (*_filters(wanted), *rest))
 
     async def _read(self, visible: str | None, name: str, *params: object) -> list[Row]:
         return await self._pool.read_as(visible or EVERY_WORKSPACE, query(name), params)
@@ -68,6 +61,27 @@ class RunReads:
 def _found(row: Row) -> FoundRun:
     open_steps, *columns = row
     return FoundRun(run_of(columns, steps={}), tuple(open_steps))
+
+
+def _filters(wanted: RunSearch) -> tuple[object, ...]:
+    return (
+        wanted.workspace_id or EVERY_WORKSPACE,
+        wanted.definition_id,
+        wanted.definition_version,
+        [state.value for state in wanted.states],
+        _ended(wanted),
+        wanted.entity_id,
+        wanted.entity_type,
+        wanted.initiator_agent_id,
+        wanted.initiator_user_id,
+        wanted.parent_run_id,
+        wanted.failure_reason,
+        wanted.tag,
+        wanted.started_from,
+        wanted.started_before,
+        wanted.step_id,
+        [state.value for state in wanted.step_states],
+    )
 
 
 def _ended(wanted: RunSearch) -> bool | None:

@@ -27,14 +27,9 @@ select id, step_id, command, reason, message, actor, cause, at
  order by id
  limit $3
 
--- name: runs_search
-select array(select step_id from step_runs
-              where run_id = r.id and state in ('RUNNING', 'WAITING') order by position limit 20) as open_steps,
-       r.id, r.workspace_id, r.definition_id, r.definition_version, r.state, r.trigger_type, r.trigger_event_id,
-       r.initiator_agent_id, r.initiator_user_id, r.parent_run_id, r.parent_step_id, r.parent_attempt, r.depth,
-       r.chain, r.entity_id, r.entity_type, '{}'::jsonb as input_payload, '{}'::jsonb as output_payload,
-       r.total_cost_usd, r.failure_reason, left(r.failure_message, 500), r.started_at, r.completed_at, r.deadline_at,
-       r.pauses, r.parent_word, r.compensation, r.forked_from, r.forked_step, r.max_seconds, r.version, r.sequence
+-- name: runs_matching
+matching as (
+select r.*
   from workflow_runs r
  where ($1 = '*' or r.workspace_id = $1)
    and ($2 = '' or r.definition_id = $2)
@@ -51,7 +46,28 @@ select array(select step_id from step_runs
    and ($13::timestamptz is null or r.started_at >= $13)
    and ($14::timestamptz is null or r.started_at < $14)
    and ($16::text[] = '{}' or exists (
-           select from step_runs s where s.run_id = r.id and ($15 = '' or s.step_id = $15) and s.state = any($16)))
-   and ($17 = '' or r.id < $17)
+           select from step_runs s where s.run_id = r.id and ($15 = '' or s.step_id = $15) and s.state = any($16))))
+
+-- name: runs_search
+select array(select step_id from step_runs
+              where run_id = r.id and state in ('RUNNING', 'WAITING') order by position limit 20) as open_steps,
+       r.id, r.workspace_id, r.definition_id, r.definition_version, r.state, r.trigger_type, r.trigger_event_id,
+       r.initiator_agent_id, r.initiator_user_id, r.parent_run_id, r.parent_step_id, r.parent_attempt, r.depth,
+       r.chain, r.entity_id, r.entity_type, '{}'::jsonb as input_payload, '{}'::jsonb as output_payload,
+       r.total_cost_usd, r.failure_reason, left(r.failure_message, 500), r.started_at, r.completed_at, r.deadline_at,
+       r.pauses, r.parent_word, r.compensation, r.forked_from, r.forked_step, r.max_seconds, r.version, r.sequence
+  from matching r
+ where $17 = '' or r.id < $17
  order by r.id desc
  limit $18
+
+-- name: runs_count
+select count(*), coalesce(max(id), '')
+  from matching
+
+-- name: runs_targets
+select id, state, sequence
+  from matching
+ where id > $17 and id <= $18
+ order by id
+ limit $19

@@ -30,6 +30,7 @@ JOINED = {
     "route": (ROUTE, "events_done"),
     "look": (LOOKS[0], "events_done"),
     "sweep": (LOOKS[1], "events_done"),
+    **{end: (("runs_matching",), end) for end in ("runs_search", "runs_count", "runs_targets")},
 }
 ARM_NAMES = {name for arms, end in JOINED.values() for name in (*arms, end)} | {"apply_free"}
 WHOLE = sorted(set(queries.named()) - ARM_NAMES)

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from service.domain.bulk import Counted, Target
 from service.domain.decision import Audit, Decision, Postponed
 from service.domain.definition import StepType
 from service.domain.explain import Tried
@@ -194,6 +195,18 @@ async def test_pages_follow_each_other_though_runs_are_started_meanwhile(runs: R
     assert (ids(second), second.more) == ([population[2].id, population[1].id, population[0].id], False)
 
 
+async def test_targets_are_counted_and_come_oldest_first(runs: Runs, run_reads: RunReads) -> None:
+    population = await populate(runs)
+    wanted = FILTERS["going"][0]
+    assert await run_reads.count(wanted) == Counted(3, population[2].id)
+    assert await run_reads.count(FILTERS["nothing"][0]) == Counted(0, "")
+    found = await run_reads.oldest(wanted, "", population[2].id, 2)
+    assert found == [Target(population[number].id, RunState.RUNNING, 1) for number in (0, 1)]
+    await store(runs, run())
+    rest = await run_reads.oldest(wanted, population[1].id, population[2].id, 9)
+    assert [each.run_id for each in rest] == [population[2].id]
+
+
 async def test_a_found_run_is_without_payloads_and_says_where_it_stands(runs: Runs, run_reads: RunReads) -> None:
     population = await populate(runs)
     [found] = (await run_reads.search(FILTERS["waiting at a step"][0], 50)).runs
@@ -222,8 +235,18 @@ async def test_a_search_goes_by_the_index_of_its_filter(looker: Owner, name: str
     given, index = PLANS[name]
     params = ", ".join({**ANY, **given}.get(number, "''") for number in range(1, 19))
     await many_runs(looker)
-    plan = await explain(looker, READER, "force_custom_plan", queries.query("runs_search"), params)
+    plan = await explain(looker, READER, "force_custom_plan", queries.joined(("runs_matching",), "runs_search"), params)
     assert any(name.startswith(index) for name in used(plan)), plan
+    assert scanned(plan) == set()
+
+
+@pytest.mark.parametrize(("end", "rest"), [("runs_count", []), ("runs_targets", ["'wfr_1'", "'wfr_9'", "50"])])
+async def test_targets_are_found_by_the_index_of_their_filter(looker: Owner, end: str, rest: list[str]) -> None:
+    given = {**ANY, **PLANS["unfinished"][0]}
+    params = ", ".join([*(given.get(number, "''") for number in range(1, 17)), *rest])
+    await many_runs(looker)
+    plan = await explain(looker, READER, "force_custom_plan", queries.joined(("runs_matching",), end), params)
+    assert "workflow_runs_unfinished" in used(plan), plan
     assert scanned(plan) == set()
 
 
