@@ -24,6 +24,7 @@ from service.bus.streams import ensure_changes_stream
 from service.config import Config
 from service.domain.plan import Patience
 from service.edge.answers import Answers
+from service.edge.bulk import BulkControl
 from service.edge.definition_servicer import DefinitionService
 from service.edge.event_servicer import EventService
 from service.edge.events import EngineEvents
@@ -52,6 +53,7 @@ from service.engine.subjects import Subjects
 from service.observing.observing import Observing, Parts
 from service.protection import Protection, ProtectionError, protection
 from service.siblings import SiblingClients
+from service.store.bulk import BulkCalls
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox
 from service.store.migrate import Migrator, SchemaMismatch
@@ -235,19 +237,21 @@ def _services(
     reads = Reads(outside.reading)
     definitions = Definitions(outside.writing, reads)
     runs = EngineRuns(engine.advance, engine.plans, definitions, engine.subjects, reads, _new_id)
-    inquiries = EngineInquiries(reads, RunReads(outside.reading), engine.plans, engine.clock.now)
+    run_reads = RunReads(outside.reading)
+    inquiries = EngineInquiries(reads, run_reads, engine.plans, engine.clock.now)
     tasks = EngineTasks(engine.advance, TaskReads(outside.reading))
     schedules = EngineSchedules(Schedules(outside.writing), ScheduleReads(outside.reading), scheduler)
     events = EngineEvents(Operators(outside.writing), OperatorReads(outside.reading), reread, engine.router.accept)
     triggers = EngineTriggers(engine.intake, Triggers(outside.writing))
     book = EngineRetention(RetentionStore(outside.writing), HoldReads(outside.reading), retention)
     inspector, shield, answers = Inspector(), Shield(), Answers(Renderer())
+    bulk = BulkControl(runs, run_reads, BulkCalls(outside.writing), shield)
     stack.callback(inspector.close)
     services = Services(
         WorkflowService(definitions, runs, triggers, inspector, answers, shield),
         TaskService(tasks, answers, shield),
-        RunService(runs, inquiries, answers, shield),
-        DefinitionService(definitions, inspector, shield),
+        RunService(runs, inquiries, bulk, answers, shield),
+        DefinitionService(definitions, inquiries, inspector, shield),
         ScheduleService(schedules, shield),
         EventService(events, shield),
         RetentionService(book, shield),

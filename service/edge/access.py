@@ -56,12 +56,14 @@ NEEDED: Mapping[str, Mapping[str, Scope]] = {
         "WatchRun": Scope.READ,
         "GetRunGraph": Scope.READ,
         "SearchRuns": Scope.READ,
+        "ControlRuns": Scope.RUN,
     },
     "workflows.ops.v1.DefinitionService": {
         "SetMaxRunDuration": Scope.WRITE,
         "SetEnabled": Scope.WRITE,
         "ValidateVersion": Scope.READ,
         "DiffVersions": Scope.READ,
+        "GetGraph": Scope.READ,
     },
     "workflows.ops.v1.ScheduleService": {
         "GetSchedule": Scope.READ,

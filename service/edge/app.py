@@ -8,6 +8,7 @@ found, None for all of them (open mode). Methods raise `Refusal` for everything 
 from collections.abc import Sequence
 from typing import Protocol
 
+from service.domain.bulk import BulkOrder, Chosen, Controlled, Target
 from service.domain.commands import Envelope
 from service.domain.definition import Definition, Version
 from service.domain.difference import OpenRuns
@@ -97,7 +98,7 @@ class Runs(Protocol):
 
 
 class Inquiries(Protocol):
-    """What operators ask about runs. None when there is no such run."""
+    """What operators ask about runs and versions. None when there is no such run or definition."""
 
     async def explain(self, run_id: str, visible: str | None) -> Explanation | None: ...
 
@@ -109,7 +110,25 @@ class Inquiries(Protocol):
 
     async def picture(self, run_id: str, wanted: Format, visible: str | None) -> str | None: ...
 
+    async def version_picture(
+        self, definition_id: str, number: int, wanted: Format, visible: str | None
+    ) -> str | None: ...
+
     async def search(self, wanted: RunSearch, limit: int) -> Found: ...
+
+
+class Bulk(Protocol):
+    """Controls of many runs at once."""
+
+    async def choose(self, order: BulkOrder, idem: Idem | None) -> Replayable[Chosen]:
+        """Which runs a page is about; the same ones again when the call is repeated."""
+        ...
+
+    async def control(
+        self, order: BulkOrder, targets: Sequence[Target], visible: str | None, actor: str, idem: Idem | None
+    ) -> Sequence[Controlled]:
+        """Brings the command to each run; what one of them refuses stops no other."""
+        ...
 
 
 class Triggers(Protocol):

@@ -41,9 +41,16 @@ class Window:
 class Checks:
     def __init__(self) -> None:
         self.violations: list[Violation] = []
+        self._prefix = ""
+
+    def within(self, prefix: str) -> "Checks":
+        """Checks of a message inside this one: what they note is noted here, under the prefix."""
+        inner = Checks()
+        inner.violations, inner._prefix = self.violations, self._prefix + prefix
+        return inner
 
     def note(self, path: str, reason: str, message: str) -> None:
-        self.violations.append(Violation(path, reason, message))
+        self.violations.append(Violation(self._prefix + path, reason, message))
 
     def settle(self) -> None:
         """Raises Refusal with all violations if there are any; its reason is the first one's."""

@@ -7,8 +7,8 @@ from workflows.ops.v1 import definitions_pb2 as ops
 
 from service.domain.definition import Definition
 from service.domain.errors import not_found
-from service.edge import idempotency, parse_control, parse_definition, parse_version, render_definition
-from service.edge.app import Definitions
+from service.edge import idempotency, parse_control, parse_definition, parse_inquiry, parse_version, render_definition
+from service.edge.app import Definitions, Inquiries
 from service.edge.caller import current
 from service.edge.comparing import Comparing
 from service.edge.errors import Context
@@ -17,8 +17,9 @@ from service.edge.shield import Shield
 
 
 class DefinitionService:
-    def __init__(self, definitions: Definitions, inspector: Inspector, shield: Shield) -> None:
+    def __init__(self, definitions: Definitions, inquiries: Inquiries, inspector: Inspector, shield: Shield) -> None:
         self._definitions = definitions
+        self._inquiries = inquiries
         self._inspector = inspector
         self._comparing = Comparing(definitions, inspector)
         self._shield = shield
@@ -49,6 +50,13 @@ class DefinitionService:
     async def DiffVersions(self, request: ops.DiffVersionsRequest, context: Context) -> bytes:
         compared = await self._comparing.compare(parse_definition.diff(request), current().workspace)
         return render_definition.comparison(compared).SerializeToString()
+
+    async def GetGraph(self, request: ops.GetGraphRequest, context: Context) -> bytes:
+        definition_id, number, wanted = parse_inquiry.version_graph(request)
+        text = await self._inquiries.version_picture(definition_id, number, wanted, current().workspace)
+        if text is None:
+            raise not_found("definition", definition_id)
+        return ops.GetGraphResponse(text=text).SerializeToString()
 
     async def _definition(self, definition_id: str, visible: str | None) -> Definition:
         found = await self._definitions.get(definition_id, visible)

@@ -1,24 +1,29 @@
 """What operators ask about runs, answered from the state, its version and the history: satisfies `app.Inquiries`.
 
 Explaining takes two looks, at the run and at what it owes; a call that is answered between them is at worst told of
-once more.
+once more. Pictures are drawn beside the event loop.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from service.domain.definition import Definition
+from service.domain.errors import Kind, Refusal
 from service.domain.explain import Tried, explain
 from service.domain.inquiry import EventPage, Explanation, Found, History, RunAudit, RunSearch
-from service.domain.picture import Format, picture
+from service.domain.picture import Format, picture_of_run, picture_of_version
 from service.domain.state import Run
 from service.engine.plans import Plans
 
 
 class Reads(Protocol):
-    """Reading a run, seeing only what the workspace may see."""
+    """Reading a run or a definition, seeing only what the workspace may see."""
 
     async def run(self, run_id: str, visible: str | None) -> Run | None: ...
+
+    async def definition(self, definition_id: str, visible: str | None) -> Definition | None: ...
 
 
 class RunReads(Protocol):
@@ -55,7 +60,17 @@ class EngineInquiries:
         if run is None:
             return None
         plan = await self._plans.get(run.definition_id, run.definition_version)
-        return picture(plan, run, self._now(), wanted)
+        return await asyncio.to_thread(picture_of_run, plan, run, self._now(), wanted)
+
+    async def version_picture(self, definition_id: str, number: int, wanted: Format, visible: str | None) -> str | None:
+        definition = await self._reads.definition(definition_id, visible)
+        if definition is None:
+            return None
+        number = number or definition.latest_version
+        if not number:
+            raise Refusal(Kind.NOT_FOUND, "not_published", "the definition has no published version yet")
+        plan = await self._plans.get(definition_id, number)
+        return await asyncio.to_thread(picture_of_version, plan, definition.name, wanted)
 
     async def history(
         self, run_id: str, after: int, after_audit: int, limit: int, visible: str | None

@@ -5,12 +5,12 @@ of the last run of the page before it, and nobody's to make up. Called by the se
 """
 
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from google.protobuf.message import Message
+from workflows.ops.v1 import definitions_pb2
 from workflows.ops.v1 import runs_pb2 as ops
 
 from service.domain.inquiry import RunSearch
@@ -20,7 +20,6 @@ from service.edge import enums
 from service.edge.caller import Caller
 from service.edge.checks import DEFAULT_LIMIT, MAX_ID, MAX_LIMIT, Checks
 
-FORMATS: Mapping[int, Format] = {ops.RUN_GRAPH_FORMAT_MERMAID: Format.MERMAID, ops.RUN_GRAPH_FORMAT_DOT: Format.DOT}
 OPEN = tuple(state for state in StepState if state.open)
 
 _SEARCHED = (
@@ -72,15 +71,34 @@ def watch(request: ops.WatchRunRequest) -> tuple[str, int]:
 
 def graph(request: ops.GetRunGraphRequest) -> tuple[str, Format]:
     checks = _of_run(request.run_id, request)
-    wanted = checks.member("format", request.format, FORMATS) or Format.MERMAID
+    wanted = checks.member("format", request.format, enums.GRAPH_FORMAT_OF) or Format.MERMAID
     checks.settle()
     return request.run_id, wanted
 
 
+def version_graph(request: definitions_pb2.GetGraphRequest) -> tuple[str, int, Format]:
+    """The definition's id and the version, 0 for the latest."""
+    checks = Checks()
+    checks.texts(request)
+    checks.id("definition_id", request.definition_id, required=True)
+    checks.not_negative("version", request.version)
+    wanted = checks.member("format", request.format, enums.GRAPH_FORMAT_OF) or Format.MERMAID
+    checks.settle()
+    return request.definition_id, request.version, wanted
+
+
 def search(request: ops.SearchRunsRequest, caller: Caller) -> tuple[RunSearch, int]:
     """What is searched for, and how many to a page."""
-    workspace_id = caller.meant(request.workspace_id)
     checks = Checks()
+    wanted = replace(filtered(checks, request, caller), before_id=_before(checks, request.page_token))
+    page_size = sized(checks, request)
+    checks.settle()
+    return wanted, page_size
+
+
+def filtered(checks: Checks, request: ops.SearchRunsRequest, caller: Caller) -> RunSearch:
+    """The filters alone, from the newest run on. Raises Refusal (DENIED) for a foreign workspace."""
+    workspace_id = caller.meant(request.workspace_id)
     checks.texts(request)
     ids: dict[str, Any] = {field: checks.id(field, getattr(request, field)) for field in _SEARCHED}
     wanted = RunSearch(
@@ -91,13 +109,15 @@ def search(request: ops.SearchRunsRequest, caller: Caller) -> tuple[RunSearch, i
         started_from=_moment(checks, request, "started_from"),
         started_before=_moment(checks, request, "started_before"),
         step_states=_step_states(checks, request),
-        before_id=_before(checks, request.page_token),
     )
     if wanted.started_from and wanted.started_before and wanted.started_before <= wanted.started_from:
         checks.note("started_before", "out_of_order", "is not after started_from")
-    page_size = checks.not_negative("page_size", request.page_size)
-    checks.settle()
-    return wanted, min(page_size, MAX_LIMIT) or DEFAULT_LIMIT
+    return wanted
+
+
+def sized(checks: Checks, request: ops.SearchRunsRequest) -> int:
+    """How many to a page."""
+    return min(checks.not_negative("page_size", request.page_size), MAX_LIMIT) or DEFAULT_LIMIT
 
 
 def page_token(last_id: str) -> str:
@@ -129,13 +149,20 @@ def _step_states(checks: Checks, request: ops.SearchRunsRequest) -> tuple[StepSt
 
 
 def _before(checks: Checks, token: str) -> str:
-    try:
-        run_id = b64decode(token, altchars=b"-_", validate=True).decode()
-    except ValueError:
-        run_id = "\0"
-    if "\0" in run_id or len(run_id) > MAX_ID:
+    run_id = read_token(token)
+    if run_id is None or len(run_id) > MAX_ID:
         checks.note("page_token", "malformed", "is not a token of a page")
+        return ""
     return run_id
+
+
+def read_token(token: str) -> str | None:
+    """What `page_token` was given; None when it was not."""
+    try:
+        text = b64decode(token, altchars=b"-_", validate=True).decode()
+    except ValueError:
+        return None
+    return None if "\0" in text else text
 
 
 def _of_run(run_id: str, request: Message) -> Checks:

@@ -6,6 +6,7 @@ from datetime import datetime
 from workflows.ops.v1 import runs_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
+from service.domain.bulk import Chosen, Controlled
 from service.domain.exchange import ToUndo
 from service.domain.explain import StepExplained, Tried
 from service.domain.inquiry import Explanation, Found, FoundRun, History, RunAudit, RunEvent
@@ -126,4 +127,23 @@ def _found(value: FoundRun) -> ops.FoundRun:
         failure_reason=value.run.failure_reason,
         failure_message=value.run.failure_message,
         open_step_ids=value.open_step_ids,
+    )
+
+
+# --- controlling many ------------------------------------------------------------------------------------------------
+
+
+def controlled(chosen: Chosen, results: Sequence[Controlled], next_page_token: str) -> ops.ControlRunsResponse:
+    return ops.ControlRunsResponse(
+        matched=chosen.matched, results=map(_controlled, results), next_page_token=next_page_token
+    )
+
+
+def _controlled(value: Controlled) -> ops.ControlledRun:
+    return ops.ControlledRun(
+        run_id=value.run_id,
+        outcome=enums.CONTROL_OUTCOME[value.outcome] if value.outcome else ops.CONTROL_OUTCOME_UNSPECIFIED,
+        reason=value.reason,
+        message=value.message,
+        state=enums.RUN_STATE[value.state],
     )

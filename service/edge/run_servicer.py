@@ -8,9 +8,9 @@ from workflows.ops.v1 import runs_pb2 as ops
 
 from service.domain.errors import not_found
 from service.domain.inquiry import EventPage, RunEvent
-from service.edge import idempotency, parse_control, parse_inquiry, render_run
+from service.edge import idempotency, parse_bulk, parse_control, parse_inquiry, render_run
 from service.edge.answers import Answers
-from service.edge.app import Inquiries, Runs
+from service.edge.app import Bulk, Inquiries, Runs
 from service.edge.caller import confirm, current
 from service.edge.controls import Controls
 from service.edge.errors import Context
@@ -24,11 +24,18 @@ WATCHED_AT_ONCE = 100
 
 class RunService:
     def __init__(
-        self, runs: Runs, inquiries: Inquiries, answering: Answers, shield: Shield, watches: Watches | None = None
+        self,
+        runs: Runs,
+        inquiries: Inquiries,
+        bulk: Bulk,
+        answering: Answers,
+        shield: Shield,
+        watches: Watches | None = None,
     ) -> None:
         self.watches = watches or Watches()
         self._runs = runs
         self._inquiries = inquiries
+        self._bulk = bulk
         self._answers = answering
         self._shield = shield
         self.RetryStep = self.SkipStep = Controls(runs, answering, shield).make
@@ -40,6 +47,15 @@ class RunService:
         forked = await self._shield.run(self._runs.fork(wanted, caller.workspace, caller.actor, idem))
         await idempotency.tell(context, forked.replay)
         return whole(context, self._answers.run(forked.value))
+
+    async def ControlRuns(self, request: ops.ControlRunsRequest, context: Context) -> bytes:
+        caller = current()
+        order = parse_bulk.bulk(request, caller)
+        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
+        chosen = await self._shield.run(self._bulk.choose(order, idem))
+        results = await self._bulk.control(order, chosen.value.targets, caller.workspace, caller.actor, idem)
+        await idempotency.tell(context, chosen.replay)
+        return render_run.controlled(chosen.value, results, parse_bulk.next_page(chosen.value)).SerializeToString()
 
     async def PreviewCompensation(self, request: ops.PreviewCompensationRequest, context: Context) -> bytes:
         run_id = parse_control.previewed(request)

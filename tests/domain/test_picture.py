@@ -6,17 +6,17 @@ import pytest
 
 from service.domain.commands import CompensateRun
 from service.domain.definition import Edge, RetryPolicy, StepType
-from service.domain.picture import Format, picture
+from service.domain.picture import Format, picture_of_run
 from service.domain.state import StepState
 from tests.builders import NO, NOW, Story, agent, alone, edges, step, version
 
 
 def mermaid(story: Story) -> str:
-    return picture(story.plan, story.run, story.now, Format.MERMAID)
+    return picture_of_run(story.plan, story.run, story.now, Format.MERMAID)
 
 
 def dot(story: Story) -> str:
-    return picture(story.plan, story.run, story.now, Format.DOT)
+    return picture_of_run(story.plan, story.run, story.now, Format.DOT)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def branched() -> Story:
 def test_mermaid_shows_the_path_with_states_times_and_costs(branched: Story) -> None:
     assert mermaid(branched).splitlines() == [
         "---",
-        "title: 'wfr_1: RUNNING, $0.25'",
+        'title: "wfr_1: RUNNING, $0.25"',
         "---",
         "flowchart TD",
         '  s0["Ask<br/>COMPLETED<br/>1.5 s, $0.25"]:::completed',

@@ -19,6 +19,7 @@ from workflows.ops.v1 import (
 from workflows.v1 import workflows_pb2_grpc
 
 from service.edge.answers import MAX_ANSWER_BYTES, Answers
+from service.edge.bulk import BulkControl
 from service.edge.definition_servicer import DefinitionService
 from service.edge.event_servicer import EventService
 from service.edge.inspector import Inspector
@@ -31,6 +32,7 @@ from service.edge.servicer import WorkflowService
 from service.edge.shield import Shield
 from service.edge.task_servicer import TaskService
 from service.edge.watches import Watches
+from tests.edge.fake_chosen import FakeChosen
 from tests.edge.fake_events import FakeEvents
 from tests.edge.fake_inquiries import FakeInquiries
 from tests.edge.fake_retention import FakeRetention
@@ -58,6 +60,7 @@ class Edge:
     event_stub: events_pb2_grpc.EventServiceStub
     retention_stub: retention_pb2_grpc.RetentionServiceStub
     inquiries: FakeInquiries
+    chosen: FakeChosen
 
     @property
     def committed(self) -> list[Any]:
@@ -69,13 +72,14 @@ class Edge:
 async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYTES) -> AsyncIterator[Edge]:
     fakes = (FakeDefinitions(), FakeRuns(), FakeTasks(), FakeSchedules(), FakeEvents(), FakeTriggers())
     definitions, runs, tasks, schedules, events, triggers = fakes
-    retention, inquiries = FakeRetention(), FakeInquiries()
+    retention, inquiries, chosen = FakeRetention(), FakeInquiries(), FakeChosen()
     answers, shield, inspector = Answers(Renderer(), max_bytes), Shield(), Inspector()
+    bulk = BulkControl(runs, chosen, chosen, shield)
     services = Services(
         WorkflowService(definitions, runs, triggers, inspector, answers, shield),
         TaskService(tasks, answers, shield),
-        RunService(runs, inquiries, answers, shield, Watches(most=2, soon_seconds=0.01)),
-        DefinitionService(definitions, inspector, shield),
+        RunService(runs, inquiries, bulk, answers, shield, Watches(most=2, soon_seconds=0.01)),
+        DefinitionService(definitions, inquiries, inspector, shield),
         ScheduleService(schedules, shield),
         EventService(events, shield),
         RetentionService(retention, shield),
@@ -105,6 +109,7 @@ async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYT
             channel,
             *stubs,
             inquiries,
+            chosen,
         )
     await server.stop(1)
     inspector.close()

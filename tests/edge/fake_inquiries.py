@@ -61,6 +61,10 @@ class FakeInquiries(Fake):
         self._read((run_id, wanted, visible))
         return self.drawn
 
+    async def version_picture(self, definition_id: str, number: int, wanted: Format, visible: str | None) -> str | None:
+        self._read((definition_id, number, wanted, visible))
+        return self.drawn
+
     async def search(self, wanted: RunSearch, limit: int) -> Found:
         self._read((wanted, limit))
         return self.found

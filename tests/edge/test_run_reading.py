@@ -10,6 +10,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from workflows.ops.v1 import definitions_pb2
 from workflows.ops.v1 import runs_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
@@ -124,11 +125,38 @@ async def test_a_history_has_events_and_audits(edge: Edge) -> None:
         (ops.RUN_GRAPH_FORMAT_UNSPECIFIED, Format.MERMAID),
         (ops.RUN_GRAPH_FORMAT_MERMAID, Format.MERMAID),
         (ops.RUN_GRAPH_FORMAT_DOT, Format.DOT),
+        (ops.RUN_GRAPH_FORMAT_SVG, Format.SVG),
     ],
 )
 async def test_a_graph_comes_in_the_format_asked_for(edge: Edge, number: Any, wanted: Format) -> None:
     answer = await edge.run_stub.GetRunGraph(ops.GetRunGraphRequest(run_id="wfr_1", format=number))
-    assert (answer.text, edge.inquiries.asked) == ("flowchart TD\n", [("wfr_1", wanted, None)])
+    request = definitions_pb2.GetGraphRequest(definition_id="wf_1", version=3, format=number)
+    of_version = await edge.definition_stub.GetGraph(request)
+    assert {answer.text, of_version.text} == {"flowchart TD\n"}
+    assert edge.inquiries.asked == [("wfr_1", wanted, None), ("wf_1", 3, wanted, None)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "reason"),
+    [
+        ({}, "definition_id", "required"),
+        ({"definition_id": "x" * 129}, "definition_id", "too_long"),
+        ({"definition_id": "a\0"}, "definition_id", "nul_character"),
+        ({"definition_id": "wf_1", "version": -1}, "version", "negative"),
+        ({"definition_id": "wf_1", "format": 99}, "format", "unknown_enum_value"),
+    ],
+)
+async def test_a_version_that_cannot_be_meant(edge: Edge, fields: dict[str, Any], field: str, reason: str) -> None:
+    error = await refused(edge.definition_stub.GetGraph(definitions_pb2.GetGraphRequest(**fields)))
+    assert error.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert reason in error.fields.get(field, []), error.fields
+    assert not edge.inquiries.asked
+
+
+async def test_a_definition_that_is_not_there_has_no_graph(edge: Edge) -> None:
+    edge.inquiries.drawn = None
+    error = await refused(edge.definition_stub.GetGraph(definitions_pb2.GetGraphRequest(definition_id="wf_9")))
+    assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "definition_not_found")
 
 
 # --- searching -------------------------------------------------------------------------------------------------------

@@ -172,6 +172,9 @@ REQUESTS: Mapping[str, Callable[[Scene], Message]] = {
     "RunService.WatchRun": lambda at: runs_pb2.WatchRunRequest(run_id=at.run_id),
     "RunService.GetRunGraph": lambda at: runs_pb2.GetRunGraphRequest(run_id=at.run_id),
     "RunService.SearchRuns": lambda at: runs_pb2.SearchRunsRequest(definition_id=at.definition_id),
+    "RunService.ControlRuns": lambda at: runs_pb2.ControlRunsRequest(
+        filter=runs_pb2.SearchRunsRequest(definition_id=at.definition_id), control=runs_pb2.RUN_CONTROL_CANCEL
+    ),
     "DefinitionService.SetMaxRunDuration": lambda at: definitions_pb2.SetMaxRunDurationRequest(
         definition_id=at.definition_id, seconds=60
     ),
@@ -182,6 +185,7 @@ REQUESTS: Mapping[str, Callable[[Scene], Message]] = {
     "DefinitionService.DiffVersions": lambda at: definitions_pb2.DiffVersionsRequest(
         definition_id=at.definition_id, from_version=1, to_version=1
     ),
+    "DefinitionService.GetGraph": lambda at: definitions_pb2.GetGraphRequest(definition_id=at.definition_id),
     "ScheduleService.GetSchedule": lambda at: schedules_pb2.GetScheduleRequest(definition_id=at.scheduled_id),
     "ScheduleService.ListSchedules": lambda at: schedules_pb2.ListSchedulesRequest(),
     "ScheduleService.PauseSchedule": lambda at: schedules_pb2.PauseScheduleRequest(definition_id=at.scheduled_id),

@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
+from xml.etree import ElementTree
 
 import grpc
 import pytest
+from workflows.ops.v1 import definitions_pb2, tasks_pb2
 from workflows.ops.v1 import runs_pb2 as ops
-from workflows.ops.v1 import tasks_pb2
+from workflows.ops.v1.definitions_pb2_grpc import DefinitionServiceStub
 from workflows.ops.v1.runs_pb2_grpc import RunServiceStub
 from workflows.v1 import workflows_pb2 as pb
 
 from service.dev.siblings.script import Fault, Verdict, Work
+from tests.edge.edge import refused
 from tests.journey.acting import at_work, begin, found, plain, report
 from tests.journey.controlling import pause, resume, until_state
 from tests.journey.graphs import agent, chain, check, gate, graph, step, task
@@ -276,11 +279,36 @@ async def test_a_run_is_drawn_with_the_path_it_took(shared: World) -> None:
     no = pb.Edge(from_step_id="pick", to_step_id="no", condition_expr="input.n <= 1", label="small")
     run = await begin(shared, graph(steps, yes, no), {"n": 5})
     drawn = (await operator(shared).GetRunGraph(ops.GetRunGraphRequest(run_id=run.id))).text
-    assert f"title: '{run.id}: RUNNING, $0'" in drawn
+    assert f'title: "{run.id}: RUNNING, $0"' in drawn
     assert ' ==>|"big"| ' in drawn
     assert ' -.->|"small"| ' in drawn
     request = ops.GetRunGraphRequest(run_id=run.id, format=ops.RUN_GRAPH_FORMAT_DOT)
     assert (await operator(shared).GetRunGraph(request)).text.startswith("digraph run {")
+    request.format = ops.RUN_GRAPH_FORMAT_SVG
+    image = ElementTree.fromstring((await operator(shared).GetRunGraph(request)).text)
+    assert f"{run.id}: RUNNING, $0" in [text.text for text in image.iter("{http://www.w3.org/2000/svg}text")]
+
+
+async def test_a_version_is_drawn_without_a_run(shared: World) -> None:
+    definitions = DefinitionServiceStub(shared.channel)
+    published = await shared.publish(chain(task("first")))
+    await shared.publish(chain(task("first"), task("second")), published.definition)
+
+    async def drawn(version: int) -> str:
+        request = definitions_pb2.GetGraphRequest(definition_id=published.definition.id, version=version)
+        return (await definitions.GetGraph(request)).text
+
+    assert "version 1" in await drawn(1)
+    assert "second" not in await drawn(1)
+    assert await drawn(0) == await drawn(2)
+    missing = await refused(drawn(3))
+    assert (missing.code, missing.reason) == (grpc.StatusCode.NOT_FOUND, "version_not_found")
+
+
+async def test_a_definition_without_versions_has_no_graph(shared: World) -> None:
+    request = definitions_pb2.GetGraphRequest(definition_id=(await shared.definition()).id)
+    missing = await refused(DefinitionServiceStub(shared.channel).GetGraph(request))
+    assert (missing.code, missing.reason) == (grpc.StatusCode.NOT_FOUND, "not_published")
 
 
 async def test_runs_are_found_page_by_page(shared: World) -> None:

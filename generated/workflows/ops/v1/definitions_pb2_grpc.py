@@ -54,6 +54,11 @@ class DefinitionServiceStub:
                 request_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.DiffVersionsRequest.SerializeToString,
                 response_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.DiffVersionsResponse.FromString,
                 _registered_method=True)
+        self.GetGraph = channel.unary_unary(
+                '/workflows.ops.v1.DefinitionService/GetGraph',
+                request_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.GetGraphRequest.SerializeToString,
+                response_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.GetGraphResponse.FromString,
+                _registered_method=True)
 
 
 class DefinitionServiceServicer:
@@ -93,6 +98,14 @@ class DefinitionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetGraph(self, request, context):
+        """Draws a version: its steps, the conditions of its edges, and what undoes
+        what.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DefinitionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -115,6 +128,11 @@ def add_DefinitionServiceServicer_to_server(servicer, server):
                     servicer.DiffVersions,
                     request_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.DiffVersionsRequest.FromString,
                     response_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.DiffVersionsResponse.SerializeToString,
+            ),
+            'GetGraph': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGraph,
+                    request_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.GetGraphRequest.FromString,
+                    response_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.GetGraphResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -225,6 +243,33 @@ class DefinitionService:
             '/workflows.ops.v1.DefinitionService/DiffVersions',
             workflows_dot_ops_dot_v1_dot_definitions__pb2.DiffVersionsRequest.SerializeToString,
             workflows_dot_ops_dot_v1_dot_definitions__pb2.DiffVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGraph(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflows.ops.v1.DefinitionService/GetGraph',
+            workflows_dot_ops_dot_v1_dot_definitions__pb2.GetGraphRequest.SerializeToString,
+            workflows_dot_ops_dot_v1_dot_definitions__pb2.GetGraphResponse.FromString,
             options,
             channel_credentials,
             insecure,

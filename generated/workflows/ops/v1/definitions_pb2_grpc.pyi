@@ -31,6 +31,10 @@ class DefinitionServiceStub:
     """Compares two versions, or a version with a draft, and says what that means
     for the runs that go on. They keep the version they were started with.
     """
+    GetGraph: _aio.UnaryUnaryMultiCallable[_definitions_pb2.GetGraphRequest, _definitions_pb2.GetGraphResponse]
+    """Draws a version: its steps, the conditions of its edges, and what undoes
+    what.
+    """
 
 class DefinitionServiceServicer:
     def SetMaxRunDuration(
@@ -69,6 +73,15 @@ class DefinitionServiceServicer:
     ) -> _abc.Awaitable[_definitions_pb2.DiffVersionsResponse]:
         """Compares two versions, or a version with a draft, and says what that means
         for the runs that go on. They keep the version they were started with.
+        """
+
+    def GetGraph(
+        self,
+        request: _definitions_pb2.GetGraphRequest,
+        context: _aio.ServicerContext[_definitions_pb2.GetGraphRequest, _abc.Awaitable[_definitions_pb2.GetGraphResponse]],
+    ) -> _abc.Awaitable[_definitions_pb2.GetGraphResponse]:
+        """Draws a version: its steps, the conditions of its edges, and what undoes
+        what.
         """
 
 def add_DefinitionServiceServicer_to_server(servicer: DefinitionServiceServicer, server: _aio.Server) -> None: ...

@@ -39,15 +39,68 @@ class _RunGraphFormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunGra
     RUN_GRAPH_FORMAT_MERMAID: _RunGraphFormat.ValueType  # 1
     RUN_GRAPH_FORMAT_DOT: _RunGraphFormat.ValueType  # 2
     """For Graphviz."""
+    RUN_GRAPH_FORMAT_SVG: _RunGraphFormat.ValueType  # 3
+    """An image that stands alone, for light and dark backgrounds."""
 
-class RunGraphFormat(_RunGraphFormat, metaclass=_RunGraphFormatEnumTypeWrapper): ...
+class RunGraphFormat(_RunGraphFormat, metaclass=_RunGraphFormatEnumTypeWrapper):
+    """Of a run, and of a version without a run."""
 
 RUN_GRAPH_FORMAT_UNSPECIFIED: RunGraphFormat.ValueType  # 0
 """Mermaid."""
 RUN_GRAPH_FORMAT_MERMAID: RunGraphFormat.ValueType  # 1
 RUN_GRAPH_FORMAT_DOT: RunGraphFormat.ValueType  # 2
 """For Graphviz."""
+RUN_GRAPH_FORMAT_SVG: RunGraphFormat.ValueType  # 3
+"""An image that stands alone, for light and dark backgrounds."""
 Global___RunGraphFormat: _TypeAlias = RunGraphFormat  # noqa: Y015
+
+class _RunControl:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RunControlEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunControl.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RUN_CONTROL_UNSPECIFIED: _RunControl.ValueType  # 0
+    RUN_CONTROL_PAUSE: _RunControl.ValueType  # 1
+    """Applies to runs that are RUNNING."""
+    RUN_CONTROL_RESUME: _RunControl.ValueType  # 2
+    """Applies to runs that are PAUSED."""
+    RUN_CONTROL_CANCEL: _RunControl.ValueType  # 3
+    """Applies to all that have not ended."""
+
+class RunControl(_RunControl, metaclass=_RunControlEnumTypeWrapper): ...
+
+RUN_CONTROL_UNSPECIFIED: RunControl.ValueType  # 0
+RUN_CONTROL_PAUSE: RunControl.ValueType  # 1
+"""Applies to runs that are RUNNING."""
+RUN_CONTROL_RESUME: RunControl.ValueType  # 2
+"""Applies to runs that are PAUSED."""
+RUN_CONTROL_CANCEL: RunControl.ValueType  # 3
+"""Applies to all that have not ended."""
+Global___RunControl: _TypeAlias = RunControl  # noqa: Y015
+
+class _ControlOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ControlOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ControlOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONTROL_OUTCOME_UNSPECIFIED: _ControlOutcome.ValueType  # 0
+    """Nothing was done: a dry run."""
+    CONTROL_OUTCOME_CHANGED: _ControlOutcome.ValueType  # 1
+    CONTROL_OUTCOME_UNCHANGED: _ControlOutcome.ValueType  # 2
+    """It was so already."""
+    CONTROL_OUTCOME_REFUSED: _ControlOutcome.ValueType  # 3
+
+class ControlOutcome(_ControlOutcome, metaclass=_ControlOutcomeEnumTypeWrapper): ...
+
+CONTROL_OUTCOME_UNSPECIFIED: ControlOutcome.ValueType  # 0
+"""Nothing was done: a dry run."""
+CONTROL_OUTCOME_CHANGED: ControlOutcome.ValueType  # 1
+CONTROL_OUTCOME_UNCHANGED: ControlOutcome.ValueType  # 2
+"""It was so already."""
+CONTROL_OUTCOME_REFUSED: ControlOutcome.ValueType  # 3
+Global___ControlOutcome: _TypeAlias = ControlOutcome  # noqa: Y015
 
 @_typing.final
 class RetryStepRequest(_message.Message):
@@ -893,3 +946,110 @@ class FoundRun(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FoundRun: _TypeAlias = FoundRun  # noqa: Y015
+
+@_typing.final
+class ControlRunsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILTER_FIELD_NUMBER: _builtins.int
+    CONTROL_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    AT_MOST_FIELD_NUMBER: _builtins.int
+    control: Global___RunControl.ValueType
+    reason: _builtins.str
+    """Kept with every run that is paused or cancelled. At most 2,000 characters."""
+    dry_run: _builtins.bool
+    """Tells how many match, and the first of them; changes nothing."""
+    at_most: _builtins.int
+    """FAILED_PRECONDITION `too_many_runs` when more match, before any of them
+    changes; 0: no bound.
+    """
+    @_builtins.property
+    def filter(self) -> Global___SearchRunsRequest:
+        """Which runs, of those that the control applies to. Something beside their
+        state has to be named when the caller may see every workspace.
+        `page_token` is the `next_page_token` of the page before.
+        """
+
+    def __init__(
+        self,
+        *,
+        filter: Global___SearchRunsRequest | None = ...,
+        control: Global___RunControl.ValueType = ...,
+        reason: _builtins.str = ...,
+        dry_run: _builtins.bool = ...,
+        at_most: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_most", b"at_most", "control", b"control", "dry_run", b"dry_run", "filter", b"filter", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ControlRunsRequest: _TypeAlias = ControlRunsRequest  # noqa: Y015
+
+@_typing.final
+class ControlRunsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MATCHED_FIELD_NUMBER: _builtins.int
+    RESULTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    matched: _builtins.int
+    """How many match now in all, and the control applies to."""
+    next_page_token: _builtins.str
+    """Empty: there are no more. Runs that started after the first page are on
+    none.
+    """
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___ControlledRun]:
+        """Of this page, oldest first."""
+
+    def __init__(
+        self,
+        *,
+        matched: _builtins.int = ...,
+        results: _abc.Iterable[Global___ControlledRun] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["matched", b"matched", "next_page_token", b"next_page_token", "results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ControlRunsResponse: _TypeAlias = ControlRunsResponse  # noqa: Y015
+
+@_typing.final
+class ControlledRun(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    outcome: Global___ControlOutcome.ValueType
+    reason: _builtins.str
+    """Why it was refused: what the control of this run alone would have met."""
+    message: _builtins.str
+    state: _workflows_pb2.WorkflowState.ValueType
+    """As the control left it; as it was found when nothing was done."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        outcome: Global___ControlOutcome.ValueType = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        state: _workflows_pb2.WorkflowState.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "outcome", b"outcome", "reason", b"reason", "run_id", b"run_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ControlledRun: _TypeAlias = ControlledRun  # noqa: Y015

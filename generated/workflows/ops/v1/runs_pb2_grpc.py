@@ -81,6 +81,11 @@ class RunServiceStub:
                 request_serializer=workflows_dot_ops_dot_v1_dot_runs__pb2.SearchRunsRequest.SerializeToString,
                 response_deserializer=workflows_dot_ops_dot_v1_dot_runs__pb2.SearchRunsResponse.FromString,
                 _registered_method=True)
+        self.ControlRuns = channel.unary_unary(
+                '/workflows.ops.v1.RunService/ControlRuns',
+                request_serializer=workflows_dot_ops_dot_v1_dot_runs__pb2.ControlRunsRequest.SerializeToString,
+                response_deserializer=workflows_dot_ops_dot_v1_dot_runs__pb2.ControlRunsResponse.FromString,
+                _registered_method=True)
 
 
 class RunServiceServicer:
@@ -160,6 +165,17 @@ class RunServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ControlRuns(self, request, context):
+        """Pauses, resumes or cancels the runs that match, a page at a time, oldest
+        first. Each run answers for itself: one that refuses stops no other. A
+        repetition under the same `idempotency-key`, also after a deadline, is
+        about the same runs and finishes what is left; another page needs another
+        key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RunServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -207,6 +223,11 @@ def add_RunServiceServicer_to_server(servicer, server):
                     servicer.SearchRuns,
                     request_deserializer=workflows_dot_ops_dot_v1_dot_runs__pb2.SearchRunsRequest.FromString,
                     response_serializer=workflows_dot_ops_dot_v1_dot_runs__pb2.SearchRunsResponse.SerializeToString,
+            ),
+            'ControlRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ControlRuns,
+                    request_deserializer=workflows_dot_ops_dot_v1_dot_runs__pb2.ControlRunsRequest.FromString,
+                    response_serializer=workflows_dot_ops_dot_v1_dot_runs__pb2.ControlRunsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -454,6 +475,33 @@ class RunService:
             '/workflows.ops.v1.RunService/SearchRuns',
             workflows_dot_ops_dot_v1_dot_runs__pb2.SearchRunsRequest.SerializeToString,
             workflows_dot_ops_dot_v1_dot_runs__pb2.SearchRunsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ControlRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflows.ops.v1.RunService/ControlRuns',
+            workflows_dot_ops_dot_v1_dot_runs__pb2.ControlRunsRequest.SerializeToString,
+            workflows_dot_ops_dot_v1_dot_runs__pb2.ControlRunsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -56,6 +56,13 @@ class RunServiceStub:
     """
     SearchRuns: _aio.UnaryUnaryMultiCallable[_runs_pb2.SearchRunsRequest, _runs_pb2.SearchRunsResponse]
     """Finds runs, newest first. All filters given must match."""
+    ControlRuns: _aio.UnaryUnaryMultiCallable[_runs_pb2.ControlRunsRequest, _runs_pb2.ControlRunsResponse]
+    """Pauses, resumes or cancels the runs that match, a page at a time, oldest
+    first. Each run answers for itself: one that refuses stops no other. A
+    repetition under the same `idempotency-key`, also after a deadline, is
+    about the same runs and finishes what is left; another page needs another
+    key.
+    """
 
 class RunServiceServicer:
     """Every change honours `idempotency-key`; who made it and why is in the run's
@@ -139,5 +146,17 @@ class RunServiceServicer:
         context: _aio.ServicerContext[_runs_pb2.SearchRunsRequest, _abc.Awaitable[_runs_pb2.SearchRunsResponse]],
     ) -> _abc.Awaitable[_runs_pb2.SearchRunsResponse]:
         """Finds runs, newest first. All filters given must match."""
+
+    def ControlRuns(
+        self,
+        request: _runs_pb2.ControlRunsRequest,
+        context: _aio.ServicerContext[_runs_pb2.ControlRunsRequest, _abc.Awaitable[_runs_pb2.ControlRunsResponse]],
+    ) -> _abc.Awaitable[_runs_pb2.ControlRunsResponse]:
+        """Pauses, resumes or cancels the runs that match, a page at a time, oldest
+        first. Each run answers for itself: one that refuses stops no other. A
+        repetition under the same `idempotency-key`, also after a deadline, is
+        about the same runs and finishes what is left; another page needs another
+        key.
+        """
 
 def add_RunServiceServicer_to_server(servicer: RunServiceServicer, server: _aio.Server) -> None: ...
