@@ -1,7 +1,7 @@
 """What /readyz says of the database: its server, its schema, and whether the tables of this release are there.
 
-The ledger of migrations belongs to the owner, so it is read as the user who logged in, in a transaction of its own that
-takes off the pool's role. Which tables there have to be is read from the migrations themselves.
+Which tables there have to be is read from the migrations themselves. Called by the probe behind /readyz, every few
+seconds.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.store.migrate import Migration, migrations
-from service.store.pool import Connection, Pool
+from service.store.pool import Pool
 from service.store.queries import query
 
 LEDGER = "schema_migrations"
@@ -51,15 +51,6 @@ class DatabaseFacts:
 
     async def look(self) -> Facts:
         """Raises StoreUnavailable."""
-        async with self._pool.transaction() as connection:
-            await connection.execute(b"set local role none", prepare=False)
-            cursor = await connection.execute(query("database_facts"), (self._tables,))
-            [(server, missing)] = await cursor.fetchall()
-            version = None if LEDGER in missing else await _version(connection)
+        [(server, missing)] = await self._pool.read(query("database_facts"), (self._tables,))
+        version = None if LEDGER in missing else (await self._pool.read(query("schema_version")))[0][0]
         return Facts(server, version, self._expected, tuple(missing))
-
-
-async def _version(connection: Connection) -> int | None:
-    cursor = await connection.execute(query("schema_version"))
-    [(version,)] = await cursor.fetchall()
-    return None if version is None else int(version)
