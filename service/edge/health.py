@@ -26,6 +26,9 @@ class Found:
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
+SILENT = Found(False, {"trouble": "it does not answer"})
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How a dependency was found last: how long it took to answer, and since when it has been ok, or has not."""
@@ -46,6 +49,7 @@ class Health:
         self._edge = edge
         self._probes = probes
         self._standings: dict[str, Standing] = {}
+        self._under_way: dict[str, asyncio.Task[tuple[Found, float]]] = {}
 
     @property
     def standings(self) -> Mapping[str, Standing]:
@@ -58,17 +62,32 @@ class Health:
 
     async def watch(self) -> None:
         """Looks until it is cancelled."""
-        while True:
-            await self.look()
-            await asyncio.sleep(WATCH_SECONDS)
+        try:
+            while True:
+                await self.look()
+                await asyncio.sleep(WATCH_SECONDS)
+        finally:
+            for probing in self._under_way.values():
+                probing.cancel()
 
     async def look(self) -> None:
         before = self.ready if self._standings else None
-        answers = await asyncio.gather(*(_probed(probe) for probe in self._probes.values()))
+        answers = await asyncio.gather(*(self._probe(name) for name in self._probes))
         for name, (found, seconds) in zip(self._probes, answers, strict=True):
             self._standings[name] = self._standing(name, found, seconds)
         if self.ready is not before:
             await self._edge.set_serving(self.ready)
+
+    async def _probe(self, name: str) -> tuple[Found, float]:
+        """Never waits longer than it says: a probe that hangs is cancelled, and left to it while that takes long."""
+        probing = self._under_way.get(name) or asyncio.create_task(_probed(self._probes[name]))
+        self._under_way[name] = probing
+        await asyncio.wait({probing}, timeout=PROBE_SECONDS)
+        if not probing.done():
+            probing.cancel()
+            return SILENT, PROBE_SECONDS
+        del self._under_way[name]
+        return (SILENT, PROBE_SECONDS) if probing.cancelled() else probing.result()
 
     def _standing(self, name: str, found: Found, seconds: float) -> Standing:
         last = self._standings.get(name)
@@ -82,8 +101,7 @@ class Health:
 async def _probed(probe: Probe) -> tuple[Found, float]:
     begun = time.perf_counter()
     try:
-        async with asyncio.timeout(PROBE_SECONDS):
-            found = await probe()
+        found = await probe()
     except Exception:  # whatever it is, the dependency is not there
-        found = Found(False, {"trouble": "it does not answer"})
+        found = SILENT
     return found, time.perf_counter() - begun
