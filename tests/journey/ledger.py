@@ -5,7 +5,7 @@ Every change, routed event and settled delivery notifies; whoever waits looks ag
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, LiteralString
@@ -17,16 +17,16 @@ from tests.world import PATIENCE_SECONDS
 
 Owner = psycopg.AsyncConnection[tuple[Any, ...]]
 
-MOVES = (
-    """
-    create function tell_move() returns trigger security definer language plpgsql
-        as 'begin perform pg_notify(''moves'', ''''); return null; end'
-    """,
-    "create trigger told after insert on changes for each statement execute function tell_move()",
-    "create trigger told after update on bus_events for each statement execute function tell_move()",
-    "create trigger told after update or delete on trigger_deliveries for each statement execute function tell_move()",
-    "create trigger told after delete on run_effects for each statement execute function tell_move()",
-)
+MOVES = """
+create function tell_move() returns trigger security definer language plpgsql
+    as 'begin perform pg_notify(''moves'', ''''); return null; end';
+create trigger told after insert on changes for each statement execute function tell_move();
+create trigger told after update on bus_events for each statement execute function tell_move();
+create trigger told after update on schedules for each statement execute function tell_move();
+create trigger told after delete on run_effects for each statement execute function tell_move();
+create trigger told after insert or update or delete on trigger_deliveries
+    for each statement execute function tell_move();
+"""
 _VARIES = re.compile(
     r"[a-z]+_[0-9a-f]{8}-[0-9a-f-]{27}(\.\d+)?|\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)"
 )
@@ -45,10 +45,16 @@ class Ledger:
         return int(found)
 
     async def until(self, query: LiteralString, wanted: int, *params: object) -> None:
-        """Until the query counts that many."""
+        """Until the query counts just as many."""
+        await self._until(lambda found: found == wanted, query, wanted, *params)
+
+    async def until_at_least(self, query: LiteralString, wanted: int, *params: object) -> None:
+        await self._until(lambda found: found >= wanted, query, wanted, *params)
+
+    async def _until(self, holds: Callable[[int], bool], query: LiteralString, wanted: int, *params: object) -> None:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                while await self.count(query, *params) != wanted:
+                while not holds(await self.count(query, *params)):
                     async for _ in self.ear.notifies(stop_after=1):
                         pass
         except TimeoutError:
@@ -66,8 +72,7 @@ class Ledger:
 async def ledger(dsn: str) -> AsyncIterator[Ledger]:
     connect = psycopg.AsyncConnection.connect
     async with await connect(dsn, autocommit=True) as eye, await connect(dsn, autocommit=True) as ear:
-        for statement in MOVES:
-            await eye.execute(statement)
+        await eye.execute(MOVES)
         await ear.execute("listen moves")
         yield Ledger(eye, ear)
 
