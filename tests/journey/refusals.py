@@ -25,7 +25,8 @@ class Stored:
     async def unchanged(self) -> AsyncIterator[None]:
         before = await self._content()
         yield
-        assert await self._content() == before
+        after = await self._content()
+        assert {name: (before[name], found) for name, found in after.items() if found != before[name]} == {}
 
     async def refuses(self, call: Awaitable[Any]) -> Refused:
         """The call fails with a reason, betrays nothing and leaves no trace."""
