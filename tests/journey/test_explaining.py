@@ -16,7 +16,7 @@ from workflows.v1 import workflows_pb2 as pb
 from service.dev.siblings.script import Fault, Verdict, Work
 from tests.edge.edge import refused
 from tests.journey.acting import at_work, begin, found, plain, report
-from tests.journey.controlling import pause, resume, until_state
+from tests.journey.controlling import compensate, pause, resume, until_state
 from tests.journey.graphs import agent, chain, check, gate, graph, step, task
 from tests.journey.refusals import Stored
 from tests.journey.test_sub_workflows import by_id, calling, child_of
@@ -202,6 +202,63 @@ async def test_a_sibling_that_does_not_answer_is_named_until_it_does(shared: Wor
     assert "unavailable" in plain(wait.details)["error"]
     await shared.until_step(run.id, "next", "WAITING")
     assert list((await explained(shared, run.id)).owed) == []
+
+
+async def test_an_open_breaker_is_named_until_it_lets_calls_through(shared: World) -> None:
+    """Five faults open it, so that the sixth call is not even made."""
+    shared.siblings.add_fault(Fault("notifications.*", "UNAVAILABLE", times=5))
+    version = (await shared.publish(chain(step("tell", "NOTIFICATION", {"recipient": "ann"})))).definition
+    runs = [await shared.start(version.id) for _ in range(6)]
+
+    async def seen() -> list[ops.StepWait]:
+        found = [await waits(shared, run.id, "tell") for run in runs]
+        return [each["breaker"] for each in found if "breaker" in each]
+
+    wait = (await until(seen, bool))[0]
+    assert wait.what.startswith("SendNotification")
+    assert plain(wait.details)["error"].startswith("breaker_open")
+    assert wait.HasField("until")
+    for run in runs:
+        assert (await shared.until_ended(run.id)).state == pb.WORKFLOW_STATE_COMPLETED
+
+
+async def test_a_pause_of_the_parent_names_the_parent(shared: World) -> None:
+    called = await by_id(shared, chain(task("sign"), task("next")))
+    parent = await begin(shared, chain(calling("call", called)))
+    child = await child_of(shared, parent)
+    await shared.until_step(child.id, "sign", "WAITING")
+    await pause(shared, parent.id, "lunch")
+    await until_state(shared, child.id, pb.WORKFLOW_STATE_PAUSED)
+    assert [pause.source for pause in (await explained(shared, child.id)).pauses] == ["parent"]
+    await report(shared, child.id, "sign", "COMPLETED")
+    wait = (await waits(shared, child.id, "next"))["pause"]
+    assert wait.unblock == "ResumeRun of the parent run"
+    await resume(shared, parent.id)
+    await shared.until_step(child.id, "next", "WAITING")
+
+
+async def test_what_is_undone_waits_for_what_undoes_it_and_for_later_steps(shared: World) -> None:
+    steps = [
+        task("book", compensation_step_id="unbook"),
+        task("pay", compensation_step_id="refund"),
+        task("tell"),
+        task("unbook"),
+        task("refund"),
+    ]
+    along = [pb.Edge(from_step_id=one, to_step_id=other) for one, other in (("book", "pay"), ("pay", "tell"))]
+    run = await begin(shared, graph(steps, *along))
+    for done in ("book", "pay"):
+        await report(shared, run.id, done, "COMPLETED")
+    await report(shared, run.id, "tell", "FAILED")
+    await until_state(shared, run.id, pb.WORKFLOW_STATE_FAILED)
+    await compensate(shared, run.id)
+    assert plain((await waits(shared, run.id, "pay"))["compensation"].details) == {"step_id": "refund"}
+    assert plain((await waits(shared, run.id, "book"))["later_steps"].details) == {"steps": ["pay"]}
+    await report(shared, run.id, "refund", "COMPLETED")
+    assert (await waits(shared, run.id, "book")).keys() == {"compensation"}
+    await report(shared, run.id, "unbook", "COMPLETED")
+    ended = await shared.until(run.id, lambda found: found.state != pb.WORKFLOW_STATE_COMPENSATING)
+    assert list((await explained(shared, ended.id)).steps) == []
 
 
 # --- history ---------------------------------------------------------------------------------------------------------
