@@ -41,10 +41,16 @@ app.add_typer(migrate, name="migrate")
 def main() -> None:
     # gRPC's core writes lines of its own to stderr, where ours are JSON; its errors reach us as exceptions anyway.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    # The only way to tell gRPC to take nothing older than TLS 1.3: leave no cipher of 1.2 that a certificate fits. It
-    # is read when gRPC is loaded; an operator who has to serve old clients sets it otherwise.
-    os.environ.setdefault("GRPC_SSL_CIPHER_SUITES", "ECDHE-PSK-AES128-CBC-SHA")
+    forbid_old_tls()
     app()
+
+
+def forbid_old_tls() -> None:
+    """The only way to tell gRPC to speak nothing older than TLS 1.3: leave it no cipher of 1.2 that certificates fit.
+
+    It is read when gRPC is loaded, so this comes first. An operator who has to serve old clients sets it otherwise.
+    """
+    os.environ.setdefault("GRPC_SSL_CIPHER_SUITES", "ECDHE-PSK-AES128-CBC-SHA")
 
 
 # --- what runs ----------------------------------------------------------------------------------------------------

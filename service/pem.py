@@ -17,26 +17,21 @@ def authority(setting: str, path: str) -> bytes:
     found = _read(setting, path)
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=found.decode("ascii"))
-    except ValueError as error:  # ssl's own errors among them
+    except (OSError, ValueError) as error:  # ssl's own are of the first kind
         raise PemError(f"{setting}: {path} holds no certificate") from error
     return found
 
 
 def pair(certificate_setting: str, certificate: str, key_setting: str, key: str) -> tuple[bytes, bytes]:
     """A certificate, with those that vouch for it, and its key. Raises PemError."""
-    for setting, path, other in (
-        (certificate_setting, certificate, key_setting),
-        (key_setting, key, certificate_setting),
-    ):
-        if not path:
-            raise PemError(f"{setting} is not set, but {other} is")
+    if not (certificate and key):
+        raise PemError(f"{certificate_setting} and {key_setting} are needed both, or none of them")
     found = _read(certificate_setting, certificate), _read(key_setting, key)
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: b"")
     except (OSError, ValueError) as error:
-        raise PemError(
-            f"{certificate_setting}: {certificate} and {key} are no certificate and its plain key"
-        ) from error
+        said = f"{certificate} and {key} are no certificate and its key, in plain PEM"
+        raise PemError(f"{certificate_setting}, {key_setting}: {said}") from error
     return found
 
 

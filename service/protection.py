@@ -88,8 +88,10 @@ def protection(config: Config) -> Protection:
     """Raises ProtectionError."""
     try:
         found = Protection(config, _tokens(config), _server_tls(config), _outgoing(config))
-    except (pem.PemError, CredentialsError) as error:
+    except pem.PemError as error:
         raise ProtectionError(str(error)) from error
+    except CredentialsError as error:
+        raise ProtectionError(f"SIBLINGS_TOKEN_FILE: {error}") from error
     if not (found.tokens or found.tls or config.insecure) and exposed(config.grpc_address):
         raise ProtectionError(
             f"GRPC_ADDRESS: {config.grpc_address} can be reached from outside and nothing protects it: "

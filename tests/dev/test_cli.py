@@ -42,6 +42,8 @@ def refused(*args: str, **environment: str) -> str:
         ({"DATABASE_URL": NOWHERE, "NATS_URL": NO_BUS}, "database does not answer"),
         ({"DATABASE_URL": NOWHERE, "NATS_URL": NO_BUS, "DATABASE_POOL": "many"}, "DATABASE_POOL must be"),
         ({"DATABASE_URL": NOWHERE, "NATS_URL": NO_BUS, "LOG_LEVEL": "LOUD"}, "LOUD"),
+        ({"DATABASE_URL": NOWHERE, "NATS_URL": NO_BUS, "GRPC_ADDRESS": "0.0.0.0:1"}, "nothing protects it"),
+        ({"DATABASE_URL": NOWHERE, "NATS_URL": NO_BUS, "TLS_CERT": "/none", "TLS_KEY": "/none"}, "TLS_CERT"),
     ],
 )
 def test_serve_refuses_to_start_in_one_line(environment: dict[str, str], said: str) -> None:
@@ -66,6 +68,13 @@ def test_migrations_go_up_and_down_and_say_where_they_stand(blank_database: str)
     assert workflows("migrate", "verify", DATABASE_URL=blank_database).returncode == 0
     taken = workflows("migrate", "down", "0", DATABASE_URL=blank_database)
     assert taken.stdout.splitlines() == [f"took back {name}" for name in reversed(names)]
+
+
+def test_serve_listens_anywhere_when_told_to() -> None:
+    """What ends it then is the next thing that is wrong."""
+    settings = {"DATABASE_URL": NOWHERE, "NATS_URL": NO_BUS, "GRPC_ADDRESS": "0.0.0.0:1"}
+    assert "database does not answer" in refused("serve", "--insecure", **settings)
+    assert "database does not answer" in refused("serve", **settings, INSECURE="yes")
 
 
 def test_migrations_can_be_listed_and_printed_without_a_database() -> None:

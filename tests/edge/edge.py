@@ -22,6 +22,7 @@ from service.edge.answers import MAX_ANSWER_BYTES, Answers
 from service.edge.bulk import BulkControl
 from service.edge.definition_servicer import DefinitionService
 from service.edge.event_servicer import EventService
+from service.edge.gate import Gate
 from service.edge.inspector import Inspector
 from service.edge.render import Renderer
 from service.edge.retention_servicer import RetentionService
@@ -61,6 +62,7 @@ class Edge:
     retention_stub: retention_pb2_grpc.RetentionServiceStub
     inquiries: FakeInquiries
     chosen: FakeChosen
+    port: int
 
     @property
     def committed(self) -> list[Any]:
@@ -69,7 +71,15 @@ class Edge:
 
 
 @asynccontextmanager
-async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYTES) -> AsyncIterator[Edge]:
+async def serving(
+    *,
+    max_calls: int = MAX_CALLS,
+    max_bytes: int = MAX_ANSWER_BYTES,
+    gate: Gate | None = None,
+    credentials: grpc.ServerCredentials | None = None,
+    reflected: bool = True,
+) -> AsyncIterator[Edge]:
+    """With credentials the edge's own channel, a plain one, gets no answer."""
     fakes = (FakeDefinitions(), FakeRuns(), FakeTasks(), FakeSchedules(), FakeEvents(), FakeTriggers())
     definitions, runs, tasks, schedules, events, triggers = fakes
     retention, inquiries, chosen = FakeRetention(), FakeInquiries(), FakeChosen()
@@ -84,8 +94,8 @@ async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYT
         EventService(events, shield),
         RetentionService(retention, shield),
     )
-    server = EdgeServer(services, shield, max_calls=max_calls)
-    port = await server.start()
+    server = EdgeServer(services, shield, max_calls=max_calls, gate=gate, reflected=reflected)
+    port = await server.start(credentials=credentials)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         stubs = (
             workflows_pb2_grpc.WorkflowServiceStub(channel),
@@ -110,6 +120,7 @@ async def serving(*, max_calls: int = MAX_CALLS, max_bytes: int = MAX_ANSWER_BYT
             *stubs,
             inquiries,
             chosen,
+            port,
         )
     await server.stop(1)
     inspector.close()

@@ -7,11 +7,12 @@ from workflows.ops.v1 import tasks_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.errors import Kind, Refusal
-from service.edge import parse, parse_task
+from service.edge import parse, parse_task, parse_trigger
 from service.edge.caller import OPEN, Caller
 
 ANN = Caller("acme", "user:ann", user_id="ann")
 AGENT = Caller("acme", "agent:sdr", agent_id="sdr")
+HELPER = Caller("acme", "agent:sdr", agent_id="sdr", acts_for="ann")
 SERVICE = Caller("acme", "service:crm")
 DESK = Caller("acme", "service:desk", for_others=True)
 
@@ -63,7 +64,7 @@ def test_who_acts(caller: Caller, named: str, person: str) -> None:
     assert started(caller, named) == person
 
 
-@pytest.mark.parametrize("caller", [ANN, AGENT, SERVICE], ids=["person", "agent", "service"])
+@pytest.mark.parametrize("caller", [ANN, AGENT, HELPER, SERVICE], ids=["person", "agent", "helper", "service"])
 @pytest.mark.parametrize(
     "ask",
     [
@@ -91,6 +92,59 @@ def test_acting_for_somebody_else_is_denied(ask: Callable[[Caller], object], cal
 def test_who_changes_a_task(caller: Caller, named: str, actor: str, person: str) -> None:
     order = claimed(caller, named)
     assert (order.actor, order.command.user_id) == (actor, person)
+
+
+def test_an_agent_begins_for_its_person_but_does_not_work_as_them() -> None:
+    assert started(HELPER, "") == started(HELPER, "ann") == "ann"
+    assert claimed(HELPER, "").command.user_id == "agent:sdr"
+    with pytest.raises(Refusal, match="person"):
+        claimed(HELPER, "ann")
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda caller, agent: initiator(caller, agent),
+        lambda caller, agent: handed_in(caller, agent),
+        lambda caller, agent: parse.transition(report(agent), caller)[1].agent_id,
+    ],
+    ids=["StartRun", "HandleTrigger", "TransitionStep"],
+)
+def test_an_agent_has_only_its_own_name(ask: Callable[[Caller, str], str]) -> None:
+    assert ask(AGENT, "sdr") == "sdr"
+    assert ask(AGENT, "agent:sdr") == "agent:sdr"
+    with pytest.raises(Refusal) as caught:
+        ask(AGENT, "another")
+    assert (caught.value.kind, caught.value.reason) == (Kind.DENIED, "foreign_agent")
+    for caller in (ANN, DESK, OPEN):
+        assert ask(caller, "another") == "another"
+
+
+def test_what_an_agent_begins_is_begun_by_it() -> None:
+    assert initiator(AGENT, "") == handed_in(AGENT, "") == "sdr"
+    assert initiator(ANN, "") == handed_in(ANN, "") == ""
+
+
+def initiator(caller: Caller, agent_id: str) -> str:
+    request = pb.StartRunRequest(definition_id="wf_1", initiator_agent_id=agent_id)
+    return parse.start_request(request, caller).initiator_agent_id
+
+
+def handed_in(caller: Caller, agent_id: str) -> str:
+    request = pb.HandleTriggerRequest(
+        workspace_id="acme",
+        trigger_type=pb.TRIGGER_TYPE_EVENT,
+        trigger_event_id="1",
+        event_type="x",
+        initiator_agent_id=agent_id,
+    )
+    said = parse_trigger.trigger(request, caller).event.handed_in
+    assert said is not None
+    return said.initiator_agent_id
+
+
+def report(agent_id: str) -> pb.TransitionStepRequest:
+    return pb.TransitionStepRequest(run_id="wfr_1", step_id="one", state=pb.STEP_RUN_STATE_COMPLETED, agent_id=agent_id)
 
 
 def started(caller: Caller, user_id: str) -> str:
