@@ -23,7 +23,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 
 def seconds_of(text: str) -> int:
     """`90d`, `12h` or the like as seconds. Raises ValueError."""
-    found = re.fullmatch(r"(\d{1,10})([smhdw])", text.strip())
+    found = re.fullmatch(r"([0-9]{1,10})([smhdw])", text.strip())
     seconds = int(found[1]) * _UNITS[found[2]] if found else MOST_SECONDS + 1
     if seconds > MOST_SECONDS:
         raise ValueError(f"{text!r} is no age like 90d: a number and s, m, h, d or w, at most a hundred years")

@@ -250,6 +250,8 @@ async def test_never_a_run_with_unpublished_changes(runs: Runs, owner: Owner, pu
     family = (parent, await child_of(runs, owner, parent))
     await owner.execute("update changes set published_at = null where stream_id = %s", (family[whose].id,))
     await stays(purges, owner, Obstacle.UNPUBLISHED, *family)
+    other = await ended(runs, owner)
+    assert (await purge(purges)).runs == (other.id,)
 
 
 async def test_never_changes_that_the_bus_has_lost(runs: Runs, owner: Owner, purges: Purges) -> None:
