@@ -22,7 +22,9 @@ def refusals() -> set[tuple[str, str]]:
                 found.add((STATUS[Kind.CONFLICT].name, reason))
             case "not_found", [ast.Constant(value=str(what)), *_]:
                 found.add((STATUS[Kind.NOT_FOUND].name, f"{what}_not_found"))
-            case "Refusal", [ast.Attribute(attr=kind), ast.Constant(value=str(reason)), *_] if kind != "INVALID":
+            case "Refusal" | "__init__", [ast.Attribute(attr=kind), ast.Constant(value=str(reason)), *_] if (
+                kind != "INVALID"
+            ):
                 found.add((STATUS[Kind[kind]].name, reason))
             case "abort", [_, ast.Attribute(attr=status), ast.Constant(value=str(reason)), *_]:
                 found.add((status, reason))
