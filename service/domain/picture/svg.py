@@ -14,7 +14,7 @@ from typing import TypeAlias
 from service.domain.picture.drawing import Arrow, Box, Drawing, Stroke, Tone
 from service.domain.picture.layout import Layout, Spot, Widths, lay_out
 from service.domain.picture.svg_style import MARGIN, NAME, SMALL, SUBTITLE, TINY, TITLE, style, word
-from service.domain.picture.svg_text import BOLD, clean, escaped, fitted, width
+from service.domain.picture.svg_text import BOLD, clean, escaped, fitted, hint, width
 
 NARROWEST, WIDEST = 170.0, 280.0
 """How wide boxes may be; all of a drawing are alike."""
@@ -161,7 +161,7 @@ def _label(text: str, upper: Spot, lower: Spot, sheet: _Sheet) -> str:
     wide = width(shown, SMALL) + 10
     back = f'<rect class="ground" x="{x - wide / 2:.1f}" y="{y - 9:.1f}" width="{wide:.1f}" height="18" rx="6"/>'
     words = f'<text class="muted middle" x="{x:.1f}" y="{y + 4:.1f}">{escaped(shown)}</text>'
-    return f"<g><title>{escaped(text)}</title>{back}{words}</g>"
+    return f"<g>{hint(text)}{back}{words}</g>"
 
 
 # --- boxes -----------------------------------------------------------------------------------------------------------
@@ -171,9 +171,9 @@ def _box(box: Box, sheet: _Sheet) -> str:
     spot = Spot(box.name)
     x, y, high = sheet.x(spot) - sheet.box_width / 2, sheet.top(spot), sheet.box_height
     place = f'x="{x:.1f}" y="{y:.1f}" width="{sheet.box_width:.1f}" height="{high:.1f}" rx="7"'
-    hint = escaped(", ".join(text for text in (box.title, box.kind, box.status, box.note) if text))
+    said = ", ".join(text for text in (box.title, box.kind, box.status, box.note) if text)
     return (
-        f'<g class="{box.tone}"><title>{hint}</title><rect class="ground" {place}/><rect class="card" {place}/>'
+        f'<g class="{box.tone}">{hint(said)}<rect class="ground" {place}/><rect class="card" {place}/>'
         f'<path class="bar" d="{_bar(x, y, high)}"/>{_texts(box, sheet, x, y)}</g>'
     )
 

@@ -8,6 +8,7 @@ not bear (control characters, unpaired surrogates, marks that turn the direction
 from unicodedata import combining, east_asian_width
 from xml.sax.saxutils import escape
 
+MAX_HINT = 160
 BOLD = 1.12
 """How much wider bold texts are."""
 
@@ -21,7 +22,13 @@ def clean(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    return escape(clean(text), {'"': "&quot;"})
+    """Fit to stand between tags; not inside of one."""
+    return escape(clean(text))
+
+
+def hint(text: str) -> str:
+    """What shows on hovering: escaped, and bounded so that the largest pictures fit into one answer."""
+    return f"<title>{escaped(text if len(text) <= MAX_HINT else text[: MAX_HINT - 1] + '…')}</title>"
 
 
 def width(text: str, size: float) -> float:
