@@ -42,6 +42,7 @@ bus_events.received_at timestamp with time zone not null default clock_timestamp
 bus_events.routed_at timestamp with time zone
 bus_events.kept boolean not null default false
 bus_events.correlations text[] collate C not null default '{}'::text[]
+bus_events.trace text not null default ''::text
 changes.stream_id text collate C not null
 changes.sequence integer not null
 changes.shard smallint not null
@@ -54,6 +55,7 @@ changes.cause text not null
 changes.recorded_at timestamp with time zone not null
 changes.data jsonb not null
 changes.published_at timestamp with time zone
+changes.trace text not null default ''::text
 dead_letters.id bigint not null
 dead_letters.workspace_id text collate C not null default ''::text
 dead_letters.bus_subject text not null
@@ -167,6 +169,7 @@ run_effects.tries integer not null default 0
 run_effects.lease_token bigint not null
 run_effects.lease_until timestamp with time zone
 run_effects.last_error text not null default ''::text
+run_effects.trace text not null default ''::text
 run_events.run_id text collate C
 run_events.sequence integer
 run_events.aggregate aggregate_type collate C
@@ -1240,6 +1243,9 @@ column timezone of table schedules: IANA name of the zone on whose wall clock th
 column title of table human_tasks: For people, in a line.
 column total_cost_usd of table workflow_runs: Sum over its steps, exact.
 column total_cost_usd of view workflow_run_summary: Sum over its steps, exact.
+column trace of table bus_events: As in changes: the trace it came with when it was first heard.
+column trace of table changes: The traceparent of its cause, behind a blank its tracestate; or empty.
+column trace of table run_effects: As in changes: the trace of what made the run owe it; goes out with the call.
 column tries of table run_effects: How often it was tried in vain.
 column tries of table trigger_deliveries: How often it was taken on again.
 column trigger of table workflow_versions: What starts a run; null when the publisher named nothing.

@@ -6,7 +6,7 @@
   proto       events.v1.CloudEvent as bytes (shape D)
 
 The body is JSON already and goes into the first three as it is. `Nats-Msg-Id` goes with all of them, so that an event
-that is repeated in another form is still a repetition. Pure; called by `outgoing`.
+that is repeated in another form is still a repetition; and so does the trace. Pure; called by `outgoing`.
 """
 
 import re
@@ -19,6 +19,7 @@ from events.v1.cloudevent_pb2 import CloudEvent
 from google.protobuf import json_format
 
 from service.bus import packed
+from service.domain.trace import TRACEPARENT, TRACESTATE
 
 Attributes: TypeAlias = Mapping[str, str]
 
@@ -82,7 +83,9 @@ def _envelope(attributes: Attributes) -> dict[str, Any]:
 
 
 def _transport(attributes: Attributes, content_type: str) -> dict[str, str]:
-    return {"content-type": content_type, "Nats-Msg-Id": _encoded(attributes["id"])}
+    """What the message itself carries; consumers that know no CloudEvents look here for the trace."""
+    trace = {name: attributes[name] for name in (TRACEPARENT, TRACESTATE) if name in attributes}
+    return {"content-type": content_type, "Nats-Msg-Id": _encoded(attributes["id"]), **trace}
 
 
 def _encoded(value: str) -> str:

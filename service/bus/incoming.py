@@ -38,6 +38,7 @@ def parse(bus_subject: str, headers: Mapping[str, str], body: bytes) -> BusEvent
         about=about(message, fields),
         tap=tap.seen(tapped) if tapped else None,
         chain=_chain(said),
+        trace=envelope.trace,
     )
 
 

@@ -13,6 +13,7 @@ from service.bus import bodies
 from service.bus.connection import Connection
 from service.bus.formats import FORMATS, Attributes
 from service.bus.streams import ACK_SECONDS, CHANGES_STREAM, CHANGES_SUBJECT, ChangesStream
+from service.domain import trace
 from service.engine.ports import BusUnavailable, Unpublished
 
 SOURCE = "workflows"
@@ -82,6 +83,7 @@ def _extensions(change: Unpublished, body: bodies.Body) -> Mapping[str, str]:
         "causechain": _chain(change.header),
         "truncated": "true" if body.truncated else "",
         "drained": _DRAINED[change.data.get("drained")],
+        **trace.told(change.trace),
     }
 
 

@@ -15,7 +15,7 @@ with every redelivery. What has no mark is Poison `unknown_shape`. Called by `in
 import binascii
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
@@ -27,6 +27,7 @@ from service.bus import packed, strict_json, tap
 from service.bus.fields import Record, nested, text
 from service.bus.foreign import RuntimeEnvelope
 from service.bus.poison import Poison
+from service.domain import trace
 
 MAX_BYTES = 1024 * 1024
 
@@ -56,7 +57,7 @@ M = TypeVar("M", bound=Message)
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What a message says of itself, before any of it is believed.
+    """What a message says of itself, before any of it is believed (`trace` is: it is read, or there is none).
 
     `attributes` has id, source, type, tenant, subject, time and chain, where given; `tenantid` is the tenant under the
     only name that the CloudEvents standard allows. `data` is JSON with exact numbers, `@type` included where the
@@ -65,9 +66,16 @@ class Envelope:
 
     attributes: Record
     data: Record | None
+    trace: str = ""
 
 
 def read(headers: Mapping[str, str], body: bytes) -> Envelope:
+    """The trace that the event names, else the one that the message came with."""
+    envelope = _read_shape(headers, body)
+    return envelope if envelope.trace else replace(envelope, trace=_trace(headers))
+
+
+def _read_shape(headers: Mapping[str, str], body: bytes) -> Envelope:
     if all(headers.get(name) for name in _BINARY_MODE):
         return _binary_mode(headers, body)
     return _structured(_json_object(body)) if _looks_like_json(body) else _protobuf(body)
@@ -75,17 +83,18 @@ def read(headers: Mapping[str, str], body: bytes) -> Envelope:
 
 def _binary_mode(headers: Mapping[str, str], body: bytes) -> Envelope:
     attributes = {name: _decoded(value) for name, value in _renamed(headers, _HEADERS).items()}
-    return Envelope(attributes, _data(body, headers.get("content-type", "")))
+    return Envelope(attributes, _data(body, headers.get("content-type", "")), _header_trace(headers))
 
 
 def _structured(event: Record) -> Envelope:
     attributes = _renamed(event, _MEMBERS)
     if "data_base64" in event:
-        return Envelope(attributes, _bare_tap(event))
+        return Envelope(attributes, _bare_tap(event), _trace(event))
     if "specversion" in event:
-        return Envelope(attributes, nested(event, "data"))
+        return Envelope(attributes, nested(event, "data"), _trace(event))
     if "spec_version" in event:
-        return Envelope(attributes | _extended(nested(event, "extensions")), nested(event, "data"))
+        extensions = nested(event, "extensions") or {}
+        return Envelope(attributes | _extended(extensions), nested(event, "data"), _trace(extensions))
     raise Poison("unknown_shape")
 
 
@@ -97,19 +106,32 @@ def _bare_tap(event: Record) -> Record | None:
     return packed.unpack(AnyMessage(type_url=f"/{tap.NAME}", value=data))
 
 
-def _extended(extensions: Record | None) -> dict[str, Any]:
-    return _renamed(extensions or {}, {"chain": "causechain"})
+def _extended(extensions: Record) -> dict[str, Any]:
+    return _renamed(extensions, {"chain": "causechain"})
+
+
+def _runtime_trace(runtime: Any) -> str:
+    return trace.read(runtime.traceparent, runtime.tracestate)
+
+
+def _trace(said: Record) -> str:
+    return trace.read(said.get(trace.TRACEPARENT), said.get(trace.TRACESTATE))
+
+
+def _header_trace(headers: Mapping[str, str]) -> str:
+    return trace.read(headers.get(f"ce-{trace.TRACEPARENT}"), unquote(headers.get(f"ce-{trace.TRACESTATE}", "")))
 
 
 def _protobuf(body: bytes) -> Envelope:
     runtime = _read(RuntimeEnvelope, body)
     if runtime is not None and _is_itself(runtime):
-        return Envelope(_attributes(runtime), _unpacked(runtime))
+        return Envelope(_attributes(runtime), _unpacked(runtime), _runtime_trace(runtime))
     event = _read(CloudEvent, body)
     if event is None or not event.spec_version:
         raise Poison("unknown_shape")
     extensions = {name: value.string_value for name, value in event.extensions.items()}
-    return Envelope(_attributes(event) | {"subject": event.subject} | _extended(extensions), _unpacked(event))
+    attributes = _attributes(event) | {"subject": event.subject} | _extended(extensions)
+    return Envelope(attributes, _unpacked(event), _trace(extensions))
 
 
 def _is_itself(runtime: Any) -> bool:

@@ -271,6 +271,7 @@ class BusEvent:
     `bus_subject` is where it was published, `subject` the CloudEvent's own. `about` is set when the payload is a change
     of an objective, an approval or an evaluation, `tap` when it is a change that the tap saw. `chain` has the
     definitions that led to the event, the first one first. `handed_in` is set when it did not come over the bus.
+    `trace` is how it came, not what it says: the same event again may have another.
     """
 
     id: str
@@ -285,6 +286,7 @@ class BusEvent:
     tap: Tap | None = None
     chain: tuple[str, ...] = ()
     handed_in: HandedIn | None = None
+    trace: str = ""
 
     @property
     def mark(self) -> str:
@@ -326,6 +328,7 @@ class Envelope:
     """A command with its actor (`user:ann`, `agent:sdr`, `service:workflows`) and its cause (`rpc:...`, `event:...`).
 
     `digest` is a hash of the body where the cause is guarded: the same cause with another digest is a conflict.
+    `trace` is the trace that the cause belongs to (see `trace`); what the command brings about goes on with it.
     """
 
     command: Command
@@ -333,3 +336,4 @@ class Envelope:
     cause: str
     guarded: bool = False
     digest: bytes = b""
+    trace: str = ""

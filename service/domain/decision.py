@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change, numbered within its run. `run` is the state just after it; `step` the step it is about, if any."""
+    """One change, numbered within its run. `run` is the state just after it; `step` the step it is about, if any.
+
+    `trace` is the trace of its cause.
+    """
 
     sequence: int
     aggregate: str  # run | step
@@ -29,6 +32,7 @@ class Event:
     cause: str
     run: Run
     step: StepRun | None = None
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

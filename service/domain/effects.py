@@ -23,6 +23,7 @@ class Effect:
     """A call that a run owes, due `delay_seconds` from the apply. The kind is the call's class name.
 
     `step_id` is the step's id, or an item's key (`each[3]`), or empty for what the run itself owes.
+    `trace` is the trace of what made the run owe it, and goes out with the call.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Effect:
     attempt: int
     call: Call
     delay_seconds: float = 0.0
+    trace: str = ""
 
     @property
     def kind(self) -> str:

@@ -37,6 +37,7 @@ class Turn:
         self.actor = ""
         self.cause = ""
         self.guarded = False
+        self.trace = ""
         self.events: list[Event] = []
         self.owed: list[Effect] = []
         self.settled: list[Owed] = []
@@ -49,6 +50,7 @@ class Turn:
 
     def begin(self, envelope: Envelope) -> Mark:
         self.actor, self.cause, self.guarded = envelope.actor, envelope.cause, envelope.guarded
+        self.trace = envelope.trace
         return Mark(self.run, tuple(len(kept) for kept in self._lists()))
 
     def back_to(self, mark: Mark) -> None:
@@ -142,11 +144,11 @@ class Turn:
         """Asks for a call on behalf of a step's attempt; `again` tells a second call of the same kind apart."""
         parts = (step.step_id, str(step.attempt), type(call).__name__, again)
         effect_id = "/".join(part for part in parts if part)
-        self.owed.append(Effect(effect_id, step.step_id, step.attempt, call, delay_seconds))
+        self.owed.append(Effect(effect_id, step.step_id, step.attempt, call, delay_seconds, self.trace))
 
     def owe_for_run(self, call: Call) -> None:
         """Asks for a call that the run itself owes, at most one of its kind per event."""
-        self.owed.append(Effect(f"{type(call).__name__}/{self.run.sequence}", "", 0, call))
+        self.owed.append(Effect(f"{type(call).__name__}/{self.run.sequence}", "", 0, call, trace=self.trace))
 
     def say(self, key: str, kind: str, author: str, text: str, body: Payload | None = None) -> None:
         """Adds to the run's conversation."""
@@ -187,5 +189,5 @@ class Turn:
     def _emit(self, aggregate: str, operation: str, step: StepRun | None = None, **changes: Any) -> None:
         """Changes the run's row and tells so."""
         self.run = changed(self.run, sequence=self.run.sequence + 1, **changes)
-        event = Event(self.run.sequence, aggregate, operation, self.now, self.actor, self.cause, self.run, step)
-        self.events.append(event)
+        number, by, why = self.run.sequence, self.actor, self.cause
+        self.events.append(Event(number, aggregate, operation, self.now, by, why, self.run, step, self.trace))

@@ -40,6 +40,7 @@ class Definitions(Protocol):
         tags: Sequence[str],
         actor: str,
         idem: Idem | None,
+        trace: str,
     ) -> Replayable[Definition]: ...
 
     async def get(self, definition_id: str, visible: str | None) -> Definition | None: ...
@@ -47,7 +48,7 @@ class Definitions(Protocol):
     async def list(self, workspace_id: str | None, tag: str, limit: int, offset: int) -> Page[Definition]: ...
 
     async def publish(
-        self, draft: Version, visible: str | None, actor: str, idem: Idem | None
+        self, draft: Version, visible: str | None, actor: str, idem: Idem | None, trace: str
     ) -> Replayable[Published]:
         """Stores the draft as the next version; its id, number, workspace and time are given by the store."""
         ...

@@ -7,7 +7,7 @@ details are cut to fit and say how many violations there were. Called by the out
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Never, TypeAlias
 
 import grpc
@@ -22,6 +22,8 @@ from service.engine.ports import BusUnavailable, StoreUnavailable
 
 DOMAIN = "workflows"
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Call: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
+Layer: TypeAlias = Callable[[Call], Call]
 
 STATUS = {
     Kind.INVALID: StatusCode.INVALID_ARGUMENT,

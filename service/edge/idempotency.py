@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 from service.domain.commands import Command, Envelope
 from service.domain.errors import invalid
 from service.domain.exchange import Idem
+from service.edge import traces
 from service.edge.caller import Caller
 from service.edge.errors import Context
 
@@ -34,8 +35,9 @@ def read(context: Context, caller: Caller, method: str, request: Message) -> Ide
 def envelope(command: Command, actor: str, idem: Idem | None) -> Envelope:
     """The command with its cause, which is guarded when the caller gave a key."""
     if idem is None:
-        return Envelope(command, actor, f"rpc:{uuid7()}")
-    return Envelope(command, actor, f"rpc:{idem.scope}:{idem.key}", guarded=True, digest=idem.digest)
+        return Envelope(command, actor, f"rpc:{uuid7()}", trace=traces.current())
+    cause = f"rpc:{idem.scope}:{idem.key}"
+    return Envelope(command, actor, cause, guarded=True, digest=idem.digest, trace=traces.current())
 
 
 async def tell(context: Context, replay: bool) -> None:

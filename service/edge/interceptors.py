@@ -1,9 +1,9 @@
-"""What every call passes through, in order: meter, errors, limit, caller, parsing.
+"""What every call passes through, in order: trace, meter, errors, limit, caller, parsing.
 
 A layer wraps a call and gives a call. The grpc interceptor folds them around a method once and keeps the result. A
 stream of ours is a call that writes its messages and gives nothing back; it lasts, so it has a limit of its own
-(`watches`). Calls of grpc's own services (health) are neither limited nor attributed, and their streams (reflection,
-watching health) pass untouched. Cancellation and an answer that was already aborted are never swallowed.
+(`watches`). Calls of grpc's own services (health) are neither traced nor limited nor attributed, and their streams
+(reflection, watching health) pass untouched. Cancellation and an answer that was already aborted are never swallowed.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,12 +16,12 @@ from google.protobuf.message import DecodeError
 from service.domain.errors import Kind, Refusal, invalid
 from service.edge import access, caller, errors
 from service.edge.caller import Caller
-from service.edge.errors import Context
+from service.edge.errors import Call, Context, Layer
 from service.edge.gate import Gate
 from service.edge.rpc_meter import RpcMeter
+from service.edge.traces import tracing
+from service.engine.tracing import Tracer
 
-Call: TypeAlias = Callable[[Any, Context], Awaitable[Any]]
-Layer: TypeAlias = Callable[[Call], Call]
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Found: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
@@ -100,7 +100,8 @@ def parsing(deserialize: Callable[[bytes], Any]) -> Layer:
 class Interceptor(grpc.aio.ServerInterceptor):
     """Wraps every method once, but for the streams of grpc's own services."""
 
-    def __init__(self, max_calls: int, gate: Gate, meter: RpcMeter) -> None:
+    def __init__(self, max_calls: int, gate: Gate, meter: RpcMeter, tracer: Tracer) -> None:
+        self._tracer = tracer
         self._limit = Limit(max_calls)
         self._gate = gate
         self._meter = meter
@@ -135,8 +136,9 @@ class Interceptor(grpc.aio.ServerInterceptor):
         if not method.startswith(OURS):
             return [answering_errors, parse]
         identify = identifying(self._gate, access.needed(method))
+        trace = tracing(self._tracer, method)
         if handler.unary_stream:
             metering: Layer = partial(self._meter.metering_stream, method)
-            return [metering, answering_errors, identify, parse]
+            return [trace, metering, answering_errors, identify, parse]
         metering = partial(self._meter.metering, method)
-        return [metering, answering_errors, self._limit.limiting, identify, parse]
+        return [trace, metering, answering_errors, self._limit.limiting, identify, parse]

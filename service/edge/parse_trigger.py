@@ -11,7 +11,7 @@ from service.domain.definition import Payload, TriggerType
 from service.domain.exchange import TriggerRequest
 from service.domain.patterns import MAX_LENGTH
 from service.domain.publish.triggers import bad_cron
-from service.edge import enums
+from service.edge import enums, traces
 from service.edge.caller import Caller
 from service.edge.checks import MAX_ID, Checks
 
@@ -51,6 +51,7 @@ def trigger(request: pb.HandleTriggerRequest, caller: Caller) -> TriggerRequest:
         payload=payload,
         tap=_tap(request, payload) if kind is TriggerType.WEBHOOK else None,
         handed_in=HandedIn(kind, agent_id, user_id, request.entity_id, request.entity_type),
+        trace=traces.current(),
     )
     return TriggerRequest(event, request.cron_expr)
 

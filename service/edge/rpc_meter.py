@@ -1,6 +1,6 @@
 """How often each RPC was called, how it ended and how long it took.
 
-The outermost layer of the interceptor: it sees the status that the caller gets. What it costs is two readings of the
+Outermost but for the trace: it sees the status that the caller gets. What it costs is two readings of the
 clock and a note. Streams last as long as somebody watches, so of them only the number is kept.
 """
 

@@ -19,6 +19,7 @@ from service.domain.errors import Kind, Refusal, not_found
 from service.domain.exchange import ForkRequest, Idem, Page, Replayable, RunFilter, StartRequest, Subject, ToUndo
 from service.domain.plan import Plan
 from service.domain.state import Run
+from service.edge import traces
 from service.edge.app import Definitions
 from service.engine.advance import Advance
 from service.engine.plans import Plans
@@ -62,10 +63,11 @@ class EngineRuns:
             raise Refusal(Kind.NOT_FOUND, "not_published", "the definition has no published version yet")
         plan = await self._plans.get(definition.id, number)
         parent = await self._parent(request, definition)
-        about = await self._subjects.named(Subject(request.entity_id, request.entity_type), definition.workspace_id)
+        said = Subject(request.entity_id, request.entity_type)
+        about = await self._subjects.named(said, definition.workspace_id, traces.current())
         command = _command(request, about, parent, f"wfr_{self._new_id()}", definition.max_run_seconds)
         key = _start_key(request, definition, command, idem)
-        outcome = await self._advance.start(key, plan, Envelope(command, actor, f"{key.scope}/{key.key}"))
+        outcome = await self._advance.start(key, plan, _envelope(command, actor, key))
         return Replayable(outcome.run, isinstance(outcome.verdict, Repeated))
 
     async def change(self, run_id: str, envelope: Envelope, visible: str | None) -> Replayable[Run]:
@@ -86,7 +88,7 @@ class EngineRuns:
         run_id = f"wfr_{self._new_id()}"
         command = ForkRun(run_id, request.step_id, request.reason, definition.max_run_seconds)
         key = _own_key(source.workspace_id, "fork", run_id, idem)
-        outcome = await self._advance.fork(key, plan, source, Envelope(command, actor, f"{key.scope}/{key.key}"))
+        outcome = await self._advance.fork(key, plan, source, _envelope(command, actor, key))
         return Replayable(outcome.run, isinstance(outcome.verdict, Repeated))
 
     async def to_undo(self, run_id: str, visible: str | None) -> Sequence[Sequence[ToUndo]] | None:
@@ -146,6 +148,10 @@ def _own_key(workspace_id: str, scope: str, run_id: str, idem: Idem | None) -> S
     if idem is None:
         return StartKey(workspace_id, "once", run_id, b"")
     return StartKey(workspace_id, f"{scope}:{idem.scope}", idem.key, idem.digest)
+
+
+def _envelope(command: StartRun | ForkRun, actor: str, key: StartKey) -> Envelope:
+    return Envelope(command, actor, f"{key.scope}/{key.key}", trace=traces.current())
 
 
 def _to_undo(plan: Plan, run: Run, step_id: str) -> ToUndo:

@@ -13,6 +13,7 @@ from service.domain.cron import ticks, ticks_after
 from service.domain.errors import invalid, not_found
 from service.domain.exchange import Idem, Page, Replayable
 from service.domain.schedule import PolicyChange, Schedule
+from service.edge import traces
 from service.engine.scheduler import Scheduler, Ticked
 
 MOST_BACKFILLED = 100
@@ -68,7 +69,7 @@ class EngineSchedules:
         wanted = ticks(schedule.cron_expr, schedule.policy.timezone, start, end, MOST_BACKFILLED + 1)
         if len(wanted) > MOST_BACKFILLED:
             raise invalid("to", "too_many_ticks", f"has more than {MOST_BACKFILLED} ticks between it and from")
-        return await self._scheduler.start_ticks(schedule, wanted)
+        return await self._scheduler.start_ticks(schedule, wanted, traces.current())
 
     async def _found(self, definition_id: str, visible: str | None) -> tuple[Schedule, datetime]:
         found = await self._reads.get(definition_id, visible)

@@ -28,6 +28,7 @@ from service.edge.schedule_servicer import ScheduleService
 from service.edge.servicer import WorkflowService
 from service.edge.shield import Shield
 from service.edge.task_servicer import TaskService
+from service.engine.tracing import UNTRACED, Tracer
 
 LOOPBACK = "127.0.0.1:0"
 MAX_REQUEST_BYTES = 1024 * 1024
@@ -78,12 +79,13 @@ class EdgeServer:
         max_calls: int = MAX_CALLS,
         gate: Gate | None = None,
         reflected: bool = True,
+        tracer: Tracer = UNTRACED,
     ) -> None:
         self._shield = shield
         self._watches = services.runs.watches
         self.meter = RpcMeter()
         self._health = health.aio.HealthServicer()
-        interceptor = Interceptor(max_calls, gate or Gate(), self.meter)
+        interceptor = Interceptor(max_calls, gate or Gate(), self.meter, tracer)
         self._server = grpc.aio.server(interceptors=(interceptor,), options=_OPTIONS)
         self._server.add_generic_rpc_handlers(
             _handlers(contract, service) for contract, service in zip(CONTRACTS, services, strict=True)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.errors import Violation, not_found
-from service.edge import answers, idempotency, parse, parse_trigger, parse_version, trailers
+from service.edge import answers, idempotency, parse, parse_trigger, parse_version, traces, trailers
 from service.edge.answers import Answers
 from service.edge.app import Definitions, Runs, Triggers
 from service.edge.caller import current
@@ -47,7 +47,9 @@ class WorkflowService:
         new = parse.new_definition(request, caller)
         idem = idempotency.read(context, caller, "CreateDefinition", request)
         created = await self._shield.run(
-            self._definitions.create(new.workspace_id, new.name, new.description, new.tags, caller.actor, idem)
+            self._definitions.create(
+                new.workspace_id, new.name, new.description, new.tags, caller.actor, idem, traces.current()
+            )
         )
         await idempotency.tell(context, created.replay)
         return answers.definition(created.value).data
@@ -70,7 +72,7 @@ class WorkflowService:
         idem = idempotency.read(context, caller, "PublishVersion", request)
         warnings = await self._look_over(draft)
         published = await self._shield.run(
-            self._definitions.publish(draft.version, caller.workspace, caller.actor, idem)
+            self._definitions.publish(draft.version, caller.workspace, caller.actor, idem, traces.current())
         )
         await idempotency.tell(context, published.replay)
         if warnings:

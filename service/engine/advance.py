@@ -16,7 +16,7 @@ from service.domain.beginning import begin, fork
 from service.domain.calls import Call, OwnCall
 from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, EventArrived
 from service.domain.decide import decide
-from service.domain.decision import Accepted, Decision, Repeated, Wait
+from service.domain.decision import Accepted, Decision, Ignored, Repeated, Verdict, Wait
 from service.domain.effects import Owed, encode_own
 from service.domain.errors import Kind, Refusal, RunPurged, not_found
 from service.domain.plan import Plan
@@ -27,6 +27,7 @@ from service.engine.mailbox import Letter, Mailbox, Outcome, fail_all
 from service.engine.plans import Plans
 from service.engine.ports import RunStore, Siblings, Snapshot, StaleRun, Started, StartKey, Work
 from service.engine.tally import Tally
+from service.engine.tracing import UNTRACED, Span, Tracer
 
 TRIES = 8
 
@@ -51,6 +52,7 @@ class Advance:
     clock: DatabaseClock
     aftermath: Aftermath
     lease: Lease = field(default_factory=Lease)
+    tracer: Tracer = UNTRACED
     capacity: int = 2000
 
     def __post_init__(self) -> None:
@@ -72,11 +74,17 @@ class Advance:
 
     async def start(self, key: StartKey, plan: Plan, envelope: Envelope) -> Outcome:
         """Begins a run, once per key. A repetition answers like the first time. Raises Refusal, StoreUnavailable."""
-        return await self._begin(key, begin(plan, envelope, self.clock.now()))
+        with self._span(envelope) as span:
+            outcome = await self._begin(key, begin(plan, envelope, self.clock.now()))
+            span.tell(run_id=outcome.run.id, outcomes=_word(outcome.verdict))
+        return outcome
 
     async def fork(self, key: StartKey, plan: Plan, source: Run, envelope: Envelope) -> Outcome:
         """Begins a run from what `source` did, once per key, and changes `source` in nothing. Raises like `start`."""
-        return await self._begin(key, fork(plan, source, envelope, self.clock.now()))
+        with self._span(envelope) as span:
+            outcome = await self._begin(key, fork(plan, source, envelope, self.clock.now()))
+            span.tell(run_id=outcome.run.id, outcomes=_word(outcome.verdict))
+        return outcome
 
     async def _begin(self, key: StartKey, decision: Decision) -> Outcome:
         leased_at = self.clock.monotonic()
@@ -120,17 +128,29 @@ class Advance:
 
     # --- one fold --------------------------------------------------------------------------------------------------
 
+    def _span(self, first: Envelope, *folded: Letter) -> Span:
+        """Under the trace of the first command; those folded with it go on with traces of their own."""
+        links = (letter.envelope.trace for letter in folded)
+        return self.tracer.span(f"apply {type(first.command).__name__}", first.trace, links=links)
+
     async def _fold(self, run_id: str, letters: list[Letter]) -> None:
+        with self._span(letters[0].envelope, *letters[1:]) as span:
+            await self._carry_out(run_id, letters, span)
+            if span.recording:
+                commands = ",".join(type(letter.envelope.command).__name__ for letter in letters)
+                span.tell(run_id=run_id, commands=commands, outcomes=",".join(map(_outcome, letters)))
+
+    async def _carry_out(self, run_id: str, letters: list[Letter], span: Span) -> None:
         """What this process remembers first; then fresh loads, a few times."""
         self.tally.took(len(letters))
         recent = self._recent.get(run_id)
-        if recent is not None and await self._try(Snapshot(recent, self.clock.now()), letters, cached=True):
+        if recent is not None and await self._try(Snapshot(recent, self.clock.now()), letters, span, cached=True):
             return
         for _ in range(TRIES):
             snapshot = await self._load(run_id, letters)
             if snapshot is None:
                 return fail_all(letters, not_found("run", run_id))
-            if await self._try(snapshot, letters):
+            if await self._try(snapshot, letters, span):
                 return None
         self.counters["aborted"] += 1
         return fail_all(letters, Refusal(Kind.ABORTED, "run_contended", "the run is being changed too fast"))
@@ -144,7 +164,7 @@ class Advance:
             self.clock.sync(snapshot.now)
         return snapshot
 
-    async def _try(self, snapshot: Snapshot, letters: list[Letter], *, cached: bool = False) -> bool:
+    async def _try(self, snapshot: Snapshot, letters: list[Letter], span: Span, *, cached: bool = False) -> bool:
         run = snapshot.run
         letters = _visible(run, letters)
         plan = await self.plans.get(run.definition_id, run.definition_version)
@@ -162,6 +182,7 @@ class Advance:
             stored = await self._apply(decision)
             if stored is None:
                 self.counters["fence_missed"] += 1
+                span.note("fence_missed")
                 return False
             run = stored
         for letter, verdict in zip(letters, decision.verdicts, strict=True):
@@ -208,6 +229,7 @@ class Advance:
                 run.workspace_id,
                 Owed(effect.id, effect.step_id, effect.attempt, effect.kind, 1),
                 requests[effect.id],
+                effect.trace,
             )
             for effect in decision.owed
             if not effect.delay_seconds
@@ -233,6 +255,16 @@ class Advance:
 def _effect(envelope: Envelope) -> Owed | None:
     command = envelope.command
     return command.effect if isinstance(command, EffectSucceeded | EffectFailed | EventArrived) else None
+
+
+def _outcome(letter: Letter) -> str:
+    """What became of a letter that was answered."""
+    error = letter.reply.exception()
+    return _word(error or letter.reply.result().verdict)
+
+
+def _word(verdict: Verdict | BaseException) -> str:
+    return verdict.reason if isinstance(verdict, Refusal | Ignored) else type(verdict).__name__.lower()
 
 
 def _refused_unseen(letters: Sequence[Letter], decision: Decision) -> bool:

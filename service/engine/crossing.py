@@ -96,7 +96,7 @@ class Crossing:
             max_seconds=found.max_run_seconds,
         )
         key = StartKey(work.workspace_id, "child", f"{work.run_id}/{work.effect.id}", b"")
-        outcome = await self._advance.start(key, plan, Envelope(command, ACTOR, f"run:{work.run_id}"))
+        outcome = await self._advance.start(key, plan, _envelope(command, work))
         return ChildStarted(outcome.run.id)
 
     async def _wanted(self, work: Work) -> bool:
@@ -105,8 +105,13 @@ class Crossing:
         return parent is not None and wanted(parent.steps.get(work.effect.step_id), work.effect)
 
     async def _tell(self, run_id: str, command: ControlCommand | ChildEnded, work: Work) -> RunTold:
-        await self._advance.submit(run_id, Envelope(command, ACTOR, f"run:{work.run_id}"), work.workspace_id)
+        await self._advance.submit(run_id, _envelope(command, work), work.workspace_id)
         return RunTold()
+
+
+def _envelope(command: ControlCommand | ChildEnded | StartRun, work: Work) -> Envelope:
+    """The other run goes on with the trace of the one that speaks to it."""
+    return Envelope(command, ACTOR, f"run:{work.run_id}", trace=work.trace)
 
 
 def _kind(call: RunCall, refusal: Refusal) -> FaultKind:

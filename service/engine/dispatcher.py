@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import orjson
 
@@ -22,6 +23,7 @@ from service.engine.crossing import Crossing
 from service.engine.loop import Loop
 from service.engine.ports import Errand, EventStore, Siblings, StoreUnavailable, Work, WorkStore
 from service.engine.tasks import Tasks
+from service.engine.tracing import Span
 
 IN_FLIGHT = 256
 CLAIM = 100
@@ -48,6 +50,7 @@ class Dispatcher:
         self._events = events
         self._siblings = siblings
         self._monotonic = advance.clock.monotonic
+        self._tracer = advance.tracer
         self.lease = advance.lease
         self.tasks = Tasks()
         self._room = asyncio.Semaphore(IN_FLIGHT)
@@ -88,7 +91,7 @@ class Dispatcher:
                 return
             self.repeated[work.effect.kind] += work.effect.repeated
             try:
-                await self._advance.submit(work.run_id, self._counted(work, await self._answer(work, seconds)))
+                await self._advance.submit(work.run_id, self._counted(work, await self._traced(work, seconds)))
             except (Refusal, StoreUnavailable) as error:
                 # The row stays: the effect is claimed again when its lease has run out.
                 log.warning("effect %s of %s left for later: %s", work.effect.id, work.run_id, error)
@@ -106,14 +109,22 @@ class Dispatcher:
         self.answered[work.effect.kind, outcome] += 1
         return answer
 
+    async def _traced(self, work: Work, seconds: float) -> Envelope:
+        """The answer, and all that comes of it, is of the trace of the call."""
+        with self._tracer.span(f"effect {work.effect.kind}", work.trace) as span:
+            envelope = await self._answer(replace(work, trace=span.trace), seconds)
+            if span.recording:
+                _tell(span, work, envelope)
+        return envelope
+
     async def _answer(self, work: Work, seconds: float) -> Envelope:
         if work.effect.kind == Deliver.__name__:
             return await self._delivery(work)
         answer = await self._ask(work, seconds)
         if not isinstance(answer, Fault):
-            return Envelope(EffectSucceeded(work.effect, answer), ACTOR, f"effect:{work.effect.id}")
+            return _own(work, EffectSucceeded(work.effect, answer))
         self.counters[f"fault_{answer.kind.lower()}"] += 1
-        return Envelope(EffectFailed(work.effect, answer), ACTOR, f"effect:{work.effect.id}")
+        return _own(work, EffectFailed(work.effect, answer))
 
     async def _ask(self, work: Work, seconds: float) -> Answer | Fault:
         if not work.request:
@@ -126,13 +137,26 @@ class Dispatcher:
         stored = await self._events.event(work.workspace_id, Deliver(**orjson.loads(work.request)))
         if stored is None:
             gone = Fault(FaultKind.FAILED, "event_expired", "the buffered event is no longer kept")
-            return Envelope(EffectFailed(work.effect, gone), ACTOR, f"effect:{work.effect.id}")
+            return _own(work, EffectFailed(work.effect, gone))
         event = stored.event
         command = EventArrived(work.effect, event, stored.received_at)
         cause = f"event:{event.source}/{event.id}"
-        return Envelope(command, f"event:{event.source}", cause, guarded=True)
+        return Envelope(command, f"event:{event.source}", cause, guarded=True, trace=work.trace)
+
+
+def _own(work: Work, command: EffectSucceeded | EffectFailed) -> Envelope:
+    return Envelope(command, ACTOR, f"effect:{work.effect.id}", trace=work.trace)
+
+
+def _tell(span: Span, work: Work, envelope: Envelope) -> None:
+    effect, command = work.effect, envelope.command
+    span.tell(run_id=work.run_id, step_id=effect.step_id, effect_id=effect.id, kind=effect.kind)
+    span.tell(attempt=effect.attempt, tries=effect.tries, outcomes=type(command).__name__)
+    if isinstance(command, EffectFailed):
+        span.tell(fault=command.fault.kind)
+        span.fail(command.fault.reason)
 
 
 def _errand(work: Work) -> Errand:
     key = f"{work.run_id}/{work.effect.id}"
-    return Errand(work.effect.kind, work.request, work.workspace_id, work.run_id, key, work.effect.repeated)
+    return Errand(work.effect.kind, work.request, work.workspace_id, work.run_id, key, work.effect.repeated, work.trace)

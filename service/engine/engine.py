@@ -35,6 +35,7 @@ from service.engine.router import Router
 from service.engine.starter import Starter
 from service.engine.subjects import NOBODY_IS_ASKED, Subjects
 from service.engine.ticker import Ticker
+from service.engine.tracing import UNTRACED, Tracer
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +61,27 @@ class Engine:
         lease: Lease | None = None,
         patience: Patience = PATIENCE,
         subjects: Subjects = NOBODY_IS_ASKED,
+        tracer: Tracer = UNTRACED,
     ) -> None:
         """`replica` names this process in leases; it must differ between processes."""
         lease = lease or Lease()
         self.clock = DatabaseClock()
         self.subjects = subjects
         self.plans = Plans(ports.runs, patience)
-        self.advance = Advance(ports.runs, ports.siblings, self.plans, self.clock, self, lease)
+        self.advance = Advance(ports.runs, ports.siblings, self.plans, self.clock, self, lease, tracer)
         crossing = Crossing(self.advance, ports.catalogue, new_id)
         self.dispatcher = Dispatcher(self.advance, ports.work, ports.events, ports.siblings, crossing)
         self.starter = Starter(self.advance, ports.triggers, ports.events, ports.catalogue, subjects, new_id)
-        self.router = Router(ports.events, self.dispatcher, self.starter, self.clock)
+        self.router = Router(ports.events, self.dispatcher, self.starter, self.clock, tracer)
         self.intake = Intake(ports.runs, ports.events, ports.triggers, self.dispatcher, self.starter, self.clock)
         self.ticker = Ticker(self.advance, ports.work, ports.events, self.router)
         self.relay = Relay(
-            ports.outbox, ports.publisher, replica, self.clock.monotonic, shard_seconds=lease.shard_seconds
+            ports.outbox,
+            ports.publisher,
+            replica,
+            self.clock.monotonic,
+            shard_seconds=lease.shard_seconds,
+            tracer=tracer,
         )
         self._runs = ports.runs
 

@@ -76,14 +76,23 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A claimed effect: which run owes it, the row, the stored request bytes; `taken_over` when somebody held it before
-    and let the lease run out."""
+    """A claimed effect: which run owes it, the row, the stored request bytes, and the trace of what led to it;
+    `taken_over` when somebody held it before and let the lease run out."""
 
     run_id: str
     workspace_id: str
     effect: Owed
     request: bytes
+    trace: str = ""
     taken_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DueRun:
+    """A run whose clock is due, and the trace of its start: the clock has none of its own."""
+
+    run_id: str
+    trace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,8 @@ class TriggerDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """One call to a sibling: the stored bytes, the key that makes it one, and whether it may have been made before."""
+    """One call to a sibling: the stored bytes, the key that makes it one, whether it may have been made before, and
+    the trace that it belongs to."""
 
     kind: str
     request: bytes
@@ -120,6 +130,7 @@ class Errand:
     run_id: str
     key: str
     repeated: bool
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +159,7 @@ class Unpublished:
     recorded_at: datetime
     data: Mapping[str, Any]
     header: Mapping[str, Any]
+    trace: str = ""
 
 
 class Fate(StrEnum):
@@ -206,7 +218,7 @@ class WorkStore(Protocol):
 
     async def claim_effects(self, limit: int, lease_seconds: float) -> list[Work]: ...
 
-    async def claim_due_runs(self, limit: int, lease_seconds: float) -> list[str]: ...
+    async def claim_due_runs(self, limit: int, lease_seconds: float) -> list[DueRun]: ...
 
     async def drop_orphan(self, work: Work) -> bool:
         """Forgets what is owed by a run that is not there any more; False when the run is there."""

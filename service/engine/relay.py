@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from service.engine.loop import Loop
 from service.engine.ports import BusUnavailable, Outbox, Publisher, StoreUnavailable, Unpublished
+from service.engine.tracing import UNTRACED, Role, Tracer
 
 BATCH = 1000
 GATHER_SECONDS = 0.01
@@ -31,7 +32,9 @@ class Relay:
         monotonic: Callable[[], float],
         idle_seconds: float = 0.25,
         shard_seconds: float = 15.0,
+        tracer: Tracer = UNTRACED,
     ) -> None:
+        self._tracer = tracer
         self._outbox = outbox
         self._publisher = publisher
         self._holder = holder
@@ -53,13 +56,21 @@ class Relay:
         changes = await self._outbox.unpublished(self._shards, BATCH) if self._shards else []
         if not changes:
             return False
+        links = {change.trace: None for change in changes}
+        with self._tracer.span("publish", "", Role.PRODUCER, links, changes=len(changes)) as span:
+            published = await self._publish_all(changes)
+            span.tell(published=published)
+        return published == len(changes)
+
+    async def _publish_all(self, changes: Sequence[Unpublished]) -> int:
+        """How many the bus has acknowledged. Raises BusUnavailable when there are none."""
         results = await asyncio.gather(*(self._publish(stream) for stream in by_stream(changes)))
         published = [change for done in results for change in done]
         await self._outbox.mark_published([(change.stream, change.sequence) for change in published])
         self.counters["published"] += len(published)
         if not published:
             raise BusUnavailable("nothing could be published")
-        return len(published) == len(changes)
+        return len(published)
 
     async def _hold(self) -> None:
         if self._monotonic() >= self._renew_at:

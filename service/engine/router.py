@@ -9,14 +9,17 @@ died is made up for by the ticker's sweep. Only then is the message acked.
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 
 from service.domain.commands import BusEvent
 from service.domain.decision import Wait
 from service.engine.clock import DatabaseClock
 from service.engine.dispatcher import Dispatcher
-from service.engine.ports import EventStore, Fate, StoreUnavailable
+from service.engine.ports import EventStore, Fate, Kept, StoreUnavailable
 from service.engine.starter import Starter
 from service.engine.tasks import Tasks
+from service.engine.tracing import UNTRACED, Role, Span, Tracer
 
 SWEEP = 200
 
@@ -24,7 +27,15 @@ log = logging.getLogger(__name__)
 
 
 class Router:
-    def __init__(self, events: EventStore, dispatcher: Dispatcher, starter: Starter, clock: DatabaseClock) -> None:
+    def __init__(
+        self,
+        events: EventStore,
+        dispatcher: Dispatcher,
+        starter: Starter,
+        clock: DatabaseClock,
+        tracer: Tracer = UNTRACED,
+    ) -> None:
+        self._tracer = tracer
         self._events = events
         self._dispatcher = dispatcher
         self._starter = starter
@@ -39,14 +50,24 @@ class Router:
 
         Raises StoreUnavailable.
         """
-        kept = await self._events.keep(events)
-        self.counters.update(item.fate.lower() for item in kept)
-        fresh = [item for item in kept if item.fate in (Fate.FRESH, Fate.UNROUTED)]
+        with ExitStack() as stack:
+            spans = [stack.enter_context(self._span(event)) for event in events]
+            kept = await self._events.keep([_under(span, event) for span, event in zip(spans, events, strict=True)])
+            for span, item in zip(spans, kept, strict=True):
+                span.tell(fate=item.fate)
+            self.counters.update(item.fate.lower() for item in kept)
+            await self._route([item for item in kept if item.fate in (Fate.FRESH, Fate.UNROUTED)])
+        return [event for event, item in zip(events, kept, strict=True) if item.fate is Fate.CLASH]
+
+    async def _route(self, fresh: Sequence[Kept]) -> None:
         if fresh:
             leased_at = self._clock.monotonic()
             self._dispatcher.perform(await self._events.route(fresh, self._dispatcher.lease.seconds), leased_at)
             self._starter.loop.wake()
-        return [item.event for item in kept if item.fate is Fate.CLASH]
+
+    def _span(self, event: BusEvent) -> Span:
+        about = {"event_id": event.id, "event_type": event.type, "event_source": event.source}
+        return self._tracer.span("event", event.trace, Role.CONSUMER, **about)
 
     async def bury(self, subject: str, raw: bytes, headers: Mapping[str, str], reason: str) -> None:
         self.counters["buried"] += 1
@@ -72,3 +93,8 @@ class Router:
             log.warning("the look for %s is left to the sweep: %s", run_id, error)
             return
         self._dispatcher.perform(work, leased_at)
+
+
+def _under(span: Span, event: BusEvent) -> BusEvent:
+    """What the event leads to goes on with the trace of the span."""
+    return event if span.trace == event.trace else replace(event, trace=span.trace)

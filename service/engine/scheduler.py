@@ -47,6 +47,7 @@ class Scheduler:
         idle_seconds: float = 0.5,
     ) -> None:
         self._advance = advance
+        self._tracer = advance.tracer
         self._schedules = schedules
         self._catalogue = catalogue
         self._new_id = new_id
@@ -59,15 +60,19 @@ class Scheduler:
         more = await asyncio.gather(*(self._take(claimed) for claimed in due))
         return len(due) == CLAIM or any(more)
 
-    async def start_ticks(self, schedule: Schedule, ticks: Sequence[datetime]) -> list[Ticked]:
-        """Runs for these ticks, in order, each once for ever. Raises Refusal, StoreUnavailable."""
-        return [await self._start(schedule, tick) for tick in ticks]
+    async def start_ticks(self, schedule: Schedule, ticks: Sequence[datetime], trace: str = "") -> list[Ticked]:
+        """Runs for these ticks, in order, each once for ever; `trace` is of who asked for them.
+
+        Raises Refusal, StoreUnavailable.
+        """
+        return [await self._start(schedule, tick, trace) for tick in ticks]
 
     async def _take(self, claimed: DueSchedule) -> bool:
         schedule = claimed.schedule
         taken = turn(schedule, claimed.now, going=claimed.going, enabled=claimed.enabled)
         try:
-            run_id = await self._perform(schedule, taken)
+            with self._tracer.span("tick", "", definition_id=schedule.definition_id) as span:
+                run_id = await self._perform(schedule, taken, span.trace)
             await self._schedules.take_turn(schedule, taken, run_id)
         except (Refusal, StoreUnavailable) as error:
             log.warning("a tick of %s is left for later: %s", schedule.definition_id, error)
@@ -75,25 +80,24 @@ class Scheduler:
         self._count(taken)
         return taken.due_at <= claimed.now
 
-    async def _perform(self, schedule: Schedule, taken: Turn) -> str:
+    async def _perform(self, schedule: Schedule, taken: Turn, trace: str) -> str:
         """The id of the run that was started, or nothing."""
         if taken.start is None:
             return ""
         if taken.cancel_last:
-            await self._cancel(schedule)
-        return (await self._start(schedule, taken.start)).run_id
+            await self._cancel(schedule, trace)
+        return (await self._start(schedule, taken.start, trace)).run_id
 
-    async def _cancel(self, schedule: Schedule) -> None:
+    async def _cancel(self, schedule: Schedule, trace: str) -> None:
         """A run that has ended meanwhile needs no cancelling."""
-        envelope = Envelope(
-            CancelRun("the next tick of its schedule is due"), ACTOR, _cause(schedule, schedule.next_at)
-        )
+        command, cause = CancelRun("the next tick of its schedule is due"), _cause(schedule, schedule.next_at)
+        envelope = Envelope(command, ACTOR, cause, trace=trace)
         try:
             await self._advance.submit(schedule.last_run_id, envelope, schedule.workspace_id)
         except Refusal as refusal:
             log.info("%s is not cancelled: %s", schedule.last_run_id, refusal)
 
-    async def _start(self, schedule: Schedule, tick: datetime) -> Ticked:
+    async def _start(self, schedule: Schedule, tick: datetime, trace: str) -> Ticked:
         definition = await self._catalogue.find(schedule.workspace_id, schedule.definition_id, "")
         if definition is None:
             raise not_found("definition", schedule.definition_id)
@@ -107,8 +111,9 @@ class Scheduler:
             max_seconds=definition.max_run_seconds,
         )
         key = StartKey(schedule.workspace_id, f"tick:{definition.id}", tick_key(tick), b"")
+        envelope = Envelope(command, ACTOR, _cause(schedule, tick), trace=trace)
         try:
-            outcome = await self._advance.start(key, plan, Envelope(command, ACTOR, _cause(schedule, tick)))
+            outcome = await self._advance.start(key, plan, envelope)
         except RunPurged as purged:
             return Ticked(tick, purged.run_id, fresh=False)
         return Ticked(tick, outcome.run.id, isinstance(outcome.verdict, Accepted))

@@ -88,7 +88,8 @@ class Starter:
         about = await self._about(event)
         start = triggers.start(definition, plan, event, about, f"wfr_{self._new_id()}", self._advance.clock.now())
         key = StartKey(event.tenant, start.scope, start.key, b"")
-        envelope = Envelope(start.command, f"event:{event.source}", f"event:{event.source}/{event.id}")
+        cause = f"event:{event.source}/{event.id}"
+        envelope = Envelope(start.command, f"event:{event.source}", cause, trace=event.trace)
         outcome = await self._advance.start(key, plan, envelope)
         self.counters["repeated" if isinstance(outcome.verdict, Repeated) else STARTED] += 1
         return outcome.run
@@ -103,8 +104,8 @@ class Starter:
         """The entity that the caller names, else the one behind the record that has changed."""
         said = event.handed_in
         if said and said.entity_id:
-            return await self._subjects.named(Subject(said.entity_id, said.entity_type), event.tenant)
-        return await self._subjects.of_record(event.tap, event.tenant) if event.tap else Subject()
+            return await self._subjects.named(Subject(said.entity_id, said.entity_type), event.tenant, event.trace)
+        return await self._subjects.of_record(event.tap, event.tenant, event.trace) if event.tap else Subject()
 
     async def _perform(self, delivery: TriggerDelivery) -> None:
         try:

@@ -21,14 +21,16 @@ SECONDS = 2.0
 
 
 class Directory(Protocol):
-    """The service that owns entities. None is no such entity; a Fault: its owner does not say, or is not configured."""
+    """The service that owns entities. None is no such entity; a Fault: its owner does not say, or is not configured.
+
+    `trace` is of what the run is to be started for."""
 
     async def canonical(
-        self, entity_id: str, workspace_id: str, timeout_seconds: float
+        self, entity_id: str, workspace_id: str, timeout_seconds: float, trace: str
     ) -> CanonicalEntity | Fault | None: ...
 
     async def resolve(
-        self, integration_id: str, record_id: str, workspace_id: str, timeout_seconds: float
+        self, integration_id: str, record_id: str, workspace_id: str, timeout_seconds: float, trace: str
     ) -> CanonicalEntity | Fault | None:
         """The entity behind one record of a connected system."""
         ...
@@ -41,25 +43,25 @@ class Subjects:
     directory: Directory | None = None
     required: bool = False
 
-    async def named(self, said: Subject, workspace_id: str) -> Subject:
+    async def named(self, said: Subject, workspace_id: str, trace: str = "") -> Subject:
         """The entity that a caller names, with the type that the caller left out. Raises Refusal, only where entities
         are required."""
         if not said.entity_id or self.directory is None:
             return said
-        found = await self.directory.canonical(said.entity_id, workspace_id, SECONDS)
+        found = await self.directory.canonical(said.entity_id, workspace_id, SECONDS, trace)
         if self.required:
             _check(said, found)
         if isinstance(found, CanonicalEntity) and not said.entity_type:
             return Subject(said.entity_id, found.entity_type)
         return said
 
-    async def of_record(self, tap: Tap, workspace_id: str) -> Subject:
+    async def of_record(self, tap: Tap, workspace_id: str, trace: str = "") -> Subject:
         """The entity behind the record that has changed, or the record itself when nobody knows it. Raises Refusal:
         UNAVAILABLE when that cannot be told now."""
         record = Subject(tap.entity_id, tap.entity_type)
         if not record.entity_id or self.directory is None:
             return record
-        found = await self.directory.resolve(tap.provider, tap.entity_id, workspace_id, SECONDS)
+        found = await self.directory.resolve(tap.provider, tap.entity_id, workspace_id, SECONDS, trace)
         if isinstance(found, CanonicalEntity):
             return Subject(found.id, found.entity_type or tap.entity_type)
         if self.required and found is None:

@@ -11,7 +11,7 @@ from service.domain.commands import Envelope, TimePassed
 from service.domain.errors import Refusal
 from service.engine.advance import Advance
 from service.engine.loop import Loop
-from service.engine.ports import EventStore, StoreUnavailable, WorkStore
+from service.engine.ports import DueRun, EventStore, StoreUnavailable, WorkStore
 from service.engine.router import Router
 
 CLAIM = 100
@@ -46,14 +46,16 @@ class Ticker:
 
     async def _wake_due(self) -> bool:
         due = await self._work.claim_due_runs(CLAIM, self._advance.lease.seconds)
-        await asyncio.gather(*(self._wake(run_id) for run_id in due))
+        await asyncio.gather(*(self._wake(run) for run in due))
         return len(due) == CLAIM
 
-    async def _wake(self, run_id: str) -> None:
+    async def _wake(self, run: DueRun) -> None:
         try:
-            await self._advance.submit(run_id, Envelope(TimePassed(), "service:workflows", "timer"))
+            await self._advance.submit(
+                run.run_id, Envelope(TimePassed(), "service:workflows", "timer", trace=run.trace)
+            )
         except (Refusal, StoreUnavailable) as error:
-            log.warning("the clock of %s is left for later: %s", run_id, error)
+            log.warning("the clock of %s is left for later: %s", run.run_id, error)
 
     async def _sweep(self) -> bool:
         more = await self._router.sweep()

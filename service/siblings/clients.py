@@ -15,6 +15,7 @@ from google.protobuf.json_format import ParseError
 from service.domain.answers import Answer, Fault
 from service.domain.calls import Delegate, PrepareObjective, SiblingCall
 from service.engine.ports import Errand
+from service.engine.tracing import UNTRACED, Tracer
 from service.siblings.connections import Connections, Line
 from service.siblings.credentials import PLAIN, Credentials
 from service.siblings.entities import Entities
@@ -35,9 +36,10 @@ class SiblingClients:
         service_agent: str = "",
         clock: Callable[[], float] = time.monotonic,
         credentials: Credentials = PLAIN,
+        tracer: Tracer = UNTRACED,
     ) -> None:
         self._service_agent = service_agent
-        self._connections = Connections(addresses, clock, credentials)
+        self._connections = Connections(addresses, clock, credentials, tracer)
         self.entities = Entities(self._connections)
         self.identity = Identity(self._connections)
 
@@ -64,7 +66,7 @@ class SiblingClients:
 
     async def perform(self, errand: Errand, timeout_seconds: float) -> Answer | Fault:
         """Does all that the errand takes within `timeout_seconds`."""
-        line = self._connections.line(errand.workspace_id, timeout_seconds)
+        line = self._connections.line(errand.workspace_id, timeout_seconds, errand.trace)
         if errand.kind == PrepareObjective.__name__:
             return await prepare(line, errand.request)
         made = await _made_before(line, errand) if errand.repeated else None

@@ -1,8 +1,8 @@
 """The siblings that are configured, each with one connection and one breaker, and a line to them per errand.
 
 A `Line` knows who asks and how long all of it may take: however many calls an errand needs, they share one deadline.
-Look-ups carry the workspace alone. The idempotency key goes out with the call that it belongs to and with no other, so
-that a sibling which remembers keys cannot take one call for another.
+Look-ups carry the workspace and the trace alone. The idempotency key goes out with the call that it belongs to and
+with no other, so that a sibling which remembers keys cannot take one call for another.
 """
 
 import string
@@ -13,6 +13,8 @@ from urllib.parse import quote
 from google.protobuf.message import Message
 
 from service.domain.answers import Fault
+from service.domain.trace import told
+from service.engine.tracing import UNTRACED, Role, Tracer
 from service.siblings.breaker import Breaker
 from service.siblings.credentials import PLAIN, Credentials
 from service.siblings.faults import not_configured, transport
@@ -41,9 +43,14 @@ class Connections:
     unset. `clock` is monotonic, in seconds."""
 
     def __init__(
-        self, addresses: Mapping[str, str], clock: Callable[[], float], credentials: Credentials = PLAIN
+        self,
+        addresses: Mapping[str, str],
+        clock: Callable[[], float],
+        credentials: Credentials = PLAIN,
+        tracer: Tracer = UNTRACED,
     ) -> None:
         self._clock = clock
+        self._tracer = tracer
         self._siblings = {
             name: Sibling(name, addresses[name], Breaker(clock=clock), clock, credentials)
             for name in SIBLINGS
@@ -60,8 +67,9 @@ class Connections:
         """Those with an address."""
         return self._siblings
 
-    def line(self, workspace_id: str, timeout_seconds: float) -> "Line":
-        return Line(self._siblings, workspace_id, timeout_seconds, self._clock)
+    def line(self, workspace_id: str, timeout_seconds: float, trace: str = "") -> "Line":
+        until = self._clock() + timeout_seconds
+        return Line(self._siblings, workspace_id, until, self._clock, trace, self._tracer)
 
     async def close(self) -> None:
         """Closes every channel; calls in flight come back as transport faults."""
@@ -74,25 +82,41 @@ class Line:
         self,
         siblings: Mapping[str, Sibling],
         workspace_id: str,
-        timeout_seconds: float,
+        until: float,
         clock: Callable[[], float],
+        trace: str,
+        tracer: Tracer,
     ) -> None:
         self.workspace_id = workspace_id
         self._siblings = siblings
         self._clock = clock
-        self._until = clock() + timeout_seconds
+        self._until = until
+        self._trace = trace
+        self._tracer = tracer
+        self._metadata = (("x-workspace-id", _ascii(workspace_id)),)
 
     async def look_up(self, method: Method[Any, Value], request: Message, share: float = 1.0) -> Value | Fault:
         """Asks something that changes nothing; it may take `share` of the time that is left."""
         raw = request.SerializeToString(deterministic=True)
-        return await self._ask(method, raw, self._metadata(), share)
+        return await self._ask(method, raw, self._metadata, share)
 
     async def send(self, method: Method[Any, Value], request: bytes, idempotency_key: str) -> Value | Fault:
         """Sends the very bytes under their key, and waits as long as there is time."""
-        metadata = (("idempotency-key", _ascii(idempotency_key)), *self._metadata())
+        metadata = (("idempotency-key", _ascii(idempotency_key)), *self._metadata)
         return await self._ask(method, request, metadata, 1.0)
 
     async def _ask(self, method: Method[Any, Value], request: bytes, metadata: Metadata, share: float) -> Value | Fault:
+        """Each call has a span of its own, under which the sibling goes on."""
+        with self._tracer.span(method.path[1:], self._trace, Role.CLIENT, sibling=method.sibling) as span:
+            answer = await self._asked(method, request, (*metadata, *told(span.trace).items()), share)
+            if isinstance(answer, Fault):
+                span.tell(fault=answer.kind)
+                span.fail(answer.reason)
+        return answer
+
+    async def _asked(
+        self, method: Method[Any, Value], request: bytes, metadata: Metadata, share: float
+    ) -> Value | Fault:
         sibling = self._siblings.get(method.sibling)
         if sibling is None:
             return not_configured(method.sibling)
@@ -100,9 +124,6 @@ class Line:
         if seconds <= 0:
             return transport("deadline_exceeded", f"no time was left to ask {method.sibling}")
         return await sibling.ask(method, request, metadata, seconds)
-
-    def _metadata(self) -> tuple[tuple[str, str], ...]:
-        return (("x-workspace-id", _ascii(self.workspace_id)),)
 
 
 def _ascii(value: str) -> str:

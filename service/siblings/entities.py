@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 
 from service.domain.answers import Fault
 from service.domain.exchange import CanonicalEntity
-from service.siblings.connections import Connections
+from service.siblings.connections import Connections, Line
 from service.siblings.faults import unknown
 from service.siblings.method import Method, demand
 
@@ -32,31 +32,31 @@ class Entities:
         self._connections = connections
 
     async def canonical(
-        self, entity_id: str, workspace_id: str, timeout_seconds: float
+        self, entity_id: str, workspace_id: str, timeout_seconds: float, trace: str = ""
     ) -> CanonicalEntity | Fault | None:
         """The entity as its owner has it."""
         asking = GetCanonicalRequest(id=entity_id)
-        return await self._ask("GetCanonical", GetCanonicalResponse, asking, workspace_id, timeout_seconds)
+        line = self._connections.line(workspace_id, timeout_seconds, trace)
+        return await _ask(line, "GetCanonical", GetCanonicalResponse, asking)
 
     async def resolve(
-        self, integration_id: str, record_id: str, workspace_id: str, timeout_seconds: float
+        self, integration_id: str, record_id: str, workspace_id: str, timeout_seconds: float, trace: str = ""
     ) -> CanonicalEntity | Fault | None:
         """The entity behind a record of a connected system."""
         asking = ResolveRequest(workspace_id=workspace_id, integration_id=integration_id, record_id=record_id)
-        return await self._ask("Resolve", ResolveResponse, asking, workspace_id, timeout_seconds)
+        line = self._connections.line(workspace_id, timeout_seconds, trace)
+        return await _ask(line, "Resolve", ResolveResponse, asking)
 
-    async def _ask(
-        self, name: str, reply: type[Reply], request: Message, workspace_id: str, timeout_seconds: float
-    ) -> CanonicalEntity | Fault | None:
-        def read(answer: Reply) -> CanonicalEntity | Fault:
-            entity = answer.entity
-            found = CanonicalEntity(demand(entity.id, "entity id"), _type(entity.primary_type), entity.primary_name)
-            return found if entity.workspace_id == workspace_id else NOBODY
 
-        line = self._connections.line(workspace_id, timeout_seconds)
-        method = Method("entities", f"/entities.v1.EntityService/{name}", reply, read, absent=NOBODY)
-        found = await line.look_up(method, request)
-        return None if found == NOBODY else found
+async def _ask(line: Line, name: str, reply: type[Reply], request: Message) -> CanonicalEntity | Fault | None:
+    def read(answer: Reply) -> CanonicalEntity | Fault:
+        entity = answer.entity
+        found = CanonicalEntity(demand(entity.id, "entity id"), _type(entity.primary_type), entity.primary_name)
+        return found if entity.workspace_id == line.workspace_id else NOBODY
+
+    method = Method("entities", f"/entities.v1.EntityService/{name}", reply, read, absent=NOBODY)
+    found = await line.look_up(method, request)
+    return None if found == NOBODY else found
 
 
 def _type(number: EntityType.ValueType) -> str:

@@ -101,6 +101,7 @@ class Document:
             "recorded_at": event.recorded_at,
             "actor": event.actor,
             "cause": event.cause,
+            "trace": event.trace,
             "data": self._about_step(event.step, event.run, before) if event.step else self._about_run(event.run),
         }
 
@@ -152,6 +153,7 @@ def _effect_row(effect: Effect, requests: Mapping[str, bytes]) -> dict[str, Any]
         "kind": effect.kind,
         "request": requests[effect.id],
         "delay": effect.delay_seconds,
+        "trace": effect.trace,
     }
 
 

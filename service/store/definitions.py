@@ -43,6 +43,7 @@ class Definitions:
         tags: Sequence[str],
         actor: str,
         idem: Idem | None,
+        trace: str = "",
     ) -> Replayable[Definition]:
         call = Call("CreateDefinition", workspace_id, idem)
         try:
@@ -51,14 +52,14 @@ class Definitions:
                 if known is not None:
                     return Replayable(_definition_again(known), replay=True)
                 definition = await _create(connection, (_new_id("wf"), workspace_id, name, description, list(tags)))
-                await _record(connection, definition, 1, "definition", "create", actor, _told(definition))
+                await _record(connection, definition, 1, "definition", "create", (actor, trace), _told(definition))
                 await call.answer(connection, definition)
                 return Replayable(definition)
         except psycopg.errors.UniqueViolation as taken:
             return Replayable(_definition_again(await self._answered_meanwhile(call, taken)), replay=True)
 
     async def publish(
-        self, draft: Version, visible: str | None, actor: str, idem: Idem | None
+        self, draft: Version, visible: str | None, actor: str, idem: Idem | None, trace: str = ""
     ) -> Replayable[Published]:
         """Stores the draft as the next version of its definition; id, number, workspace and time are given here."""
         async with self._pool.transaction() as connection:
@@ -70,7 +71,7 @@ class Definitions:
             published = await _publish(connection, draft, workspace_id)
             await swap(connection, draft.definition_id, workspace_id, draft.trigger)
             told = _told_version(published.version)
-            await _record(connection, published.definition, sequence + 1, "version", "publish", actor, told)
+            await _record(connection, published.definition, sequence + 1, "version", "publish", (actor, trace), told)
             await call.answer(connection, published)
             return Replayable(published)
 
@@ -175,11 +176,12 @@ async def _record(
     sequence: int,
     aggregate: str,
     operation: str,
-    actor: str,
+    by: tuple[str, str],
     data: object,
 ) -> None:
-    stream, cause = definition.id, f"rpc:{aggregate}.{operation}"
-    about = (aggregate, operation, definition.workspace_id, actor, cause)
+    """`by` is the actor and the trace of the call."""
+    (actor, trace), stream, cause = by, definition.id, f"rpc:{aggregate}.{operation}"
+    about = (aggregate, operation, definition.workspace_id, actor, cause, trace)
     await connection.execute(query("change_create"), (stream, sequence, shard_of(stream), *about, text(data)))
 
 

@@ -135,6 +135,7 @@ def _row(event: BusEvent) -> dict[str, Any]:
         "subject": event.subject,
         "bus_subject": event.bus_subject,
         "about": topic(event),
+        "trace": event.trace,
         "body": _body(event),
     }
 
@@ -182,7 +183,7 @@ def _digest(event: BusEvent) -> bytes:
 
 
 def _stored(row: Row) -> StoredEvent:
-    workspace_id, source, event_id, type_, subject, bus_subject, body, received_at = row
+    workspace_id, source, event_id, type_, subject, bus_subject, trace, body, received_at = row
     event = BusEvent(
         id=event_id,
         source=source,
@@ -196,6 +197,7 @@ def _stored(row: Row) -> StoredEvent:
         tap=optional(lambda told: Tap(**told), body.get("tap")),
         chain=tuple(body.get("chain", ())),
         handed_in=optional(_handed_in, body.get("handed_in")),
+        trace=trace,
     )
     return StoredEvent(event, received_at)
 

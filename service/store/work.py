@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from service.domain.effects import Owed
-from service.engine.ports import Work
+from service.engine.ports import DueRun, Work
 from service.store.pool import Pool
 from service.store.queries import query
 
@@ -23,10 +23,10 @@ class WorkQueue:
         rows = await self._pool.write(query("effects_claim"), (limit, lease_seconds))
         return [replace(work_of(row), taken_over=taken_over) for *row, taken_over in rows]
 
-    async def claim_due_runs(self, limit: int, lease_seconds: float) -> list[str]:
+    async def claim_due_runs(self, limit: int, lease_seconds: float) -> list[DueRun]:
         """Runs whose clock is due; each is due again after the lease unless it was moved meanwhile."""
         rows = await self._pool.write(query("runs_claim_due"), (limit, lease_seconds))
-        return [run_id for (run_id,) in rows]
+        return [DueRun(*row) for row in rows]
 
     async def drop_orphan(self, work: Work) -> bool:
         """Forgets what is owed by a run that is not there any more; False when the run is there."""
@@ -40,6 +40,6 @@ class WorkQueue:
 
 
 def work_of(row: Sequence[Any]) -> Work:
-    """From run_id, workspace_id, request, effect_id, step_id, attempt, kind, lease_token, tries."""
-    run_id, workspace_id, request, *effect = row
-    return Work(run_id, workspace_id, Owed(*effect), request)
+    """From run_id, workspace_id, request, trace, effect_id, step_id, attempt, kind, lease_token, tries."""
+    run_id, workspace_id, request, trace, *effect = row
+    return Work(run_id, workspace_id, Owed(*effect), request, trace)

@@ -44,8 +44,8 @@ select $1, pattern, $2, $3, correlates from jsonb_to_recordset($4::jsonb) as a(p
 
 -- name: change_create
 insert into changes
-    (stream_id, sequence, shard, aggregate, operation, workspace_id, actor, cause, recorded_at, data)
-values ($1, $2, $3, $4, $5, $6, $7, $8, now(), $9::jsonb)
+    (stream_id, sequence, shard, aggregate, operation, workspace_id, actor, cause, trace, recorded_at, data)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now(), $10::jsonb)
 
 -- name: answer_get
 select method, digest, response from rpc_answers where workspace_id = $1 and caller = $2 and key = $3

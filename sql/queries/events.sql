@@ -5,8 +5,8 @@
 with given as (
     select * from jsonb_populate_recordset(null::bus_events, $1::jsonb)
 ), fresh as (
-    insert into bus_events (workspace_id, source, event_id, digest, type, subject, bus_subject, about, body)
-    select workspace_id, source, event_id, digest, type, subject, bus_subject, about, body from given
+    insert into bus_events (workspace_id, source, event_id, digest, type, subject, bus_subject, about, trace, body)
+    select workspace_id, source, event_id, digest, type, subject, bus_subject, about, trace, body from given
         on conflict do nothing
  returning workspace_id, source, event_id
 ), correlated as (
@@ -146,22 +146,23 @@ waiters as (
 -- name: events_owed
 owed as (
     insert into run_effects
-        (run_id, effect_id, step_id, attempt, kind, request, workspace_id, lease_token, lease_until)
+        (run_id, effect_id, step_id, attempt, kind, request, trace, workspace_id, lease_token, lease_until)
     select run_id,
            'deliver/' || left(encode(sha256(convert_to(source || e'\n' || event_id, 'UTF8')), 'hex'), 32),
            '', 0, 'Deliver',
            convert_to(json_build_object('source', source, 'event_id', event_id)::text, 'UTF8'),
-           workspace_id, 1, now() + $1::float8 * interval '1 second'
+           e.trace, workspace_id, 1, now() + $1::float8 * interval '1 second'
       from found
+      join bus_events e using (workspace_id, source, event_id)
         on conflict do nothing
- returning run_id, workspace_id, request, effect_id, step_id, attempt, kind, lease_token, tries
+ returning run_id, workspace_id, request, trace, effect_id, step_id, attempt, kind, lease_token, tries
 )
 
 -- name: events_done
-select run_id, workspace_id, request, effect_id, step_id, attempt, kind, lease_token, tries from owed
+select run_id, workspace_id, request, trace, effect_id, step_id, attempt, kind, lease_token, tries from owed
 
 -- name: events_unrouted
-select e.workspace_id, e.source, e.event_id, e.type, e.subject, e.bus_subject, e.body, e.received_at,
+select e.workspace_id, e.source, e.event_id, e.type, e.subject, e.bus_subject, e.trace, e.body, e.received_at,
        (select coalesce(jsonb_agg(distinct jsonb_build_array(a.pattern, c.correlate)), '[]')
           from awaited_types a, unnest(a.correlates) c(correlate)
          where a.workspace_id = e.workspace_id and a.correlates <> '{}'
@@ -172,7 +173,7 @@ select e.workspace_id, e.source, e.event_id, e.type, e.subject, e.bus_subject, e
  limit $1
 
 -- name: event_get
-select workspace_id, source, event_id, type, subject, bus_subject, body, received_at
+select workspace_id, source, event_id, type, subject, bus_subject, trace, body, received_at
   from bus_events
  where workspace_id = $1 and source = $2 and event_id = $3 and body is not null
 

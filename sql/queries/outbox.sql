@@ -31,10 +31,11 @@ select c.stream_id, c.sequence, c.workspace_id, c.aggregate, c.operation, c.acto
            'workspace_id', r.workspace_id, 'trigger_type', r.trigger_type, 'trigger_event_id', r.trigger_event_id,
            'initiator_agent_id', r.initiator_agent_id, 'initiator_user_id', r.initiator_user_id,
            'parent_run_id', r.parent_run_id, 'chain', r.chain,
-           'entity_id', r.entity_id, 'entity_type', r.entity_type) else '{}' end as header
+           'entity_id', r.entity_id, 'entity_type', r.entity_type) else '{}' end as header,
+       c.trace
   from (select shard from relay_shards where shard = any($1::smallint[]) and lost_from is null) s
  cross join lateral (
-       select stream_id, sequence, workspace_id, aggregate, operation, actor, cause, recorded_at, data
+       select stream_id, sequence, workspace_id, aggregate, operation, actor, cause, recorded_at, data, trace
          from changes
         where shard = s.shard and published_at is null
         order by stream_id, sequence

@@ -154,23 +154,24 @@ said as (
 -- name: apply_changes
 recorded as (
     insert into changes
-        (stream_id, sequence, shard, aggregate, operation, step_id, workspace_id, actor, cause, recorded_at, data)
+        (stream_id, sequence, shard, aggregate, operation, step_id, workspace_id, actor, cause, trace, recorded_at,
+         data)
     select fence.id, n.sequence, (fence.doc -> 'shard')::smallint, n.aggregate, n.operation, n.step_id,
-           fence.workspace_id, n.actor, n.cause, n.recorded_at, n.data
+           fence.workspace_id, n.actor, n.cause, n.trace, n.recorded_at, n.data
       from fence, jsonb_populate_recordset(null::changes, fence.doc -> 'changes') n
 )
 
 -- name: apply_effects
 owed as (
     insert into run_effects
-        (run_id, effect_id, step_id, attempt, kind, request, workspace_id, due_at, lease_token, lease_until)
-    select fence.id, n.effect_id, n.step_id, n.attempt, n.kind, n.request, fence.workspace_id,
+        (run_id, effect_id, step_id, attempt, kind, request, trace, workspace_id, due_at, lease_token, lease_until)
+    select fence.id, n.effect_id, n.step_id, n.attempt, n.kind, n.request, n.trace, fence.workspace_id,
            now() + n.delay * interval '1 second',
            case when n.delay > 0 then 0 else 1 end,
            case when n.delay > 0 then null else now() + (fence.doc -> 'lease')::float8 * interval '1 second' end
       from fence,
            jsonb_to_recordset(fence.doc -> 'effects')
-               n(effect_id text, step_id text, attempt integer, kind text, request bytea, delay float8)
+               n(effect_id text, step_id text, attempt integer, kind text, request bytea, trace text, delay float8)
         on conflict do nothing
 )
 

@@ -13,7 +13,7 @@ update run_effects e
    set lease_token = e.lease_token + 1, lease_until = now() + $2::float8 * interval '1 second'
   from due
  where e.run_id = due.run_id and e.effect_id = due.effect_id
-returning e.run_id, e.workspace_id, e.request, e.effect_id, e.step_id, e.attempt, e.kind, e.lease_token, e.tries,
+returning e.run_id, e.workspace_id, e.request, e.trace, e.effect_id, e.step_id, e.attempt, e.kind, e.lease_token, e.tries,
           due.held_before
 
 -- name: runs_claim_due
@@ -29,7 +29,7 @@ update workflow_runs r
    set wake_at = now() + $2::float8 * interval '1 second'
   from due
  where r.id = due.id
-returning r.id
+returning r.id, coalesce((select trace from changes where stream_id = r.id and sequence = 1), '')
 
 -- name: orphan_drop
 delete from run_effects

@@ -27,14 +27,20 @@ from service.engine.ports import Unpublished
 from tests.bus.changes import NOON, change, record_changes, run_changes, step_changes
 from tests.bus.helpers import connected
 
-CHAINED = change(header={"definition_id": "wf_2", "trigger_type": "WORKFLOW", "chain": ["wf_1"]})
+PARENT, STATE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "congo=t61 rcWk,rojo=00%f"
+TRACE = {"traceparent": PARENT, "tracestate": STATE}
+CHAINED = change(
+    header={"definition_id": "wf_2", "trigger_type": "WORKFLOW", "chain": ["wf_1"]}, trace=f"{PARENT} {STATE}"
+)
 EXTENSIONS = {
+    **TRACE,
     "sequence": "3",
     "actor": "agent:sdr",
     "causationid": "rpc:42",
     "causechain": "wf_1,wf_2",
     "dataschema": "buf.build/evalops/proto/workflows.v1.WorkflowStepLifecycleEvent",
 }
+TRANSPORT = {"Nats-Msg-Id": "wfr_1.3", **TRACE}
 
 
 def _written(form: str, of: Unpublished = CHAINED) -> Outgoing:
@@ -59,16 +65,28 @@ def test_the_definitions_on_the_way_are_in_every_form(form: str) -> None:
     assert _heard(form, CHAINED).chain == ("wf_1", "wf_2")
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_trace_is_in_every_form_and_on_the_message(form: str) -> None:
+    headers, data = _written(form)
+    assert _heard(form, CHAINED).trace == CHAINED.trace
+    assert {name: headers[name] for name in TRACE} == TRACE
+    without = {name: value for name, value in headers.items() if name not in TRACE}
+    assert parse(subject_of(CHAINED), without, data).trace == CHAINED.trace
+    assert not any("trace" in name for name in _written(form, change()).headers)
+    assert b"trace" not in _written(form, change()).data
+
+
 def test_headers_are_read_by_the_sdk() -> None:
     event = from_binary(HTTPMessage(*_written("headers")), JSONFormat())
     assert (event.get_id(), event.get_subject(), event.get_time()) == ("wfr_1.3", "wfr_1", NOON)
     assert event.get_extension("tenantid") == "ws_acme"
+    assert {name: event.get_extension(name) for name in TRACE} == TRACE
     assert json.loads(bodies.write(CHAINED).data) == event.get_data()
 
 
 def test_one_json_object_is_read_by_the_sdk() -> None:
     headers, data = _written("structured")
-    assert headers == {"content-type": "application/cloudevents+json", "Nats-Msg-Id": "wfr_1.3"}
+    assert headers == {"content-type": "application/cloudevents+json", **TRANSPORT}
     event: Any = from_json(data)
     assert {name: event[name] for name in EXTENSIONS} == EXTENSIONS
     assert (event["specversion"], event["id"], event["source"]) == ("1.0", "wfr_1.3", "workflows")
@@ -80,14 +98,14 @@ def test_one_json_object_is_read_by_the_sdk() -> None:
 
 def test_the_typed_envelope_reads_its_json() -> None:
     headers, data = _written("protojson")
-    assert headers == {"content-type": "application/json", "Nats-Msg-Id": "wfr_1.3"}
+    assert headers == {"content-type": "application/json", **TRANSPORT}
     assert json.loads(data)["data"]["@type"] == "type.googleapis.com/workflows.v1.WorkflowStepLifecycleEvent"
     _is_the_change(json_format.Parse(data, CloudEvent()))
 
 
 def test_the_typed_envelope_reads_its_bytes() -> None:
     headers, data = _written("proto")
-    assert headers == {"content-type": "application/protobuf", "Nats-Msg-Id": "wfr_1.3"}
+    assert headers == {"content-type": "application/protobuf", **TRANSPORT}
     _is_the_change(CloudEvent.FromString(data))
 
 

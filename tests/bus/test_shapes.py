@@ -180,3 +180,34 @@ def test_a_change_without_a_state_is_an_event_like_any_other(kind: str) -> None:
     event = parse("s", E_HEADERS, body % kind.encode())
     assert event.about is None
     assert event.payload == {"id": "x"}
+
+
+# --- traces ------------------------------------------------------------------------------------------------------
+
+PARENT, OTHER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", f"00-{'a' * 32}-{'b' * 16}-00"
+
+
+@pytest.mark.parametrize(
+    ("headers", "trace"),
+    [
+        ({"ce-traceparent": PARENT}, PARENT),
+        ({"traceparent": PARENT, "tracestate": "a=1"}, f"{PARENT} a=1"),
+        ({"ce-traceparent": PARENT, "traceparent": OTHER, "tracestate": "a=1"}, PARENT),
+        ({"ce-traceparent": PARENT, "ce-tracestate": "a=1%25%20x"}, f"{PARENT} a=1% x"),
+        ({"ce-traceparent": PARENT, "ce-tracestate": "a=%ff"}, PARENT),
+        ({"ce-traceparent": "%ff", "traceparent": OTHER}, OTHER),
+        ({"ce-traceparent": "%ff"}, ""),
+        ({"traceparent": "00-0-0-00", "tracestate": "a=1"}, ""),
+    ],
+)
+def test_a_trace_is_the_events_own_or_the_messages(headers: dict[str, str], trace: str) -> None:
+    assert parse("s", {**E_HEADERS, **headers}, b"{}").trace == trace
+
+
+@pytest.mark.parametrize("mark", ["specversion", "spec_version"])
+@pytest.mark.parametrize("value", ["7", "null", "{}", '"00-x"', f'["{PARENT}"]'])
+def test_a_trace_that_cannot_be_read_is_no_poison(mark: str, value: str) -> None:
+    said = f'"traceparent":{value},"tracestate":{value}'
+    event = f'{{"{mark}":"1.0","id":"1","source":"s","type":"t","tenant_id":"w",{said},"extensions":{{{said}}}}}'
+    assert parse("s", {}, event.encode()).trace == ""
+    assert parse("s", {"traceparent": OTHER}, event.encode()).trace == OTHER

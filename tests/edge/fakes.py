@@ -98,7 +98,14 @@ class FakeDefinitions(Fake):
     going: Sequence[OpenRuns] = ()
 
     async def create(
-        self, workspace_id: str, name: str, description: str, tags: Sequence[str], actor: str, idem: Idem | None
+        self,
+        workspace_id: str,
+        name: str,
+        description: str,
+        tags: Sequence[str],
+        actor: str,
+        idem: Idem | None,
+        trace: str,
     ) -> Replayable[Definition]:
         await self._write(idem)
         made = definition(workspace_id=workspace_id, name=name, description=description, tags=tuple(tags))
@@ -113,7 +120,7 @@ class FakeDefinitions(Fake):
         return Page([self.found] if self.found else [], 7)
 
     async def publish(
-        self, draft: Version, visible: str | None, actor: str, idem: Idem | None
+        self, draft: Version, visible: str | None, actor: str, idem: Idem | None, trace: str
     ) -> Replayable[Published]:
         await self._write(draft)
         version = replace(draft, id="wfv_1", version=1, workspace_id="acme", created_at=NOW)

@@ -30,7 +30,7 @@ class FakeDirectory:
         self.asked: list[tuple[str, str, float]] = []
 
     async def canonical(
-        self, entity_id: str, workspace_id: str, timeout_seconds: float
+        self, entity_id: str, workspace_id: str, timeout_seconds: float, trace: str
     ) -> CanonicalEntity | Fault | None:
         self.asked.append((entity_id, workspace_id, timeout_seconds))
         return self._found

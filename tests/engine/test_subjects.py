@@ -35,7 +35,7 @@ class FakeDirectory:
 async def about(found: CanonicalEntity | Fault | None, tap: Tap = RECORD, *, required: bool = False) -> Subject:
     directory = FakeDirectory(found)
     subject = await Subjects(directory, required).of_record(tap, "ws_1")
-    assert directory.asked == ([("hubspot", "101", "ws_1", SECONDS)] if tap.entity_id else [])
+    assert directory.asked == ([("hubspot", "101", "ws_1", SECONDS, "")] if tap.entity_id else [])
     return subject
 
 

@@ -132,8 +132,9 @@ class InboxTables:
         owed = Owed(f"deliver/{name}", "", 0, Deliver.__name__, 1)
         if (run_id, owed.id) in self.tables.effects:
             return None
+        known = self.events[_key(event)].event
         request, now = orjson.dumps({"source": event.source, "event_id": event.id}), self.tables.now()
-        row = EffectRow(run_id, event.tenant, owed, request, now, now + timedelta(seconds=lease_seconds))
+        row = EffectRow(run_id, event.tenant, owed, request, now, now + timedelta(seconds=lease_seconds), known.trace)
         self.tables.effects[run_id, owed.id] = row
         return row.work
 
@@ -189,8 +190,8 @@ def _key(event: BusEvent) -> Key:
 
 
 def _said(event: BusEvent) -> BusEvent:
-    """Where it was published does not count."""
-    return replace(event, bus_subject="")
+    """Where it was published and in which trace does not count."""
+    return replace(event, bus_subject="", trace="")
 
 
 def _as_first(event: BusEvent, first: Kept) -> Kept:

@@ -13,7 +13,7 @@ from service.domain.decision import Decision, Wait
 from service.domain.definition import Definition, Version
 from service.domain.effects import Owed
 from service.domain.state import Run
-from service.engine.ports import Applied, Kept, Snapshot, Started, StartKey, StoredEvent, Unpublished, Work
+from service.engine.ports import Applied, DueRun, Kept, Snapshot, Started, StartKey, StoredEvent, Unpublished, Work
 from tests.simulation.faults import Way
 from tests.simulation.inbox import InboxTables
 from tests.simulation.tables import Tables
@@ -55,7 +55,7 @@ class SimulatedStore:
     async def claim_effects(self, limit: int, lease_seconds: float) -> list[Work]:
         return await self._line.ask(lambda: self._tables.claim_effects(limit, lease_seconds))
 
-    async def claim_due_runs(self, limit: int, lease_seconds: float) -> list[str]:
+    async def claim_due_runs(self, limit: int, lease_seconds: float) -> list[DueRun]:
         return await self._line.ask(lambda: self._tables.claim_due_runs(limit, lease_seconds))
 
     async def drop_orphan(self, work: Work) -> bool:

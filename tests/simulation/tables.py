@@ -13,7 +13,7 @@ from service.domain.decision import Decision, Event, Guard, Seen, Wait
 from service.domain.definition import Definition, Version
 from service.domain.effects import Owed
 from service.domain.state import Run, changed
-from service.engine.ports import Applied, Snapshot, StaleRun, Started, StartKey, Unpublished, Work
+from service.engine.ports import Applied, DueRun, Snapshot, StaleRun, Started, StartKey, Unpublished, Work
 from service.store.codec import MOVING_COLUMNS
 from service.store.decision import SHARDS, shard_of
 
@@ -28,6 +28,7 @@ class EffectRow:
     request: bytes
     due_at: datetime
     lease_until: datetime | None = None
+    trace: str = ""
 
     @property
     def free_at(self) -> datetime:
@@ -35,7 +36,7 @@ class EffectRow:
 
     @property
     def work(self) -> Work:
-        return Work(self.run_id, self.workspace_id, self.owed, self.request)
+        return Work(self.run_id, self.workspace_id, self.owed, self.request, self.trace)
 
 
 @dataclass(slots=True)
@@ -166,7 +167,7 @@ class Tables:
             due = now + timedelta(seconds=effect.delay_seconds)
             token, until = (0, None) if effect.delay_seconds else (1, now + timedelta(seconds=lease_seconds))
             owed = Owed(effect.id, effect.step_id, effect.attempt, effect.kind, token)
-            row = EffectRow(run.id, run.workspace_id, owed, requests[effect.id], due, until)
+            row = EffectRow(run.id, run.workspace_id, owed, requests[effect.id], due, until, effect.trace)
             self.effects.setdefault((run.id, effect.id), row)
 
     def _answer(self, decision: Decision) -> None:
@@ -198,12 +199,12 @@ class Tables:
             row.lease_until = now + timedelta(seconds=lease_seconds)
         return [row.work for row in due[:limit]]
 
-    def claim_due_runs(self, limit: int, lease_seconds: float) -> list[str]:
+    def claim_due_runs(self, limit: int, lease_seconds: float) -> list[DueRun]:
         now = self.now()
         due = sorted((at, run_id) for run_id, at in self.wake_at.items() if at <= now)[:limit]
         for _, run_id in due:
             self.wake_at[run_id] = now + timedelta(seconds=lease_seconds)
-        return [run_id for _, run_id in due]
+        return [DueRun(run_id, self.changes[run_id][0].event.trace) for _, run_id in due]
 
     def drop_orphan(self, work: Work) -> bool:
         """Runs are not purged here."""
@@ -299,6 +300,7 @@ def _unpublished(stream: str, run: Run, event: Event) -> Unpublished:
         event.recorded_at,
         {},
         {},
+        event.trace,
     )
 
 

@@ -17,10 +17,10 @@ from service.domain.correlations import Correlate, correlations
 from service.domain.decision import Decision, Guard, Postponed, Seen, Wait
 from service.domain.definition import StepType
 from service.domain.state import Run, StepRun, Task, TaskStatus, item_key
-from service.engine.ports import Fate, StaleRun, Unpublished, Work
+from service.engine.ports import DueRun, Fate, StaleRun, Unpublished, Work
 from tests.builders import step, version
 from tests.simulation.conftest import Stores
-from tests.store.decisions import NOW, effect, key_of, moved, owed, run, started, untold
+from tests.store.decisions import NOW, START_TRACE, STEP_TRACE, effect, key_of, moved, owed, run, started, untold
 
 HOUR, OVER = 3600.0, 0.0
 
@@ -132,7 +132,7 @@ async def test_an_effect_belongs_to_whoever_stored_it_until_its_lease_is_over(st
     await begin(stores, owed=(effect("a/1/held"),))
     begun = await begin(stores, lease=OVER, owed=(effect("a/1/lost"),))
     [work] = await stores.work.claim_effects(10, HOUR)
-    assert work == Work(begun.id, "ws_1", owed("a/1/lost", 2), b"bytes")
+    assert work == Work(begun.id, "ws_1", owed("a/1/lost", 2), b"bytes", STEP_TRACE)
     assert await stores.work.claim_effects(10, HOUR) == []
 
 
@@ -180,10 +180,10 @@ async def test_claimers_at_once_share(stores: Stores) -> None:
 async def test_a_due_run_is_woken_once_per_lease(stores: Stores) -> None:
     begun = await begin(stores, run(deadline_at=NOW - timedelta(days=1)))
     await begin(stores, run(deadline_at=None))
-    assert await stores.work.claim_due_runs(10, HOUR) == [begun.id]
+    assert await stores.work.claim_due_runs(10, HOUR) == [DueRun(begun.id, START_TRACE)]
     assert await stores.work.claim_due_runs(10, HOUR) == []
     await apply(stores, untold(begun))
-    assert await stores.work.claim_due_runs(10, HOUR) == [begun.id]
+    assert await stores.work.claim_due_runs(10, HOUR) == [DueRun(begun.id, START_TRACE)]
 
 
 # --- events ----------------------------------------------------------------------------------------------------------
@@ -322,7 +322,9 @@ async def test_changes_come_in_the_order_of_their_run_until_they_are_published(s
         await apply(stores, moved(before))
     shards = await stores.outbox.hold_shards("me", HOUR)
     assert shards == list(range(32))
-    found = [_key(change) for change in await stores.outbox.unpublished(shards, 1000)]
+    changes = await stores.outbox.unpublished(shards, 1000)
+    assert {(change.sequence, change.trace) for change in changes} == {(1, START_TRACE), (2, STEP_TRACE)}
+    found = [_key(change) for change in changes]
     assert sorted(found) == [(each.id, sequence) for each in begun for sequence in (1, 2)]
     assert all(found.index((each.id, 1)) < found.index((each.id, 2)) for each in begun)
     await stores.outbox.mark_published([(begun[0].id, 1), (begun[1].id, 1), (begun[1].id, 2)])

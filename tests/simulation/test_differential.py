@@ -16,11 +16,11 @@ from service.domain.commands import BusEvent
 from service.domain.decision import Decision, Guard, Postponed, Wait
 from service.domain.definition import StepType
 from service.domain.state import Run, StepState
-from service.engine.ports import Applied, Kept, Snapshot, StaleRun, Started, Unpublished, Work
+from service.engine.ports import Applied, DueRun, Kept, Snapshot, StaleRun, Started, Unpublished, Work
 from tests.builders import step, version
 from tests.simulation.conftest import Stores, simulated_stores
 from tests.simulation.seeds import seeds
-from tests.store.decisions import NOW, effect, key_of, moved, run, started, untold
+from tests.store.decisions import NOW, START_TRACE, STEP_TRACE, effect, key_of, moved, run, started, untold
 
 HOUR, OVER = 3600.0, 0.0
 LONG_AGO, FAR_AWAY = NOW - timedelta(days=1), NOW + timedelta(days=36500)
@@ -136,7 +136,8 @@ class Deeds:
 
     def event(self) -> BusEvent:
         name, kind = self.random.randrange(15), self.random.choice(["x.y", "x.y.z", "z", "other"])
-        return BusEvent(f"{kind}/{name}", "tap", kind, "ws_1", payload={"n": self.random.choice([1, 1, 1, 2])})
+        payload, trace = {"n": self.random.choice([1, 1, 1, 2])}, self.random.choice(["", START_TRACE, STEP_TRACE])
+        return BusEvent(f"{kind}/{name}", "tap", kind, "ws_1", payload=payload, trace=trace)
 
     def name(self) -> str:
         self.count += 1
@@ -167,13 +168,17 @@ def _plain(answer: Any) -> Any:
             return number
         case Started(run_id, digest, fresh, sequence):
             return run_id, digest, fresh, sequence
-        case [str(), *_]:
-            return sorted(answer)
+        case [DueRun(), *_]:
+            return sorted((due.run_id, due.trace) for due in answer)
         case [Work(), *_]:
-            return sorted((work.run_id, work.effect.id, work.effect.token, work.effect.tries) for work in answer)
+            return sorted(
+                (work.run_id, work.effect.id, work.effect.token, work.effect.tries, work.trace) for work in answer
+            )
         case [Unpublished(), *_]:
             mine = (change for change in answer if change.aggregate in ("run", "step"))  # definitions tell nothing here
-            return sorted((change.stream, change.sequence, change.operation, change.actor) for change in mine)
+            return sorted(
+                (change.stream, change.sequence, change.operation, change.actor, change.trace) for change in mine
+            )
         case [Kept(), *_]:
             return [(kept.event, kept.fate, kept.awaited) for kept in answer]
         case _:

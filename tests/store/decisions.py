@@ -16,6 +16,8 @@ from service.store.runs import Runs
 
 NOW = datetime(2026, 3, 2, 9, 0, 0, 123456, tzinfo=UTC)
 LEASE = 30.0
+START_TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 vendor=t61rcWkgMzE"
+STEP_TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 _numbers = count(1)
 
 
@@ -39,7 +41,7 @@ def run(**fields: Any) -> Run:
 
 
 def started(begun: Run, **parts: Any) -> Decision:
-    event = Event(1, "run", "started", NOW, "user:ann", "rpc:1", begun)
+    event = Event(1, "run", "started", NOW, "user:ann", "rpc:1", begun, trace=START_TRACE)
     return Decision(None, begun, (), (event,), **parts)
 
 
@@ -71,7 +73,7 @@ def moved(before: Run, step_id: str = "a", cost: str = "0.034", **parts: Any) ->
         total_cost_usd=before.total_cost_usd + Decimal(cost),
         sequence=before.sequence + 1,
     )
-    event = Event(after.sequence, "step", "completed", NOW, "user:ann", "rpc:2", after, step)
+    event = Event(after.sequence, "step", "completed", NOW, "user:ann", "rpc:2", after, step, STEP_TRACE)
     return Decision(before, after, (), (event,), **parts)
 
 
@@ -81,7 +83,7 @@ def untold(before: Run, **parts: Any) -> Decision:
 
 
 def effect(effect_id: str = "a/1/cancel") -> Effect:
-    return Effect(effect_id, "a", 1, CancelObjective("obj_1", "no longer wanted"))
+    return Effect(effect_id, "a", 1, CancelObjective("obj_1", "no longer wanted"), trace=STEP_TRACE)
 
 
 def owed(effect_id: str = "a/1/cancel", token: int = 1) -> Owed:

@@ -17,7 +17,7 @@ from service.store.reads import Reads
 from service.store.runs import Runs
 from service.store.work import WorkQueue
 from tests.counting import CountingPool
-from tests.store.decisions import LEASE, NOW, effect, moved, owed, run, store, untold
+from tests.store.decisions import LEASE, NOW, STEP_TRACE, effect, moved, owed, run, store, untold
 
 Owner = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -138,7 +138,7 @@ async def test_a_delayed_effect_is_nobodys_until_it_is_due(runs: Runs, work: Wor
     assert await work.claim_effects(10, LEASE) == []
     await owner.execute("update run_effects set due_at = now() where lease_until is null")
     [claimed] = await work.claim_effects(10, LEASE)
-    assert claimed == Work(begun.id, "ws_1", owed("a/1/check", token=1), b"bytes")
+    assert claimed == Work(begun.id, "ws_1", owed("a/1/check", token=1), b"bytes", STEP_TRACE)
     assert not claimed.effect.repeated
 
 

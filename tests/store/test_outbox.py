@@ -9,7 +9,7 @@ from service.store.decision import SHARDS, shard_of
 from service.store.definitions import Definitions
 from service.store.outbox import ChangeOutbox
 from service.store.runs import Runs
-from tests.store.decisions import LEASE, NOW, moved, store
+from tests.store.decisions import LEASE, NOW, START_TRACE, STEP_TRACE, moved, store
 
 Owner = psycopg.AsyncConnection[tuple[Any, ...]]
 ALL = list(range(SHARDS))
@@ -22,6 +22,7 @@ async def test_changes_come_with_what_the_bus_needs(runs: Runs, outbox: ChangeOu
     assert (first.stream, first.sequence, first.aggregate, first.operation) == (begun.id, 1, "run", "started")
     assert (second.stream, second.sequence, second.aggregate, second.operation) == (begun.id, 2, "step", "completed")
     assert (second.actor, second.cause, second.recorded_at, second.workspace_id) == ("user:ann", "rpc:2", NOW, "ws_1")
+    assert (first.trace, second.trace) == (START_TRACE, STEP_TRACE)
     assert second.data["step"]["cost_usd"] == "0.034"
     assert (second.data["workflow_state"], second.data["workflow_total_cost_usd"]) == ("RUNNING", "0.034")
     assert first.data["run"]["input_payload"] == begun.input_payload
@@ -30,10 +31,11 @@ async def test_changes_come_with_what_the_bus_needs(runs: Runs, outbox: ChangeOu
 
 
 async def test_changes_of_definitions_have_no_header(definitions: Definitions, outbox: ChangeOutbox) -> None:
-    made = (await definitions.create("ws_1", "One", "text", ["a"], "user:ann", None)).value
+    made = (await definitions.create("ws_1", "One", "text", ["a"], "user:ann", None, STEP_TRACE)).value
     [change] = await outbox.unpublished([shard_of(made.id)], 10)
     assert (change.aggregate, change.operation, change.header) == ("definition", "create", {})
     assert (change.data["name"], change.data["tags"], change.actor) == ("One", ["a"], "user:ann")
+    assert change.trace == STEP_TRACE
 
 
 async def test_what_was_published_does_not_come_again(runs: Runs, outbox: ChangeOutbox) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import psycopg
 
 from service.domain.decision import Postponed
-from service.engine.ports import Work
+from service.engine.ports import DueRun, Work
 from service.store.runs import Runs
 from service.store.work import WorkQueue
-from tests.store.decisions import LEASE, effect, moved, owed, run, store, untold
+from tests.store.decisions import LEASE, START_TRACE, STEP_TRACE, effect, moved, owed, run, store, untold
 
 Owner = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -24,7 +24,8 @@ async def test_what_is_leased_is_not_claimed(runs: Runs, work: WorkQueue) -> Non
 async def test_an_expired_lease_is_claimed_under_the_next_token(runs: Runs, work: WorkQueue, owner: Owner) -> None:
     begun = await store(runs, owed=(effect(),))
     await owner.execute("update run_effects set lease_until = now()")
-    assert await work.claim_effects(10, LEASE) == [Work(begun.id, "ws_1", owed(token=2), b"bytes", taken_over=True)]
+    claimed = Work(begun.id, "ws_1", owed(token=2), b"bytes", STEP_TRACE, taken_over=True)
+    assert await work.claim_effects(10, LEASE) == [claimed]
     assert await work.claim_effects(10, LEASE) == []
 
 
@@ -33,7 +34,9 @@ async def test_a_postponed_effect_is_claimed_when_it_is_due(runs: Runs, work: Wo
     await runs.apply(untold(begun, postponed=(Postponed(owed(), 3600.0, "refused"),)), {}, LEASE)
     assert await work.claim_effects(10, LEASE) == []
     await owner.execute("update run_effects set due_at = now()")
-    assert await work.claim_effects(10, LEASE) == [Work(begun.id, "ws_1", replace(owed(token=2), tries=1), b"bytes")]
+    assert await work.claim_effects(10, LEASE) == [
+        Work(begun.id, "ws_1", replace(owed(token=2), tries=1), b"bytes", STEP_TRACE)
+    ]
 
 
 async def test_claimers_share_and_never_repeat(runs: Runs, work: WorkQueue, owner: Owner) -> None:
@@ -52,10 +55,10 @@ async def test_a_due_clock_is_claimed_once_per_lease(runs: Runs, work: WorkQueue
     await store(runs, replace(run(), deadline_at=None))
     [(now,)] = await (await owner.execute("select now()")).fetchall()
     await store(runs, replace(run(), deadline_at=now + timedelta(hours=1)))
-    assert await work.claim_due_runs(10, LEASE) == [due.id]
+    assert await work.claim_due_runs(10, LEASE) == [DueRun(due.id, START_TRACE)]
     assert await work.claim_due_runs(10, LEASE) == []
     await owner.execute("update workflow_runs set wake_at = now() where id = %s", (due.id,))
-    assert await work.claim_due_runs(10, LEASE) == [due.id]
+    assert await work.claim_due_runs(10, LEASE) == [DueRun(due.id, START_TRACE)]
 
 
 async def test_a_claimed_clock_does_not_break_the_fence(runs: Runs, work: WorkQueue, owner: Owner) -> None:

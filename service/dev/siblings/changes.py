@@ -1,12 +1,14 @@
 """Changes of the simulated siblings on NATS, as their common runtime publishes them.
 
 A CloudEvent in headers with a protojson Any as body. Every publish has a new id and no `Nats-Msg-Id`, also when one
-fact is published again because nobody acknowledged it: consumers must absorb a fact that arrives twice.
+fact is published again because nobody acknowledged it: consumers must absorb a fact that arrives twice. What a request
+brought about goes on with the trace of the request.
 """
 
 import asyncio
 import json
 import logging
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 import nats
@@ -18,6 +20,8 @@ from nats.aio.client import Client
 from nats.js.errors import NotFoundError
 from uuid_utils.compat import uuid7
 
+from service.domain.trace import told
+
 _LOG = logging.getLogger(__name__)
 _PAUSES_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 
@@ -27,6 +31,9 @@ STREAMS = {
     "approvals_changes": "approvals.changes.>",
     "SIPHON": "siphon.tap.>",
 }
+
+caused_by: ContextVar[str] = ContextVar("caused_by", default="")
+"""The trace of the request that is being served, or that began the work that goes on in the background."""
 
 
 class Changes:
@@ -73,6 +80,7 @@ def _headers(source: str, subject: str, tenant: str) -> dict[str, str]:
         "ce-time": datetime.now(UTC).isoformat(),
         "ce-tenantid": tenant,
         "content-type": "application/json",
+        **told(caused_by.get()),
     }
 
 

@@ -15,8 +15,10 @@ from typing import Any, TypeAlias
 import grpc
 from google.protobuf.message import Message
 
+from service.dev.siblings.changes import caused_by
 from service.dev.siblings.script import SLOW, Fault
 from service.dev.siblings.stage import Refused, Stage
+from service.domain.trace import TRACEPARENT, TRACESTATE, read
 
 Context: TypeAlias = grpc.aio.ServicerContext[bytes, bytes]
 
@@ -27,7 +29,8 @@ _RAW_REPLIES = {"EMPTY": b"", "GARBAGE": b"\xff\xff\xff"}
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request as it came in. The outcome is ANSWERED, REPEATED (the key was known), a fault's kind or a status."""
+    """One request as it came in. The outcome is ANSWERED, REPEATED (the key was known), a fault's kind or a status.
+    `trace` is what its metadata named."""
 
     method: str
     workspace_id: str
@@ -35,6 +38,7 @@ class Call:
     request: bytes
     at: datetime
     outcome: str
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Desk:
     async def _serve(self, route: Route, raw: bytes, context: Context) -> bytes:
         told = {key: str(value) for key, value in context.invocation_metadata() or ()}
         key, workspace_id = told.get("idempotency-key", ""), told.get("x-workspace-id", "")
+        caused_by.set(read(told.get(TRACEPARENT), told.get(TRACESTATE)))
         fault = self._take_fault(route.method)
         try:
             reply, outcome = self._reply(route, raw, key, workspace_id, fault)
@@ -107,7 +112,7 @@ class Desk:
         return None
 
     def _log(self, route: Route, raw: bytes, key: str, workspace_id: str, outcome: str) -> None:
-        self.calls.append(Call(route.method, workspace_id, key, raw, datetime.now(UTC), outcome))
+        self.calls.append(Call(route.method, workspace_id, key, raw, datetime.now(UTC), outcome, caused_by.get()))
         self._stage.moved()
 
 
