@@ -104,6 +104,12 @@ class Config:
         r"\d{1,10}",
     )
     log_level: str = setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR")
+    tracing: str = setting(
+        "TRACING",
+        "auto",
+        "yes, no or auto: send spans to where OTEL_EXPORTER_OTLP_ENDPOINT says; auto does if it is set",
+        "yes|no|auto",
+    )
     service_agent: str = setting("SERVICE_AGENT_ID", "workflows", "who delegates when a run has no initiating agent")
     entities_required: bool = setting(
         "ENTITIES_REQUIRED", "no", "yes or no: refuse to start a run whose entity is not known", "yes|no"

@@ -50,6 +50,7 @@ from service.engine.retention import Retention
 from service.engine.rewind import RewindingOutbox
 from service.engine.scheduler import Scheduler
 from service.engine.subjects import Subjects
+from service.engine.tracing import Tracer
 from service.observing.observing import Observing, Parts
 from service.protection import Protection, ProtectionError, protection
 from service.siblings import SiblingClients
@@ -71,6 +72,7 @@ from service.store.schedules import ScheduleReads, Schedules
 from service.store.tasks import TaskReads
 from service.store.triggers import Triggers
 from service.store.work import WorkQueue
+from service.tracing import tracing
 
 BUS_SECONDS = 10.0
 STOP_SECONDS = 4.0
@@ -95,12 +97,13 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What was connected to."""
+    """What was connected to, and who is told of what goes on between."""
 
     writing: Pool
     reading: Pool
     bus: Connection
     siblings: SiblingClients
+    tracer: Tracer
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +119,13 @@ class House:
 
 
 @asynccontextmanager
-async def running(config: Config) -> AsyncIterator[Running]:
-    """Raises StartError."""
+async def running(config: Config, tracer: Tracer | None = None) -> AsyncIterator[Running]:
+    """`tracer` stands in place of the one that the configuration asks for. Raises StartError."""
     guard = _protection(config)
     async with AsyncExitStack() as stack:
-        outside = await _connect(config, guard, stack)
+        if tracer is None:
+            tracer = await stack.enter_async_context(tracing(config, _replica(config)))
+        outside = await _connect(config, guard, tracer, stack)
         house = _build(config, guard, outside, stack)
         service = await _open(config, guard, house, stack)
         _say_what_is_open(guard, outside, service)
@@ -159,7 +164,7 @@ def _protection(config: Config) -> Protection:
 # --- connecting ------------------------------------------------------------------------------------------------------
 
 
-async def _connect(config: Config, guard: Protection, stack: AsyncExitStack) -> Outside:
+async def _connect(config: Config, guard: Protection, tracer: Tracer, stack: AsyncExitStack) -> Outside:
     shared = config.database_pooler
     reader_url = config.database_reader_url or config.database_url
     writing = Pool(config.database_url, ENGINE, config.pool_size, shared_sessions=shared)
@@ -171,9 +176,10 @@ async def _connect(config: Config, guard: Protection, stack: AsyncExitStack) -> 
             await pool.open()
     except (StoreUnavailable, SchemaMismatch) as error:
         raise StartError(f"DATABASE_URL: {error}") from error
-    siblings = SiblingClients(config.siblings, config.service_agent, credentials=guard.outgoing)
+    credentials = guard.outgoing
+    siblings = SiblingClients(config.siblings, config.service_agent, credentials=credentials, tracer=tracer)
     stack.push_async_callback(siblings.close)
-    return Outside(writing, reading, await _connect_bus(config, stack), siblings)
+    return Outside(writing, reading, await _connect_bus(config, stack), siblings, tracer)
 
 
 async def _connect_bus(config: Config, stack: AsyncExitStack) -> Connection:
@@ -198,8 +204,14 @@ def _build(config: Config, guard: Protection, outside: Outside, stack: AsyncExit
     scheduler = Scheduler(engine.advance, Schedules(outside.writing), definitions, _new_id)
     retention = Retention(Purges(outside.writing), _replica(config), config.retention_seconds)
     services, shield = _services(config, outside, engine, scheduler, retention, stack)
-    gate = guard.gate(outside.siblings.identity)
-    edge = EdgeServer(services, shield, max_calls=config.max_calls, gate=gate, reflected=config.reflection)
+    edge = EdgeServer(
+        services,
+        shield,
+        max_calls=config.max_calls,
+        gate=guard.gate(outside.siblings.identity),
+        reflected=config.reflection,
+        tracer=outside.tracer,
+    )
     listener = Listener(outside.bus, config.streams, engine.router, ack_wait_seconds=lease.seconds)
     connected = (outside.siblings, outside.writing, outside.reading, outside.bus)
     observing = Observing(Parts(engine, scheduler, retention, listener, outbox, edge, *connected, config.stream))
@@ -215,7 +227,8 @@ def _engine(config: Config, outside: Outside, lease: Lease) -> tuple[Engine, Rew
     runs, triggers = Runs(pool), Triggers(pool)
     ports = Ports(runs, WorkQueue(pool), inbox, definitions, outbox, outside.siblings, publisher, triggers)
     subjects = Subjects(outside.siblings.entities, config.entities_required)
-    return Engine(ports, _replica(config), _new_id, lease, Patience(config.quiet_seconds), subjects), outbox
+    patience, tracer = Patience(config.quiet_seconds), outside.tracer
+    return Engine(ports, _replica(config), _new_id, lease, patience, subjects, tracer), outbox
 
 
 def _replica(config: Config) -> str:

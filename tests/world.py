@@ -27,6 +27,7 @@ from service.config import Config
 from service.dev.siblings.script import Script
 from service.dev.siblings.simulation import SimulatedSiblings
 from service.dev.tokens import bearing, with_dev_tokens
+from service.engine.tracing import Tracer
 from service.observing.observing import Observing
 from service.wiring import Running, running
 
@@ -180,10 +181,16 @@ def step_state(run: pb.WorkflowRun, step_id: str) -> str:
 
 @asynccontextmanager
 async def world(
-    dsn: str, nats_url: str, script: Script, settings: Mapping[str, str] | None = None, token: str = ""
+    dsn: str,
+    nats_url: str,
+    script: Script,
+    settings: Mapping[str, str] | None = None,
+    token: str = "",
+    tracer: Tracer | None = None,
 ) -> AsyncIterator[World]:
-    """The database must be migrated; the NATS must be this world's own. `settings` replace the service's. With a
-    `token` everybody needs one; the world's own calls show this one, of the script or of `dev.tokens`."""
+    """The database must be migrated; the NATS must be this world's own. `settings` replace the service's, `tracer` the
+    one that they ask for. With a `token` everybody needs one; the world's own calls show this one, of the script or of
+    `dev.tokens`."""
     script = with_dev_tokens(script) if token else script
     async with SimulatedSiblings(script, nats_url) as siblings:
         environment = {
@@ -196,7 +203,7 @@ async def world(
             **(settings or {}),
         }
         async with (
-            running(Config.read(environment)) as service,
+            running(Config.read(environment), tracer) as service,
             around(siblings, nats_url, service.grpc, token) as found,
         ):
             found.service = service

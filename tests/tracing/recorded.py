@@ -1,0 +1,59 @@
+"""Spans that a test has recorded, and how they hang together."""
+
+from collections.abc import Sequence
+
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from service.tracing.spans import OpenTelemetryTracer
+
+
+class Recorder:
+    """A tracer whose spans are kept as they end."""
+
+    def __init__(self) -> None:
+        self._kept = InMemorySpanExporter()
+        provider = TracerProvider(shutdown_on_exit=False)
+        provider.add_span_processor(SimpleSpanProcessor(self._kept))
+        self.tracer = OpenTelemetryTracer(provider.get_tracer("tests"))
+
+    @property
+    def spans(self) -> Sequence[ReadableSpan]:
+        return self._kept.get_finished_spans()
+
+    def of(self, trace_id: str) -> list[ReadableSpan]:
+        return [span for span in self.spans if trace_id_of(span) == trace_id]
+
+    def named(self, name: str) -> list[ReadableSpan]:
+        return [span for span in self.spans if span.name == name]
+
+
+def trace_id_of(span: ReadableSpan) -> str:
+    context = span.get_span_context()
+    assert context is not None
+    return f"{context.trace_id:032x}"
+
+
+def id_of(span: ReadableSpan) -> str:
+    context = span.get_span_context()
+    assert context is not None
+    return f"{context.span_id:016x}"
+
+
+def parent_of(span: ReadableSpan) -> str:
+    """Empty for the first of its trace."""
+    return f"{span.parent.span_id:016x}" if span.parent else ""
+
+
+def told(span: ReadableSpan) -> dict[str, object]:
+    return dict(span.attributes or {})
+
+
+def line(spans: Sequence[ReadableSpan], last: ReadableSpan) -> list[str]:
+    """The names from the first cause that is here down to `last`."""
+    by_id, names = {id_of(span): span for span in spans}, [last.name]
+    while (cause := by_id.get(parent_of(last))) is not None:
+        names.append(cause.name)
+        last = cause
+    return names[::-1]
