@@ -171,6 +171,7 @@ async def dying(database: str, own_nats: EmbeddedNats, script: Script) -> AsyncI
             "DATABASE_URL": database,
             "NATS_URL": own_nats.url,
             "LEASE_SECONDS": "1",
+            "AUTH": "off",
             **{f"{name.upper()}_ADDRESS": address for name, address in siblings.addresses.items()},
         }
         async with ServiceProcess(environment) as service, around(siblings, own_nats.url, service.grpc) as world:
