@@ -27,6 +27,7 @@ from service.domain.commands import Envelope
 from service.domain.errors import Refusal
 from service.domain.exchange import Idem, Replayable
 from service.domain.inquiry import RunSearch
+from service.edge import traces
 from service.edge.app import Runs
 from service.edge.shield import Shield
 from service.engine.ports import StoreUnavailable
@@ -112,5 +113,6 @@ def _envelope(order: BulkOrder, actor: str, idem: Idem | None) -> Envelope:
     """The same for every run: all changes of one call have one cause, which is guarded when the caller gave a key."""
     told = command(order.control, order.reason)
     if idem is None:
-        return Envelope(told, actor, f"rpc:bulk:{uuid7()}")
-    return Envelope(told, actor, f"rpc:bulk:{idem.scope}:{idem.key}", guarded=True, digest=idem.digest)
+        return Envelope(told, actor, f"rpc:bulk:{uuid7()}", trace=traces.current())
+    cause = f"rpc:bulk:{idem.scope}:{idem.key}"
+    return Envelope(told, actor, cause, guarded=True, digest=idem.digest, trace=traces.current())
