@@ -176,6 +176,20 @@ def table() -> list[tuple[str, str, str]]:
     return rows
 
 
+def readable(source: Mapping[str, str]) -> tuple[Config, list[str]]:
+    """What can be read, and what is wrong with the rest, which counts as not set: for those who look at all of it."""
+    values: dict[str, Any] = {}
+    wrong = []
+    for item in fields(Config):
+        try:
+            values[item.name] = _value(item, source)
+        except ConfigError as error:
+            wrong.append(str(error))
+            default = item.metadata["default"]
+            values[item.name] = "" if default is None else _value(item, {})
+    return Config(**values), wrong
+
+
 def _value(item: Field[Any], source: Mapping[str, str]) -> str | int:
     name, default = item.metadata["name"], item.metadata["default"]
     text = source.get(name) or default

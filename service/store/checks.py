@@ -1,0 +1,80 @@
+"""Is the database one that the service can work with? Looked at once, over one connection, for `workflows doctor`."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import psycopg
+from psycopg import sql
+
+from service.domain.checkup import Check, failed, ok, warning
+from service.engine.ports import StoreUnavailable
+from service.store.migrate import Migrator, SchemaMismatch
+from service.store.pool import ROLES, Connection
+
+CONNECT_SECONDS = 5
+OLDEST = 15
+SKEW_SECONDS, LARGE_SKEW_SECONDS = 1.0, 30.0
+
+_AREA = "database"
+
+
+async def check(dsn: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> list[Check]:
+    """`now` is this machine's clock. Never raises for what the database does."""
+    try:
+        async with await psycopg.AsyncConnection.connect(
+            dsn, autocommit=True, connect_timeout=CONNECT_SECONDS
+        ) as connection:
+            found = [_version(connection), *[await _role(connection, name) for name in ROLES]]
+            found.append(await _clock(connection, now))
+    except psycopg.Error as error:
+        return [_unreachable(error)]
+    return [*found, await _schema(dsn)]
+
+
+def _unreachable(error: psycopg.Error) -> Check:
+    code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+    return failed(_AREA, "connection", f"cannot be reached{code}", "start PostgreSQL, or correct DATABASE_URL")
+
+
+def _version(connection: Connection) -> Check:
+    version = connection.info.server_version // 10_000
+    if version < OLDEST:
+        return failed(_AREA, "connection", f"PostgreSQL {version}", f"PostgreSQL {OLDEST} or newer is needed")
+    return ok(_AREA, "connection", f"PostgreSQL {version}, as {connection.info.user}")
+
+
+async def _role(connection: Connection, name: str) -> Check:
+    try:
+        async with connection.transaction(force_rollback=True):
+            await connection.execute(sql.SQL("set local role {}").format(sql.Identifier(name)))
+    except psycopg.Error as error:
+        said = error.diag.message_primary or "cannot be taken"
+        user = connection.info.user
+        advice = f"run `workflows migrate up`, then `grant {name} to {user}`"
+        return failed(_AREA, f"role {name}", said, advice)
+    return ok(_AREA, f"role {name}", "can be taken")
+
+
+async def _clock(connection: Connection, now: Callable[[], datetime]) -> Check:
+    before = now()
+    cursor = await connection.execute("select clock_timestamp()")
+    row = await cursor.fetchone()
+    assert row is not None
+    trip = now() - before
+    skew = abs((row[0] - (before + trip / 2)).total_seconds())
+    uncertain = trip.total_seconds() / 2
+    found = f"{max(skew - uncertain, 0.0):.1f} s apart from ours"
+    if skew - uncertain > LARGE_SKEW_SECONDS:
+        return failed(_AREA, "clock", found, "let NTP set the clocks of both machines")
+    if skew - uncertain > SKEW_SECONDS:
+        return warning(_AREA, "clock", found, "let NTP set the clocks of both machines; logs cannot be compared")
+    return ok(_AREA, "clock", found)
+
+
+async def _schema(dsn: str) -> Check:
+    migrator = Migrator(dsn)
+    try:
+        await migrator.check_current()
+    except (SchemaMismatch, StoreUnavailable) as error:
+        return failed(_AREA, "schema", str(error), "run `workflows migrate up` of the release that serves")
+    return ok(_AREA, "schema", f"current, {len(migrator.known)} migrations")
