@@ -1,0 +1,132 @@
+"""Making what is published equal to what files say: plan, look over, apply.
+
+Every document is looked over by the server before any is applied, so a mistake in the last of them leaves the first
+unpublished. A version is published only where the graph differs from the latest one. Applying again changes nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+from workflows.ops.v1 import definitions_pb2 as ops
+from workflows.v1 import workflows_pb2 as pb
+
+from service.console import documents, pipeline_file, pipeline_text, show
+from service.console.exits import FAILED, NOT_CURRENT, USAGE, Failed
+from service.console.pipeline_file import Wanted
+from service.console.session import Session
+
+
+@dataclass
+class Plan:
+    """One document, beside what is there. `latest` is None where nothing was published."""
+
+    wanted: Wanted
+    workspace: str
+    definition: Any = None
+    latest: Any = None
+    findings: list[Any] = field(default_factory=list)
+
+    @property
+    def difference(self) -> str:
+        before = f"version {self.latest.version}" if self.latest is not None else "nothing"
+        return pipeline_text.difference(self.latest, self.wanted.request, before, self.wanted.document.file)
+
+    @property
+    def faults(self) -> list[Any]:
+        return [each for each in self.findings if each.severity == ops.FINDING_SEVERITY_ERROR]
+
+    @property
+    def what(self) -> str:
+        if self.definition is None:
+            return "create"
+        return "publish" if self.latest is None or self.difference else "unchanged"
+
+    def told(self, each: Any) -> str:
+        """A finding, with its place in the file."""
+        kind = "error" if each.severity == ops.FINDING_SEVERITY_ERROR else "warning"
+        hint = f"; {each.suggestion}" if each.suggestion else ""
+        return f"{self.wanted.place(each.path)}: {kind}: {each.path}: {each.message}{hint} ({each.reason})"
+
+
+def read(paths: Iterable[Path]) -> list[Wanted]:
+    """Raises Failed (usage)."""
+    return [pipeline_file.read(document) for path in paths for document in documents.read(path)]
+
+
+def planned(session: Session, wanted: Wanted) -> Plan:
+    """Raises Failed."""
+    plan = Plan(wanted, _workspace(session, wanted))
+    plan.definition = _existing(session, wanted, plan.workspace)
+    if plan.definition is not None and plan.definition.latest_version:
+        plan.latest = session.ask("ListVersions", definition_id=plan.definition.id).versions[0]
+    plan.findings = findings(session, wanted, plan.definition.id if plan.definition is not None else "")
+    return plan
+
+
+def findings(session: Session, wanted: Wanted, definition_id: str) -> list[Any]:
+    """What the server says of the draft."""
+    draft = {**as_fields(wanted.request), "definition_id": definition_id}
+    return list(session.ask("ValidateVersion", draft=draft).findings)
+
+
+def check(plans: Iterable[Plan]) -> None:
+    """Raises Failed when some document cannot be published."""
+    told = [plan.told(each) for plan in plans for each in plan.faults]
+    if told:
+        found = [finding for plan in plans for finding in map(show.as_json, plan.faults)]
+        raise Failed("refused, nothing was changed", FAILED, told, {"reason": "invalid_draft", "findings": found})
+
+
+def carried_out(session: Session, plan: Plan, key: str | None) -> None:
+    """Creates and publishes what the plan says. Raises Failed."""
+    what = plan.what
+    if what == "create":
+        plan.definition = _created(session, plan, key)
+    if what != "unchanged":
+        _publish(session, plan, key)
+
+
+def as_fields(message: Any) -> dict[str, Any]:
+    found: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
+    return found
+
+
+def _workspace(session: Session, wanted: Wanted) -> str:
+    said = session.settings.workspace
+    if wanted.workspace and said and wanted.workspace != said:
+        place = wanted.document.place(("workspace",))
+        raise Failed(f"{place}: this is for workspace {wanted.workspace}, and --workspace says {said}", USAGE)
+    return wanted.workspace or said
+
+
+def _existing(session: Session, wanted: Wanted, workspace: str) -> Any:
+    if wanted.request.definition_id:
+        return session.definition(wanted.request.definition_id)
+    return session.find_definition(wanted.name, workspace or None)
+
+
+def _created(session: Session, plan: Plan, key: str | None) -> Any:
+    wanted = plan.wanted
+    try:
+        answer = session.change(
+            "CreateDefinition",
+            key and f"{key}/create",
+            workspace_id=plan.workspace,
+            name=wanted.name,
+            description=wanted.description,
+            tags=list(wanted.tags),
+        )
+    except Failed as failed:
+        if failed.code != NOT_CURRENT:
+            raise
+        return session.find_definition(wanted.name, plan.workspace or None)  # somebody was faster
+    return answer.definition
+
+
+def _publish(session: Session, plan: Plan, key: str | None) -> None:
+    request = {**as_fields(plan.wanted.request), "definition_id": plan.definition.id}
+    answer: pb.PublishVersionResponse = session.change("PublishVersion", key and f"{key}/publish", **request)
+    plan.latest, plan.definition = answer.version, answer.definition

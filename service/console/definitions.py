@@ -1,0 +1,150 @@
+"""`workflows definitions`: from files to versions, and looking at what is published."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from service.console import options
+from service.console.command import command
+from service.console.exits import FAILED, NOT_FOUND, Failed
+from service.console.session import Session
+
+app = typer.Typer(help="Publish definitions from files and look at them.", no_args_is_help=True)
+
+Files = Annotated[
+    list[Path], typer.Option("--file", "-f", help="YAML or JSON, of one or more documents; - is stdin.", metavar="FILE")
+]
+Version = Annotated[int, typer.Option("--version", min=0, help="This version; 0: the latest.")]
+
+
+@command(app, "apply")
+def apply(session: Session, files: Files, key: options.Key = None, dry_run: options.DryRun = False) -> None:
+    """Create and publish what the files say. What is published already stays as it is."""
+    from service.console import apply as work
+    from service.console import definition_views as views
+
+    plans = [work.planned(session, wanted) for wanted in work.read(files)]
+    work.check(plans)
+    told = []
+    for at, plan in enumerate(plans):
+        what, difference = plan.what, plan.difference
+        if not dry_run:
+            work.carried_out(session, plan, f"{key}/{at}" if key else None)
+        told.append(views.applied(plan, what, difference, dry_run))
+        if not session.settings.json:
+            views.tell_applied(plan, told[-1])
+    if session.settings.json:
+        from service.console import show
+
+        show.document({"applied": told, "dry_run": dry_run})
+
+
+@command(app, "validate")
+def validate(session: Session, files: Files) -> None:
+    """Say everything that publishing the files would be refused or warned for. Changes nothing."""
+    from service.console import apply as work
+    from service.console import show
+
+    plans = [work.Plan(wanted, "", findings=work.findings(session, wanted, "")) for wanted in work.read(files)]
+    valid = not any(plan.faults for plan in plans)
+    if session.settings.json:
+        found = [
+            {**show.as_json(each), "file": plan.wanted.place(each.path)} for plan in plans for each in plan.findings
+        ]
+        show.document({"valid": valid, "findings": found})
+    for plan in plans if not session.settings.json else []:
+        for each in plan.findings:
+            show.line(plan.told(each))
+        show.line(f"{plan.wanted.title}: {'cannot be published' if plan.faults else 'valid'}")
+    if not valid:
+        raise typer.Exit(FAILED)
+
+
+@command(app, "list")
+def list_definitions(
+    session: Session,
+    tag: Annotated[str | None, typer.Option(help="Only those with this tag.")] = None,
+    limit: options.Limit = 50,
+    offset: options.Offset = 0,
+) -> None:
+    """List definitions, newest first."""
+    from service.console import definition_views as views
+
+    found = session.ask("ListDefinitions", workspace_id=session.workspace, tag=tag, limit=limit, offset=offset)
+    session.answer(found, lambda: views.definitions(found, offset))
+
+
+@command(app, "show")
+def show_definition(
+    session: Session,
+    definition: options.Definition,
+    version: Version = 0,
+    as_yaml: Annotated[bool, typer.Option("--yaml", help="As a file that `apply` takes.")] = False,
+) -> None:
+    """Show a definition with the steps and edges of one version."""
+    from service.console import definition_views as views
+    from service.console import show
+
+    found = session.definition(definition)
+    graph = _version(session, found, version) if found.latest_version else None
+    if as_yaml:
+        show.raw(views.as_file(found, graph))
+    elif session.settings.json:
+        show.document({"definition": show.as_json(found), "version": graph and show.as_json(graph)})
+    else:
+        views.definition(found, graph)
+
+
+@command(app, "versions")
+def versions(session: Session, definition: options.Definition) -> None:
+    """List the versions of a definition, newest first."""
+    from service.console import definition_views as views
+
+    found = session.ask("ListVersions", definition_id=session.definition_id(definition))
+    session.answer(found, lambda: views.versions(found))
+
+
+@command(app, "enable")
+def enable(session: Session, definition: options.Definition, key: options.Key = None) -> None:
+    """Let runs of a definition start again."""
+    _set_enabled(session, definition, key, True)
+
+
+@command(app, "disable")
+def disable(session: Session, definition: options.Definition, key: options.Key = None) -> None:
+    """Start no more runs of a definition, by no trigger and no call."""
+    _set_enabled(session, definition, key, False)
+
+
+@command(app, "limit")
+def limit(
+    session: Session,
+    definition: options.Definition,
+    seconds: Annotated[str, typer.Argument(metavar="DURATION", help="As 90, 15m or 7d; 0: no bound.")],
+    key: options.Key = None,
+) -> None:
+    """Bound how long the runs that start from now on may take."""
+    from service.console import moments, show
+
+    changed = session.change(
+        "SetMaxRunDuration", key, definition_id=session.definition_id(definition), seconds=moments.seconds(seconds)
+    )
+    bound = f"at most {moments.duration(changed.seconds)}" if changed.seconds else "no bound"
+    session.answer(changed, lambda: show.line(f"{definition}: {bound}"))
+
+
+def _set_enabled(session: Session, definition: str, key: str | None, enabled: bool) -> None:
+    from service.console import show
+
+    changed = session.change("SetEnabled", key, definition_id=session.definition_id(definition), enabled=enabled)
+    stands = "enabled" if changed.enabled else "disabled, no run starts"
+    session.answer(changed, lambda: show.line(f"{definition}: {stands}"))
+
+
+def _version(session: Session, definition: Any, number: int) -> Any:
+    wanted = number or definition.latest_version
+    for each in session.ask("ListVersions", definition_id=definition.id).versions:
+        if each.version == wanted:
+            return each
+    raise Failed(f"{definition.name} has no version {wanted}", NOT_FOUND)

@@ -1,0 +1,48 @@
+"""Values on the command line: JSON objects as they are, from a file or stdin; and files to write."""
+
+from pathlib import Path
+from typing import Any
+
+from service.console import contract, documents, show
+from service.console.documents import Document
+from service.console.exits import USAGE, Failed
+
+
+def mapping(text: str | None) -> dict[str, Any] | None:
+    """The object of `{...}`, `@file` or `-`. Raises Failed (usage)."""
+    if text is None:
+        return None
+    if text == "-":
+        found = documents.read(documents.STDIN)
+    elif text.startswith("@"):
+        found = documents.read(Path(text[1:]))
+    else:
+        found = [Document("the value", documents.parsed("the value", text))]
+    if len(found) != 1 or not isinstance(found[0].value, dict):
+        raise Failed(f"{found[0].file} has to be one JSON object", USAGE)
+    return found[0].value
+
+
+def write(text: str, output: Path | None) -> None:
+    """To the file, or as the answer. Raises Failed."""
+    if output is None:
+        show.raw(text)
+        return
+    try:
+        output.write_text(text)
+    except OSError as error:
+        raise Failed(f"{output} cannot be written: {error.strerror}") from None
+    show.say(f"written to {output}")
+
+
+def member(rpc: str, field: str, word: str | None) -> str | None:
+    """The name of the value that a word means for an enum of a request. Raises Failed (usage)."""
+    if word is None:
+        return None
+    enum: Any = contract.method(rpc).request.DESCRIPTOR.fields_by_name[field].enum_type
+    before = show.prefix(enum.values_by_number[0].name)
+    name = before + word.upper().replace("-", "_").removeprefix(before)
+    if name not in enum.values_by_name or not enum.values_by_name[name].number:
+        known = ", ".join(each.name.removeprefix(before).lower() for each in enum.values if each.number)
+        raise Failed(f"{word!r} is not known as {field}: {known} are", USAGE)
+    return name

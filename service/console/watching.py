@@ -1,0 +1,80 @@
+"""Following a run: every change as it comes, across restarts of the server, until the run has ended.
+
+A stream that is cut off is taken up after the last sequence that came, so nothing is shown twice and nothing is missed.
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any
+
+import typer
+
+from service.console import moments, run_views, show
+from service.console.exits import RUN_FAILED, UNAVAILABLE, Failed
+from service.console.session import Session
+
+TRIES = 20
+PAUSE_SECONDS = 0.5
+
+
+def limit(at_most: str | None) -> float | None:
+    """In seconds; None for no limit. Raises Failed (usage)."""
+    return float(moments.seconds(at_most)) if at_most else None
+
+
+def watch(session: Session, run_id: str, after: int) -> None:
+    """Raises Failed."""
+    for event in changes(session, run_id, after, None):
+        if session.settings.json:
+            show.json_line(event)
+        else:
+            show.line(run_views.change(event))
+
+
+def until_ended(session: Session, run_id: str, limit_seconds: float | None) -> None:
+    """Shows progress on stderr and the run as the answer; leaves with RUN_FAILED unless it completed. Raises Failed."""
+    quiet = session.settings.json
+    if not quiet:
+        show.say(f"run {run_id}")
+    with _working(run_id) if not quiet else nullcontext():
+        for event in changes(session, run_id, 0, limit_seconds):
+            if not quiet:
+                show.say(run_views.change(event))
+    run = session.ask("GetRun", id=run_id).run
+    session.answer(run, lambda: run_views.run(run, payloads=False, left_out=""))
+    if show.word(run, "state") != "COMPLETED":
+        raise typer.Exit(RUN_FAILED)
+
+
+def changes(session: Session, run_id: str, after: int, limit_seconds: float | None) -> Iterator[Any]:
+    """What happens to the run from there to its end. Raises Failed; in particular when it takes longer than allowed."""
+    until = None if limit_seconds is None else time.monotonic() + limit_seconds
+    tries = 0
+    while True:
+        try:
+            for answer in session.stream("WatchRun", _left(until), run_id=run_id, after_sequence=after):
+                after, tries = answer.event.sequence, 0
+                yield answer.event
+            return
+        except Failed as failed:
+            tries += 1
+            if failed.about.get("status") == "DEADLINE_EXCEEDED" and until is not None:
+                raise Failed(
+                    f"run {run_id} still goes on", UNAVAILABLE, ["`workflows runs explain` says why"]
+                ) from None
+            if not failed.about.get("try_again") or tries > TRIES:
+                raise
+            time.sleep(PAUSE_SECONDS)
+
+
+def _left(until: float | None) -> float | None:
+    return None if until is None else max(until - time.monotonic(), 0.001)
+
+
+def _working(run_id: str) -> Any:
+    """Something that moves, for those who wait at a terminal."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    return show.console(sys.stderr).status(f"waiting for {run_id}")
