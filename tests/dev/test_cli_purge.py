@@ -5,7 +5,7 @@ from collections import Counter
 import psycopg
 import pytest
 
-from service.cli_purge import seconds_of, states_of, told
+from service.cli.purge import seconds_of, states_of, told
 from service.domain.retention import ENDED, Obstacle, Policy
 from service.domain.state import RunState
 from service.engine.retention import Purged

@@ -84,7 +84,7 @@ def test_what_the_image_copies_builds_a_wheel_with_all_it_needs(tmp_path: Path) 
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"service/cli.py", "workflows/v1/workflows_pb2.py"} <= names
+    assert {"service/cli/__init__.py", "workflows/v1/workflows_pb2.py"} <= names
     assert {f"service/_sql/migrations/{path.name}" for path in (ROOT / "sql/migrations").iterdir()} <= names
 
 

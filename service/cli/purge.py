@@ -1,7 +1,7 @@
 """What `workflows purge` does: a purge straight on the database, for a cron job or a person at a shell.
 
 With an age it takes what is older, else what the policies of the database, and RETENTION_SECONDS beside them, let go.
-Whatever must stay stays here too: the database says so, not the caller. Called by `cli`.
+Whatever must stay stays here too: the database says so, not the caller. Called by `purging`.
 """
 
 import getpass

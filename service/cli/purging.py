@@ -1,0 +1,45 @@
+"""`workflows purge`: what `purge` does, as a command."""
+
+import asyncio
+import os
+from typing import Annotated
+
+import typer
+
+from service.cli.telling import one_line
+
+
+def add(app: typer.Typer) -> None:
+    app.command("purge")(purge)
+
+
+def purge(
+    workspace: Annotated[str | None, typer.Option(help="Of this workspace only; otherwise of every one.")] = None,
+    state: Annotated[list[str] | None, typer.Option(help="COMPLETED, FAILED or CANCELLED; may be repeated.")] = None,
+    older_than: Annotated[str, typer.Option(help="Ended that long ago, 90d say; otherwise by the policies.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many runs; a family goes whole.")] = 100_000,
+    batch: Annotated[int, typer.Option(min=1, max=1_000, help="So many runs in one transaction.")] = 100,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
+) -> None:
+    """Remove ended runs with all there is of them, straight from the database DATABASE_URL."""
+    from functools import partial
+
+    from service.cli import purge as work
+    from service.config import retention_seconds
+    from service.engine.ports import StoreUnavailable
+    from service.engine.retention import Wanted
+    from service.store.migrate import SchemaMismatch
+
+    with one_line(ValueError, SchemaMismatch, StoreUnavailable):
+        chosen, age = work.states_of(state or ()), work.seconds_of(older_than) if older_than else None
+        how = partial(Wanted, limit=limit, batch=batch, dry_run=dry_run)
+        done = asyncio.run(work.purge(_database(), workspace, chosen, age, retention_seconds(), how))
+    typer.echo("\n".join(work.told(done, dry_run=dry_run)))
+
+
+def _database() -> str:
+    """Raises ValueError."""
+    url = os.environ.get("DATABASE_URL")
+    if not url:
+        raise ValueError("DATABASE_URL is not set")
+    return url
