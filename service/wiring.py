@@ -69,6 +69,7 @@ from service.store.rewind import StreamMemory
 from service.store.run_reads import RunReads
 from service.store.runs import Runs
 from service.store.schedules import ScheduleReads, Schedules
+from service.store.schemas import Schemas as VersionSchemas
 from service.store.tasks import TaskReads
 from service.store.triggers import Triggers
 from service.store.work import WorkQueue
@@ -257,6 +258,7 @@ def _services(
     events = EngineEvents(Operators(outside.writing), OperatorReads(outside.reading), reread, engine.router.accept)
     triggers = EngineTriggers(engine.intake, Triggers(outside.writing))
     book = EngineRetention(RetentionStore(outside.writing), HoldReads(outside.reading), retention)
+    schemas = VersionSchemas(outside.writing, outside.reading)
     inspector, shield, answers = Inspector(), Shield(), Answers(Renderer())
     bulk = BulkControl(runs, run_reads, BulkCalls(outside.writing), shield)
     stack.callback(inspector.close)
@@ -264,7 +266,7 @@ def _services(
         WorkflowService(definitions, runs, triggers, inspector, answers, shield),
         TaskService(tasks, answers, shield),
         RunService(runs, inquiries, bulk, answers, shield),
-        DefinitionService(definitions, inquiries, inspector, shield),
+        DefinitionService(definitions, schemas, inquiries, inspector, shield),
         ScheduleService(schedules, shield),
         EventService(events, shield),
         RetentionService(book, shield),

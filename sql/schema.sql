@@ -327,6 +327,14 @@ trigger_index.workspace_id text collate C not null
 trigger_index.version integer not null
 trigger_index.address text collate C not null
 trigger_index.enabled boolean not null
+version_schemas.definition_id text collate C not null
+version_schemas.version integer not null
+version_schemas.revision integer not null
+version_schemas.workspace_id text collate C not null
+version_schemas.input_schema jsonb not null
+version_schemas.output_schema jsonb not null
+version_schemas.actor text not null
+version_schemas.set_at timestamp with time zone not null default now()
 workflow_definitions.id text collate C not null
 workflow_definitions.workspace_id text collate C not null
 workflow_definitions.name text not null
@@ -338,6 +346,7 @@ workflow_definitions.created_at timestamp with time zone not null default now()
 workflow_definitions.updated_at timestamp with time zone not null default now()
 workflow_definitions.max_run_seconds integer not null default 0
 workflow_definitions.enabled boolean not null default true
+workflow_definitions.schema_revisions jsonb not null default '{}'::jsonb
 workflow_links.workspace_id text collate C
 workflow_links.definition_id text collate C
 workflow_links.definition_name text
@@ -397,6 +406,7 @@ workflow_runs.compensation jsonb not null default '{}'::jsonb
 workflow_runs.forked_from text collate C not null default ''::text
 workflow_runs.forked_step text collate C not null default ''::text
 workflow_runs.max_seconds integer not null default 0
+workflow_runs.schema_revision integer not null default 0
 workflow_versions.id text collate C not null
 workflow_versions.definition_id text collate C not null
 workflow_versions.workspace_id text collate C not null
@@ -452,6 +462,9 @@ step_runs step_runs_terminal CHECK ((((state)::text = ANY (ARRAY['PENDING'::text
 trigger_deliveries trigger_deliveries_pkey PRIMARY KEY (workspace_id, source, event_id, definition_id)
 trigger_index trigger_index_definition_id_fkey FOREIGN KEY (definition_id) REFERENCES workflow_definitions(id) ON DELETE CASCADE
 trigger_index trigger_index_pkey PRIMARY KEY (definition_id)
+version_schemas version_schemas_definition_id_version_fkey FOREIGN KEY (definition_id, version) REFERENCES workflow_versions(definition_id, version) ON DELETE CASCADE
+version_schemas version_schemas_pkey PRIMARY KEY (definition_id, version, revision)
+version_schemas version_schemas_revision_check CHECK ((revision > 0))
 workflow_definitions workflow_definitions_latest_version_check CHECK ((latest_version >= 0))
 workflow_definitions workflow_definitions_max_run_seconds_check CHECK ((max_run_seconds >= 0))
 workflow_definitions workflow_definitions_pkey PRIMARY KEY (id)
@@ -533,6 +546,7 @@ CREATE UNIQUE INDEX step_items_pkey ON public.step_items USING btree (run_id, st
 CREATE UNIQUE INDEX step_runs_pkey ON public.step_runs USING btree (run_id, step_id)
 CREATE UNIQUE INDEX trigger_deliveries_pkey ON public.trigger_deliveries USING btree (workspace_id, source, event_id, definition_id)
 CREATE UNIQUE INDEX trigger_index_pkey ON public.trigger_index USING btree (definition_id)
+CREATE UNIQUE INDEX version_schemas_pkey ON public.version_schemas USING btree (definition_id, version, revision)
 CREATE UNIQUE INDEX workflow_definitions_pkey ON public.workflow_definitions USING btree (id)
 CREATE UNIQUE INDEX workflow_definitions_workspace_id_name_key ON public.workflow_definitions USING btree (workspace_id, name)
 CREATE UNIQUE INDEX workflow_runs_pkey ON public.workflow_runs USING btree (id)
@@ -571,6 +585,7 @@ step_run_detail security_invoker=true
 step_runs fillfactor=70 autovacuum_vacuum_scale_factor=0.02 autovacuum_analyze_scale_factor=0.05 row security forced
 trigger_deliveries fillfactor=70 autovacuum_vacuum_scale_factor=0.02 row security forced
 trigger_index  row security forced
+version_schemas  row security forced
 workflow_definitions  row security forced
 workflow_links security_invoker=true
 workflow_run_summary security_invoker=true
@@ -638,6 +653,9 @@ trigger_deliveries reader_sees_workspace SELECT to workflows_reader using ((work
 trigger_index engine_works ALL to workflows_engine using true check true
 trigger_index owner_works ALL to owner using true check true
 trigger_index reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
+version_schemas engine_works ALL to workflows_engine using true check true
+version_schemas owner_works ALL to owner using true check true
+version_schemas reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
 workflow_definitions engine_works ALL to workflows_engine using true check true
 workflow_definitions owner_works ALL to owner using true check true
 workflow_definitions reader_sees_workspace SELECT to workflows_reader using ((workspace_id = current_setting('workflows.workspace'::text, true)) OR (current_setting('workflows.workspace'::text, true) = '*'::text)) check
@@ -705,6 +723,8 @@ trigger_deliveries workflows_engine DELETE,INSERT,SELECT,UPDATE
 trigger_deliveries workflows_reader SELECT
 trigger_index workflows_engine DELETE,INSERT,SELECT,UPDATE
 trigger_index workflows_reader SELECT
+version_schemas workflows_engine DELETE,INSERT,SELECT,UPDATE
+version_schemas workflows_reader SELECT
 workflow_definitions workflows_engine DELETE,INSERT,SELECT,UPDATE
 workflow_definitions workflows_reader SELECT
 workflow_links workflows_engine SELECT
@@ -902,6 +922,7 @@ workflow_run_summary as SELECT r.id AS run_id,
 column about of table bus_events: The address of what it reports on: an objective, an approval, an evaluation; or empty.
 column actor of table changes: Who did it.
 column actor of table run_audit: Who reported it.
+column actor of table version_schemas: Who set it.
 column actor of view run_events: Who did it.
 column actor of view run_events_iso: Who did it.
 column address of table run_waits: objective:<id>, approval:<id>, governance:<run>/<step>, event:<type pattern>, with #<correlation> if it has one.
@@ -991,6 +1012,7 @@ column definition_id of table human_tasks: What the run runs.
 column definition_id of table schedules: The definition.
 column definition_id of table trigger_deliveries: The definition that it may start.
 column definition_id of table trigger_index: The definition.
+column definition_id of table version_schemas: The definition.
 column definition_id of table workflow_runs: What it runs.
 column definition_id of table workflow_versions: The definition it belongs to.
 column definition_id of view step_run_detail: What the run runs.
@@ -1063,6 +1085,7 @@ column initiator_user_id of table workflow_runs: The person who started it, or e
 column input_payload of table step_items: What upstream handed down.
 column input_payload of table step_runs: What upstream handed down.
 column input_payload of table workflow_runs: What it was started with.
+column input_schema of table version_schemas: JSON Schema of the input; {} demands nothing.
 column instructions of table human_tasks: For people, at length.
 column item_index of table step_items: Its place in the list, from 0.
 column jitter_seconds of table schedules: Each tick is put off by up to this, always the same for the same tick.
@@ -1111,6 +1134,7 @@ column outcome_reason of table dead_letters: Stable word for what was still wron
 column output_payload of table step_items: What it hands down or found out.
 column output_payload of table step_runs: What it hands down or found out.
 column output_payload of table workflow_runs: What it has yielded.
+column output_schema of table version_schemas: JSON Schema of the output; {} demands nothing.
 column overlap of table schedules: What happens to a tick while the run of the last one goes on.
 column parent_attempt of table workflow_runs: The attempt of that step; 0 without one.
 column parent_definition_id of view workflow_links: What the parent runs.
@@ -1155,6 +1179,7 @@ column retry_at of table step_runs: When the next attempt may start.
 column retry_count of table step_items: Retries so far.
 column retry_count of table step_runs: Retries so far.
 column retry_count of view step_run_detail: Retries so far.
+column revision of table version_schemas: 1, 2, 3 within the version, no gaps.
 column risk_level of view approvals: How risky the definition says it is, or empty.
 column routed_at of table bus_events: When it was handed to those who waited; null until then.
 column run_id of table human_tasks: The run.
@@ -1178,6 +1203,8 @@ column run_id of view workflow_links: The run.
 column run_id of view workflow_run_summary: The run.
 column run_state of view step_run_detail: The run's state.
 column runs of table purges: How many runs.
+column schema_revision of table workflow_runs: The revision of its version's schemas that it started under; 0 is none.
+column schema_revisions of table workflow_definitions: The last revision of the schemas of each version that ever had some, read with every start.
 column scope of table start_keys: rpc:<caller>, event:<definition>, tick:<definition>, tap:<definition> or child.
 column sequence of table changes: 1, 2, 3 within its stream, no gaps.
 column sequence of table run_causes: The run's last change after it, to answer a repetition as the first time.
@@ -1187,6 +1214,7 @@ column sequence of table workflow_definitions: Number of the last change of this
 column sequence of table workflow_runs: Number of the last change of this run.
 column sequence of view run_events: 1, 2, 3 within the run, no gaps.
 column sequence of view run_events_iso: 1, 2, 3 within the run, no gaps.
+column set_at of table version_schemas: When.
 column set_by of table retention_policies: Who set it last.
 column settled_cost_usd of table step_items: The part of it that earlier attempts used.
 column settled_cost_usd of table step_runs: The part of it that earlier attempts used.
@@ -1263,6 +1291,7 @@ column version of table human_tasks: Counts its changes; whoever changes it name
 column version of table schedules: Grows with every change of the policy.
 column version of table schema_migrations: Number of the migration.
 column version of table trigger_index: Its latest version, whose trigger this is.
+column version of table version_schemas: Its version.
 column version of table workflow_runs: Fencing token: every write names the version it read and adds one.
 column version of table workflow_versions: 1, 2, 3 within its definition, no gaps.
 column wake_at of table workflow_runs: When the clock alone can next change the run.
@@ -1286,6 +1315,7 @@ column workspace_id of table step_items: The tenant.
 column workspace_id of table step_runs: The tenant.
 column workspace_id of table trigger_deliveries: The tenant.
 column workspace_id of table trigger_index: The tenant.
+column workspace_id of table version_schemas: The tenant.
 column workspace_id of table workflow_definitions: The tenant.
 column workspace_id of table workflow_runs: The tenant.
 column workspace_id of table workflow_versions: The tenant.
@@ -1326,6 +1356,7 @@ table step_items: One item of a step that works through a list: a step run in th
 table step_runs: One step of one run.
 table trigger_deliveries: Events that were routed to a definition, and what became of that; forgotten together with the event.
 table trigger_index: Under which address an event or a tick finds a definition: by the trigger of its latest version.
+table version_schemas: What a version demands of the input and the output of its runs; rows are only added.
 table workflow_definitions: A named workflow of a workspace; what it does is in its versions.
 table workflow_runs: One run of one version: the truth, together with its steps.
 table workflow_versions: An immutable snapshot of a graph of steps; a run follows exactly one.

@@ -10,9 +10,10 @@ from service.domain.commands import Envelope, ForkRun, StartRun
 from service.domain.conclusion import conclude
 from service.domain.decision import Accepted, Decision
 from service.domain.definition import Definition, StepType, TriggerType
-from service.domain.errors import conflict, not_found
+from service.domain.errors import Kind, conflict, not_found
 from service.domain.flow import settle
 from service.domain.plan import Plan
+from service.domain.schemas import check_input
 from service.domain.state import Run, RunState, StepRun, StepState, changed
 from service.domain.turn import Turn
 
@@ -30,6 +31,7 @@ def begin(plan: Plan, envelope: Envelope, now: datetime) -> Decision:
     command = envelope.command
     assert isinstance(command, StartRun)
     _check_parent(plan, command)
+    check_input(plan.version.schemas, command.input_payload)
     return _first(Turn(plan, _new_run(plan, command, now), now), envelope)
 
 
@@ -39,6 +41,7 @@ def fork(plan: Plan, source: Run, envelope: Envelope, now: datetime) -> Decision
     assert isinstance(command, ForkRun)
     if command.step_id not in plan.graph.order:
         raise not_found("step", command.step_id)
+    check_input(plan.version.schemas, source.input_payload, Kind.CONFLICT)
     like = StartRun(
         run_id=command.run_id,
         trigger_type=source.trigger_type,
@@ -89,6 +92,7 @@ def _new_run(plan: Plan, command: StartRun, now: datetime) -> Run:
         started_at=now,
         deadline_at=now + timedelta(seconds=min(bounds)) if bounds else None,
         max_seconds=min(bounds, default=0),
+        schema_revision=version.schemas.revision,
     )
 
 

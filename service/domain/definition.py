@@ -94,7 +94,7 @@ class Trigger:
 @dataclass(frozen=True, slots=True)
 class Definition:
     """`max_run_seconds` bounds every run that starts, whatever its version says; 0 is no bound. One that is not
-    `enabled` starts no runs."""
+    `enabled` starts no runs. `schema_revisions` are the revisions of the schemas in force, by version."""
 
     id: str
     workspace_id: str
@@ -106,11 +106,31 @@ class Definition:
     updated_at: datetime
     max_run_seconds: int = 0
     enabled: bool = True
+    schema_revisions: Mapping[str, int] = field(default_factory=dict)
+
+    def schema_revision(self, version: int) -> int:
+        """0 for a version that never had schemas."""
+        return self.schema_revisions.get(str(version), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Schemas:
+    """JSON Schemas for what runs of a version start with and yield; an empty one demands nothing.
+
+    They stand beside the version and may change; each change is a new `revision`, 0 is before the first.
+    """
+
+    revision: int = 0
+    input: Payload = field(default_factory=dict)
+    output: Payload = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """An immutable snapshot of a graph. `trigger` is None when the publisher named none (then it is MANUAL)."""
+    """An immutable snapshot of a graph. `trigger` is None when the publisher named none (then it is MANUAL).
+
+    `schemas` are those that stood beside it when it was read.
+    """
 
     id: str
     definition_id: str
@@ -123,3 +143,4 @@ class Version:
     timeout_seconds: int
     author: str
     created_at: datetime
+    schemas: Schemas = field(default_factory=Schemas)

@@ -52,7 +52,7 @@ class EdgeChange:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """`version` is what belongs to no step and no edge: trigger, default retry policy, timeout."""
+    """`version` is what belongs to no step and no edge: trigger, default retry policy, timeout, schemas."""
 
     steps: tuple[StepChange, ...]
     edges: tuple[EdgeChange, ...]
@@ -166,6 +166,8 @@ def _of_version(version: Version | None) -> dict[str, Json]:
         "trigger": _said(version.trigger),
         "default_retry_policy": asdict(retry) if retry else {},
         "timeout_seconds": version.timeout_seconds or None,
+        "input_schema": version.schemas.input,
+        "output_schema": version.schemas.output,
     }
 
 
@@ -203,7 +205,7 @@ def _fields(before: Json, after: Json, evaluated: frozenset[Path], path: Path = 
         old, new = before or {}, after or {}
         for key in dict.fromkeys((*old, *new)):
             yield from _fields(old.get(key), new.get(key), evaluated, (*path, key))
-    elif not _same(before, after):
+    elif not same_json(before, after):
         yield FieldChange(path, before, after, path in evaluated)
 
 
@@ -211,10 +213,10 @@ def _opens(value: Json) -> bool:
     return value is None or isinstance(value, Mapping)
 
 
-def _same(one: Json, other: Json) -> bool:
+def same_json(one: Json, other: Json) -> bool:
     """Equal as JSON, where true is not 1."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
+        return one.keys() == other.keys() and all(same_json(value, other[key]) for key, value in one.items())
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(same_json, one, other))
     return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from service.domain.commands import BusEvent
-from service.domain.definition import Definition, Payload, TriggerType, Version
+from service.domain.definition import Definition, Payload, Schemas, TriggerType, Version
 from service.domain.state import Run, RunState, StepState, Task, TaskStatus
 
 T = TypeVar("T")
@@ -41,6 +41,16 @@ class Page(Generic[T]):
 class Published:
     version: Version
     definition: Definition
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaRevision:
+    """The schemas of a version as somebody set them; nobody has set revision 0."""
+
+    version: int
+    schemas: Schemas
+    actor: str = ""
+    set_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from service.domain.compensation import walk
 from service.domain.definition import Edge, Payload, StepType
 from service.domain.items import stop_working, work_off
 from service.domain.outcome import abandon, complete, fail_for_good
+from service.domain.schemas import OUTPUT_SCHEMA, output_fault
 from service.domain.scope import hands_down
 from service.domain.starting import start
 from service.domain.state import RunState, StepState
@@ -116,13 +117,17 @@ def _end_of_child(turn: Turn, step_id: str) -> StepState:
 
 
 def _complete_run(turn: Turn) -> None:
+    """A run whose output does not conform has FAILED; the output is kept, so that it can be looked at."""
     output: dict[str, Any] = {}
     for key, step in turn.run.steps.items():
         edges = turn.plan.graph.outgoing.get(key, ())
         last = all(fate(turn, edge) is not Fate.TAKEN for edge in edges)
         if last and step.state is StepState.COMPLETED:
             output |= hands_down(step)
-    turn.move_run(RunState.COMPLETED, "completed", output_payload=output)
+    if fault := output_fault(turn.plan.version.schemas, output):
+        failed = {"failure_reason": OUTPUT_SCHEMA, "failure_message": fault}
+        return turn.move_run(RunState.FAILED, "failed", output_payload=output, **failed)
+    return turn.move_run(RunState.COMPLETED, "completed", output_payload=output)
 
 
 def _drain(turn: Turn) -> None:

@@ -6,6 +6,7 @@ than the text is long; `uniqueItems` compares by value, once per entry. What is 
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -17,6 +18,7 @@ from service.domain.errors import Violation
 from service.domain.expressions import ExpressionError, compile_program
 
 MAX_NODES = 2000
+MOST_VIOLATIONS = 100
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NOT_TAKEN = (
     "$id",
@@ -48,14 +50,15 @@ def fault(form: Mapping[str, Any]) -> str | None:
     return None
 
 
-def violations(form: Mapping[str, Any], output: Payload, field: str) -> tuple[Violation, ...]:
-    """What in the output does not satisfy the form; `field` is where the caller has put it. Nothing is fetched."""
+def violations(
+    form: Mapping[str, Any], output: Payload, field: str, reason: str = "form_mismatch"
+) -> tuple[Violation, ...]:
+    """What in the output does not satisfy the form, at most `MOST_VIOLATIONS`; `field` is where the caller has put it.
+    Nothing is fetched."""
     errors = _Validator(form, registry=Registry()).iter_errors(dict(output))
     return tuple(
-        Violation(
-            _path(field, error.absolute_path), "form_mismatch", f"does not satisfy {error.validator!r} of the form"
-        )
-        for error in errors
+        Violation(_path(field, error.absolute_path), reason, _sentence(error))
+        for error in islice(errors, MOST_VIOLATIONS)
     )
 
 
@@ -81,19 +84,19 @@ class _Expansion:
         if not isinstance(node, Mapping):
             return 0
         if taken := next((key for key in _NOT_TAKEN if key in node), None):
-            raise _Refused(f"{taken} is not taken in forms")
+            raise _Refused(f"{taken} is not taken")
         below = (value for key, value in node.items() if key != "$defs")
         total = 1 + sum(self.count(value, inside) for value in below)
         if "$ref" in node:
             total += self._referred(node["$ref"], inside)
         if total > MAX_NODES:
-            raise _Refused(f"a form has at most {MAX_NODES} schemas, those that $ref repeats counted again")
+            raise _Refused(f"there are at most {MAX_NODES} schemas in it, those that $ref repeats counted again")
         return total
 
     def _referred(self, reference: Json, inside: tuple[str, ...]) -> int:
         name = str(reference).removeprefix("#/$defs/")
         if f"#/$defs/{name}" != reference or not isinstance(self._defs.get(name), Mapping | bool):
-            raise _Refused("a $ref leads to a schema under #/$defs of the form")
+            raise _Refused("a $ref leads to a schema under its own #/$defs")
         if name in inside:
             raise _Refused("a $ref leads back to itself")
         if name not in self._known:
@@ -128,6 +131,16 @@ def _texts(node: Json, key: str) -> Iterator[str]:
     elif isinstance(node, list):
         for item in node:
             yield from _texts(item, key)
+
+
+def _sentence(error: ValidationError) -> str:
+    """Which rule is broken, and of rules that say it shortly what they want; never what was given."""
+    wanted: Any = error.validator_value
+    if error.validator == "required":
+        return error.message  # names the key that is missing, as the form does
+    if error.validator == "type":
+        return f"is not of type {wanted if isinstance(wanted, str) else ' or '.join(wanted)}"
+    return f"does not satisfy {error.validator!r}"
 
 
 def _path(field: str, parts: Any) -> str:

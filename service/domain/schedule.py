@@ -95,6 +95,10 @@ class Turn:
     missed: int = 0
     skipped: int = 0
 
+    def refused(self) -> "Turn":
+        """The same when no run can be started for its tick, now or ever: the tick is skipped."""
+        return replace(self, start=None, skipped=self.skipped + 1)
+
 
 class Stand(NamedTuple):
     """A tick, and when it is due."""

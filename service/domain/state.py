@@ -149,7 +149,8 @@ class Run:
     the definitions on the way that led to it. `pauses` says by source who paused it, when and why; `parent_word` is the
     number of the last word of its parent about that. `compensation` is kept from the first compensation on: the state
     the run came from, what it had failed of, who asked and why. `forked_from` and `forked_step` name the run it was
-    made from. `max_seconds` is how long it may take from its start or from being reopened, 0 is for ever. `items` and
+    made from. `max_seconds` is how long it may take from its start or from being reopened, 0 is for ever.
+    `schema_revision` says by which schemas of its version it is checked, 0 is by none. `items` and
     `tasks` are details of steps, by item key and step id.
     """
 
@@ -186,6 +187,7 @@ class Run:
     forked_from: str = ""
     forked_step: str = ""
     max_seconds: int = 0
+    schema_revision: int = 0
     items: Mapping[str, StepRun] = field(default_factory=dict)
     tasks: Mapping[str, Task] = field(default_factory=dict)
 

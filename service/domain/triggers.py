@@ -25,6 +25,7 @@ from service.domain.expressions import ExpressionError, Program
 from service.domain.patterns import generalizations, subject_matches
 from service.domain.plan import Plan
 from service.domain.schedule import tick_key
+from service.domain.schemas import INPUT_SCHEMA
 from service.domain.scope import MAX_HANDED_DOWN, event_view
 
 _SCOPES = {TriggerType.EVENT: "event", TriggerType.WEBHOOK: "tap", TriggerType.SCHEDULE: "tick"}
@@ -41,11 +42,12 @@ class Objection(StrEnum):
     FILTER_FAILED = "filter_failed"
     CYCLE = "cycle"
     PAYLOAD_TOO_LARGE = "payload_too_large"
+    INPUT_SCHEMA = INPUT_SCHEMA
 
     @property
     def is_kept(self) -> bool:
         """The event would have started a run, so somebody may ask why it did not."""
-        return self in (Objection.CYCLE, Objection.PAYLOAD_TOO_LARGE)
+        return self in (Objection.CYCLE, Objection.PAYLOAD_TOO_LARGE, Objection.INPUT_SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ found, None for all of them (open mode). Methods raise `Refusal` for everything 
 from collections.abc import Sequence
 from typing import Protocol
 
+from service.domain import definition
 from service.domain.bulk import BulkOrder, Chosen, Controlled, Target
 from service.domain.commands import Envelope
 from service.domain.definition import Definition, Version
@@ -19,6 +20,7 @@ from service.domain.exchange import (
     Published,
     Replayable,
     RunFilter,
+    SchemaRevision,
     StartRequest,
     TaskFilter,
     TaskRow,
@@ -73,6 +75,26 @@ class Definitions(Protocol):
         self, definition_id: str, enabled: bool, visible: str | None, idem: Idem | None
     ) -> Replayable[bool]:
         """Lets runs start from now on, or not; gives what is in force."""
+        ...
+
+
+class Schemas(Protocol):
+    """The schemas beside versions; version 0 is the latest, revision 0 the one in force."""
+
+    async def get(self, definition_id: str, number: int, revision: int, visible: str | None) -> SchemaRevision | None:
+        """None when there is no such version."""
+        ...
+
+    async def put(
+        self,
+        definition_id: str,
+        number: int,
+        wanted: definition.Schemas,
+        visible: str | None,
+        actor: str,
+        idem: Idem | None,
+    ) -> Replayable[SchemaRevision]:
+        """Sets both; gives what is in force."""
         ...
 
 

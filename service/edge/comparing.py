@@ -47,10 +47,15 @@ class Comparing:
         return wanted.version
 
     async def _version(self, definition: Definition, number: int, visible: str | None) -> Version:
-        number = number or definition.latest_version
-        if not number:
-            raise Refusal(Kind.NOT_FOUND, "not_published", "the definition has no published version yet")
+        number = numbered(definition, number)
         found = await self._definitions.version(definition.id, number, visible)
         if found is None:
             raise not_found("version", f"{definition.id}/{number}")
         return found
+
+
+def numbered(definition: Definition, number: int) -> int:
+    """The version that is meant: 0 is the latest. Raises Refusal when there is none yet."""
+    if not (number or definition.latest_version):
+        raise Refusal(Kind.NOT_FOUND, "not_published", "the definition has no published version yet")
+    return number or definition.latest_version

@@ -8,17 +8,20 @@ from workflows.ops.v1 import definitions_pb2 as ops
 from service.domain.definition import Definition
 from service.domain.errors import not_found
 from service.edge import idempotency, parse_control, parse_definition, parse_inquiry, parse_version, render_definition
-from service.edge.app import Definitions, Inquiries
+from service.edge.app import Definitions, Inquiries, Schemas
 from service.edge.caller import current
-from service.edge.comparing import Comparing
+from service.edge.comparing import Comparing, numbered
 from service.edge.errors import Context
 from service.edge.inspector import Inspector
 from service.edge.shield import Shield
 
 
 class DefinitionService:
-    def __init__(self, definitions: Definitions, inquiries: Inquiries, inspector: Inspector, shield: Shield) -> None:
+    def __init__(
+        self, definitions: Definitions, schemas: Schemas, inquiries: Inquiries, inspector: Inspector, shield: Shield
+    ) -> None:
         self._definitions = definitions
+        self._schemas = schemas
         self._inquiries = inquiries
         self._inspector = inspector
         self._comparing = Comparing(definitions, inspector)
@@ -57,6 +60,24 @@ class DefinitionService:
         if text is None:
             raise not_found("definition", definition_id)
         return ops.GetGraphResponse(text=text).SerializeToString()
+
+    async def SetSchemas(self, request: ops.SetSchemasRequest, context: Context) -> bytes:
+        caller = current()
+        of, wanted = parse_definition.schemas(request)
+        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
+        stands = await self._shield.run(
+            self._schemas.put(of.definition_id, of.version, wanted, caller.workspace, caller.actor, idem)
+        )
+        await idempotency.tell(context, stands.replay)
+        return ops.SetSchemasResponse(schemas=render_definition.schemas(stands.value)).SerializeToString()
+
+    async def GetSchemas(self, request: ops.GetSchemasRequest, context: Context) -> bytes:
+        caller, of = current(), parse_definition.schemas_asked(request)
+        definition = await self._definition(of.definition_id, caller.workspace)
+        found = await self._schemas.get(definition.id, numbered(definition, of.version), of.revision, caller.workspace)
+        if found is None or of.revision not in (0, found.schemas.revision):
+            raise not_found("schemas", f"{definition.id}/{of.version}/{of.revision}")
+        return ops.GetSchemasResponse(schemas=render_definition.schemas(found)).SerializeToString()
 
     async def _definition(self, definition_id: str, visible: str | None) -> Definition:
         found = await self._definitions.get(definition_id, visible)

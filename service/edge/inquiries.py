@@ -51,7 +51,7 @@ class EngineInquiries:
         run = await self._reads.run(run_id, visible)
         if run is None:
             return None
-        plan = await self._plans.get(run.definition_id, run.definition_version)
+        plan = await self._plans.of(run)
         owed = await self._run_reads.owed(run_id, visible)
         return Explanation(run, explain(plan, run, owed, self._now()), owed)
 
@@ -59,7 +59,7 @@ class EngineInquiries:
         run = await self._reads.run(run_id, visible)
         if run is None:
             return None
-        plan = await self._plans.get(run.definition_id, run.definition_version)
+        plan = await self._plans.of(run)
         return await asyncio.to_thread(picture_of_run, plan, run, self._now(), wanted)
 
     async def version_picture(self, definition_id: str, number: int, wanted: Format, visible: str | None) -> str | None:

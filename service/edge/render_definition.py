@@ -8,14 +8,17 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from google.protobuf.message import Message
+from google.protobuf.struct_pb2 import Struct
 from workflows.ops.v1 import definitions_pb2 as ops
 
 from service.domain.definition import Version
 from service.domain.difference import Comparison, EdgeChange, FieldChange, OpenRuns, StepChange
 from service.domain.errors import Violation
+from service.domain.exchange import SchemaRevision
 from service.edge import enums, payloads
 from service.edge.answers import MAX_ANSWER_BYTES
 from service.edge.inspector import Findings
+from service.edge.render import moment
 
 MOST_FINDINGS = 1_000
 _MAX_TEXT = 2_000
@@ -64,6 +67,17 @@ def _finding(found: Violation, severity: "ops.FindingSeverity.ValueType") -> ops
         message=found.message[:_MAX_TEXT],
         offset=found.offset,
         suggestion=found.suggestion[:_MAX_TEXT],
+    )
+
+
+def schemas(found: SchemaRevision) -> ops.VersionSchemas:
+    return ops.VersionSchemas(
+        version=found.version,
+        revision=found.schemas.revision,
+        input_schema=Struct.FromString(payloads.write(found.schemas.input)),
+        output_schema=Struct.FromString(payloads.write(found.schemas.output)),
+        set_by=found.actor,
+        set_at=moment(found.set_at),
     )
 
 

@@ -61,7 +61,7 @@ class EngineRuns:
         number = request.definition_version or definition.latest_version
         if number == 0:
             raise Refusal(Kind.NOT_FOUND, "not_published", "the definition has no published version yet")
-        plan = await self._plans.get(definition.id, number)
+        plan = await self._plans.to_start(definition, number)
         parent = await self._parent(request, definition)
         said = Subject(request.entity_id, request.entity_type)
         about = await self._subjects.named(said, definition.workspace_id, traces.current())
@@ -84,7 +84,7 @@ class EngineRuns:
         if definition is None:
             raise not_found("definition", source.definition_id)
         check_enabled(definition)
-        plan = await self._plans.get(source.definition_id, request.definition_version or source.definition_version)
+        plan = await self._plans.to_start(definition, request.definition_version or source.definition_version)
         run_id = f"wfr_{self._new_id()}"
         command = ForkRun(run_id, request.step_id, request.reason, definition.max_run_seconds)
         key = _own_key(source.workspace_id, "fork", run_id, idem)
@@ -95,7 +95,7 @@ class EngineRuns:
         run = await self._reads.run(run_id, visible)
         if run is None:
             return None
-        plan = await self._plans.get(run.definition_id, run.definition_version)
+        plan = await self._plans.of(run)
         return [[_to_undo(plan, run, step_id) for step_id in level] for level in levels(plan, run)]
 
     async def get(self, run_id: str, visible: str | None) -> Run | None:

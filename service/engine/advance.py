@@ -8,7 +8,7 @@ router, and the relay gets a hint.
 
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -75,18 +75,22 @@ class Advance:
     async def start(self, key: StartKey, plan: Plan, envelope: Envelope) -> Outcome:
         """Begins a run, once per key. A repetition answers like the first time. Raises Refusal, StoreUnavailable."""
         with self._span(envelope) as span:
-            outcome = await self._begin(key, begin(plan, envelope, self.clock.now()))
+            outcome = await self._begin(key, lambda: begin(plan, envelope, self.clock.now()))
             span.tell(run_id=outcome.run.id, outcomes=_word(outcome.verdict))
         return outcome
 
     async def fork(self, key: StartKey, plan: Plan, source: Run, envelope: Envelope) -> Outcome:
         """Begins a run from what `source` did, once per key, and changes `source` in nothing. Raises like `start`."""
         with self._span(envelope) as span:
-            outcome = await self._begin(key, fork(plan, source, envelope, self.clock.now()))
+            outcome = await self._begin(key, lambda: fork(plan, source, envelope, self.clock.now()))
             span.tell(run_id=outcome.run.id, outcomes=_word(outcome.verdict))
         return outcome
 
-    async def _begin(self, key: StartKey, decision: Decision) -> Outcome:
+    async def _begin(self, key: StartKey, first: Callable[[], Decision]) -> Outcome:
+        try:
+            decision = first()
+        except Refusal as refusal:
+            return await self._begun_before(key, refusal)
         leased_at = self.clock.monotonic()
         requests = self._requests(decision)
         try:
@@ -101,6 +105,13 @@ class Advance:
         self._remember(run)
         self._hand_on(decision, requests, leased_at)
         return Outcome(run, Accepted(run.sequence))
+
+    async def _begun_before(self, key: StartKey, refusal: Refusal) -> Outcome:
+        """What would not begin today may have begun under this key while it still could."""
+        started = await self.store.started(key)
+        if started is None:
+            raise refusal
+        return await self._started_before(key, started)
 
     async def _started_before(self, key: StartKey, started: Started) -> Outcome:
         if started.digest and key.digest and started.digest != key.digest:
@@ -167,7 +178,7 @@ class Advance:
     async def _try(self, snapshot: Snapshot, letters: list[Letter], span: Span, *, cached: bool = False) -> bool:
         run = snapshot.run
         letters = _visible(run, letters)
-        plan = await self.plans.get(run.definition_id, run.definition_version)
+        plan = await self.plans.of(run)
         held = (lambda effect: True) if cached else (lambda effect: effect.id in snapshot.held)
         envelopes = [letter.envelope for letter in letters]
         try:

@@ -79,7 +79,7 @@ class Crossing:
         if found is None:
             raise not_found("workflow", call.definition_id or call.name)
         check_enabled(found)
-        plan = await self._advance.plans.get(found.id, call.version or found.latest_version)
+        plan = await self._advance.plans.to_start(found, call.version)
         command = StartRun(
             run_id=f"wfr_{self._new_id()}",
             trigger_type=TriggerType.WORKFLOW,

@@ -194,7 +194,13 @@ class RunStore(Protocol):
         self, key: StartKey, decision: Decision, requests: Mapping[str, bytes], lease_seconds: float
     ) -> Started: ...
 
-    async def version(self, definition_id: str, number: int) -> Version | None: ...
+    async def started(self, key: StartKey) -> Started | None:
+        """What was started under the key before; None when nothing was."""
+        ...
+
+    async def version(self, definition_id: str, number: int, schema_revision: int = 0) -> Version | None:
+        """The version with that revision of its schemas beside it; with none for 0."""
+        ...
 
     async def run_at(self, run_id: str, sequence: int) -> Run | None:
         """The run as it stood after that event, rebuilt from its history."""

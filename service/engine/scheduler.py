@@ -18,6 +18,7 @@ from service.domain.decision import Accepted
 from service.domain.definition import TriggerType
 from service.domain.errors import Refusal, RunPurged, not_found
 from service.domain.schedule import Schedule, Turn, tick_key, turn
+from service.domain.schemas import INPUT_SCHEMA
 from service.engine.advance import Advance
 from service.engine.loop import Loop
 from service.engine.ports import Catalogue, DueSchedule, ScheduleStore, StartKey, StoreUnavailable
@@ -72,7 +73,7 @@ class Scheduler:
         taken = turn(schedule, claimed.now, going=claimed.going, enabled=claimed.enabled)
         try:
             with self._tracer.span("tick", "", definition_id=schedule.definition_id) as span:
-                run_id = await self._perform(schedule, taken, span.trace)
+                taken, run_id = await self._perform(schedule, taken, span.trace)
             await self._schedules.take_turn(schedule, taken, run_id)
         except (Refusal, StoreUnavailable) as error:
             log.warning("a tick of %s is left for later: %s", schedule.definition_id, error)
@@ -80,13 +81,20 @@ class Scheduler:
         self._count(taken)
         return taken.due_at <= claimed.now
 
-    async def _perform(self, schedule: Schedule, taken: Turn, trace: str) -> str:
-        """The id of the run that was started, or nothing."""
+    async def _perform(self, schedule: Schedule, taken: Turn, trace: str) -> tuple[Turn, str]:
+        """The turn as it was really taken, and the id of the run that was started, or nothing."""
         if taken.start is None:
-            return ""
+            return taken, ""
         if taken.cancel_last:
             await self._cancel(schedule, trace)
-        return (await self._start(schedule, taken.start, trace)).run_id
+        try:
+            return taken, (await self._start(schedule, taken.start, trace)).run_id
+        except Refusal as refusal:
+            if refusal.reason != INPUT_SCHEMA:
+                raise
+            self.counters[refusal.reason] += 1
+            log.warning("a tick of %s is skipped: %s", schedule.definition_id, refusal)
+            return taken.refused(), ""
 
     async def _cancel(self, schedule: Schedule, trace: str) -> None:
         """A run that has ended meanwhile needs no cancelling."""
@@ -102,7 +110,7 @@ class Scheduler:
         if definition is None:
             raise not_found("definition", schedule.definition_id)
         check_enabled(definition)
-        plan = await self._advance.plans.get(definition.id, definition.latest_version)
+        plan = await self._advance.plans.to_start(definition)
         command = StartRun(
             run_id=f"wfr_{self._new_id()}",
             trigger_type=TriggerType.SCHEDULE,

@@ -19,6 +19,7 @@ from service.domain.commands import BusEvent, Envelope
 from service.domain.decision import Repeated
 from service.domain.errors import Kind, Refusal, not_found
 from service.domain.exchange import Subject
+from service.domain.schemas import INPUT_SCHEMA
 from service.domain.state import Run
 from service.domain.triggers import Objection
 from service.engine.advance import Advance
@@ -82,7 +83,7 @@ class Starter:
         definition = await self._catalogue.find(event.tenant, definition_id, "")
         if definition is None:
             raise not_found("definition", definition_id)
-        plan = await self._advance.plans.get(definition.id, definition.latest_version)
+        plan = await self._advance.plans.to_start(definition)
         if (refused := triggers.objection(definition, plan, event)) is not None:
             return refused
         about = await self._about(event)
@@ -90,7 +91,12 @@ class Starter:
         key = StartKey(event.tenant, start.scope, start.key, b"")
         cause = f"event:{event.source}/{event.id}"
         envelope = Envelope(start.command, f"event:{event.source}", cause, trace=event.trace)
-        outcome = await self._advance.start(key, plan, envelope)
+        try:
+            outcome = await self._advance.start(key, plan, envelope)
+        except Refusal as refusal:
+            if refusal.reason != INPUT_SCHEMA:
+                raise
+            return Objection.INPUT_SCHEMA
         self.counters["repeated" if isinstance(outcome.verdict, Repeated) else STARTED] += 1
         return outcome.run
 

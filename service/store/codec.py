@@ -46,6 +46,7 @@ RUN_COLUMNS = (
     "forked_from",
     "forked_step",
     "max_seconds",
+    "schema_revision",
     "version",
     "sequence",
 )

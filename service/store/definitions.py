@@ -63,7 +63,7 @@ class Definitions:
     ) -> Replayable[Published]:
         """Stores the draft as the next version of its definition; id, number, workspace and time are given here."""
         async with self._pool.transaction() as connection:
-            sequence, workspace_id = await _lock(connection, draft.definition_id, visible)
+            sequence, workspace_id = await lock(connection, draft.definition_id, visible)
             call = Call("PublishVersion", workspace_id, idem)
             known = await call.answered(connection)
             if known is not None:
@@ -80,7 +80,7 @@ class Definitions:
     ) -> Replayable[int]:
         """Bounds the runs that start from now on; gives what is in force. 0 is no bound."""
         async with self._pool.transaction() as connection:
-            _, workspace_id = await _lock(connection, definition_id, visible)
+            _, workspace_id = await lock(connection, definition_id, visible)
             call = Call("SetMaxRunDuration", workspace_id, idem)
             known = await call.answered(connection)
             if known is not None:
@@ -94,7 +94,7 @@ class Definitions:
     ) -> Replayable[bool]:
         """Lets runs start from now on, or not; gives what is in force."""
         async with self._pool.transaction() as connection:
-            _, workspace_id = await _lock(connection, definition_id, visible)
+            _, workspace_id = await lock(connection, definition_id, visible)
             call = Call("SetEnabled", workspace_id, idem)
             known = await call.answered(connection)
             if known is not None:
@@ -133,7 +133,8 @@ class Definitions:
         return known
 
 
-async def _lock(connection: Connection, definition_id: str, visible: str | None) -> tuple[int, str]:
+async def lock(connection: Connection, definition_id: str, visible: str | None) -> tuple[int, str]:
+    """The number of its last change, and its workspace. Raises Refusal when it is not there, or not visible."""
     row = await one(connection, "definition_lock", (definition_id,))
     if row is None or visible not in (None, row[1]):
         raise not_found("definition", definition_id)

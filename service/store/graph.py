@@ -11,6 +11,7 @@ from service.domain.definition import (
     Definition,
     Edge,
     RetryPolicy,
+    Schemas,
     StepDefinition,
     StepType,
     Trigger,
@@ -23,15 +24,15 @@ from service.store.pool import Row
 
 def definition_of(row: Row) -> Definition:
     """From id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds,
-    enabled."""
+    enabled, schema_revisions."""
     id_, workspace_id, name, description, latest_version, tags, *rest = row
     return Definition(id_, workspace_id, name, description, latest_version, tuple(tags), *rest)
 
 
 def version_of(row: Row) -> Version:
     """From id, definition_id, workspace_id, version, steps, edges, trigger, default_retry_policy, timeout_seconds,
-    author, created_at."""
-    id_, definition_id, workspace_id, number, steps, edges, trigger, retry, *rest = row
+    author, created_at, and perhaps the schemas beside it."""
+    id_, definition_id, workspace_id, number, steps, edges, trigger, retry, timeout, author, created_at, *beside = row
     return Version(
         id_,
         definition_id,
@@ -41,7 +42,10 @@ def version_of(row: Row) -> Version:
         tuple(Edge(**edge) for edge in edges),
         optional(trigger_of, trigger),
         optional(retry_policy_of, retry),
-        *rest,
+        timeout,
+        author,
+        created_at,
+        *(Schemas(**schemas) for schemas in beside if schemas),
     )
 
 

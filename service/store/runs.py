@@ -70,8 +70,14 @@ class Runs:
         now, _ = written
         return Started(run.id, key.digest, True, run.sequence, now)
 
-    async def version(self, definition_id: str, number: int) -> Version | None:
-        rows = await self._pool.read(query("version_get"), (definition_id, number))
+    async def started(self, key: StartKey) -> Started | None:
+        """What was started under the key before; None when nothing was."""
+        rows = await self._pool.read(query("start_winner"), (key.workspace_id, key.scope, key.key))
+        return _started(rows[0]) if rows else None
+
+    async def version(self, definition_id: str, number: int, schema_revision: int = 0) -> Version | None:
+        """With that revision of its schemas beside it."""
+        rows = await self._pool.read(query("version_get"), (definition_id, number, schema_revision))
         return version_of(rows[0]) if rows else None
 
     async def run_at(self, run_id: str, sequence: int) -> Run | None:
@@ -98,11 +104,15 @@ class Runs:
         return [written.get(document) for document in documents]
 
     async def _winner(self, key: StartKey) -> Started:
-        rows = await self._pool.read(query("start_winner"), (key.workspace_id, key.scope, key.key))
-        if not rows:
+        found = await self.started(key)
+        if found is None:
             raise StaleRun("the start key has just expired")
-        now, run_id, digest, sequence = rows[0]
-        return Started(run_id, digest, False, sequence, now)
+        return found
+
+
+def _started(row: Row) -> Started:
+    now, run_id, digest, sequence = row
+    return Started(run_id, digest, False, sequence, now)
 
 
 def _meaning(error: psycopg.Error) -> Exception:

@@ -4,17 +4,19 @@
 insert into workflow_definitions (id, workspace_id, name, description, tags, sequence)
 values ($1, $2, $3, $4, $5::text[], 1)
 returning id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds,
-          enabled
+          enabled, schema_revisions
 
 -- name: definition_lock
 select sequence, workspace_id, latest_version from workflow_definitions where id = $1 for update
 
 -- name: definition_find
-select id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds, enabled
+select id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds, enabled,
+       schema_revisions
   from workflow_definitions
  where workspace_id = $1 and id = $2
  union all
-select id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds, enabled
+select id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds, enabled,
+       schema_revisions
   from workflow_definitions
  where workspace_id = $1 and name = $3 and $2 = ''
 
@@ -23,7 +25,7 @@ update workflow_definitions
    set latest_version = latest_version + 1, sequence = sequence + 1
  where id = $1
 returning id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds,
-          enabled
+          enabled, schema_revisions
 
 -- name: definition_bound
 update workflow_definitions set max_run_seconds = $2 where id = $1 returning max_run_seconds

@@ -55,7 +55,8 @@ select array(select step_id from step_runs
        r.initiator_agent_id, r.initiator_user_id, r.parent_run_id, r.parent_step_id, r.parent_attempt, r.depth,
        r.chain, r.entity_id, r.entity_type, '{}'::jsonb as input_payload, '{}'::jsonb as output_payload,
        r.total_cost_usd, r.failure_reason, left(r.failure_message, 500), r.started_at, r.completed_at, r.deadline_at,
-       r.pauses, r.parent_word, r.compensation, r.forked_from, r.forked_step, r.max_seconds, r.version, r.sequence
+       r.pauses, r.parent_word, r.compensation, r.forked_from, r.forked_step, r.max_seconds,
+       r.schema_revision, r.version, r.sequence
   from matching r
  where $17 = '' or r.id < $17
  order by r.id desc

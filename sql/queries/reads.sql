@@ -5,7 +5,8 @@ select r.id, r.workspace_id, r.definition_id, r.definition_version, r.state, r.t
        r.initiator_agent_id, r.initiator_user_id, r.parent_run_id, r.parent_step_id, r.parent_attempt, r.depth,
        r.chain, r.entity_id, r.entity_type, r.input_payload, r.output_payload, r.total_cost_usd, r.failure_reason,
        r.failure_message, r.started_at, r.completed_at, r.deadline_at, r.pauses, r.parent_word,
-       r.compensation, r.forked_from, r.forked_step, r.max_seconds, r.version, r.sequence,
+       r.compensation, r.forked_from, r.forked_step, r.max_seconds, r.schema_revision,
+       r.version, r.sequence,
        (select json_agg(s) from (
             select step_id, step_name, step_type, state, attempt, objective_id, agent_id, delegation_id,
                    approval_request_id, governance_decision, event_id, notification_id, input_payload, output_payload,
@@ -42,7 +43,8 @@ select (select count(*) from chosen) as total,
        r.initiator_agent_id, r.initiator_user_id, r.parent_run_id, r.parent_step_id, r.parent_attempt, r.depth,
        r.chain, r.entity_id, r.entity_type, r.input_payload, r.output_payload, r.total_cost_usd, r.failure_reason,
        r.failure_message, r.started_at, r.completed_at, r.deadline_at, r.pauses, r.parent_word,
-       r.compensation, r.forked_from, r.forked_step, r.max_seconds, r.version, r.sequence,
+       r.compensation, r.forked_from, r.forked_step, r.max_seconds, r.schema_revision,
+       r.version, r.sequence,
        (select json_agg(s) from (
             select step_id, step_name, step_type, state, attempt, objective_id, agent_id, delegation_id,
                    approval_request_id, governance_decision, event_id, notification_id, error_reason, error_message,
@@ -54,7 +56,8 @@ select (select count(*) from chosen) as total,
  order by r.id desc
 
 -- name: definition_get
-select id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds, enabled
+select id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds, enabled,
+       schema_revisions
   from workflow_definitions
  where id = $1
 
@@ -69,17 +72,23 @@ with chosen as materialized (
 )
 select (select count(*) from chosen) as total,
        d.id, d.workspace_id, d.name, d.description, d.latest_version, d.tags, d.created_at, d.updated_at,
-       d.max_run_seconds, d.enabled
+       d.max_run_seconds, d.enabled, d.schema_revisions
   from (select 1) one
   left join page on true
   left join workflow_definitions d on d.id = page.id
  order by d.id desc
 
 -- name: version_read
-select id, definition_id, workspace_id, version, steps, edges, trigger, default_retry_policy, timeout_seconds,
-       author, created_at
-  from workflow_versions
- where definition_id = $1 and version = $2
+select v.id, v.definition_id, v.workspace_id, v.version, v.steps, v.edges, v.trigger, v.default_retry_policy,
+       v.timeout_seconds, v.author, v.created_at,
+       (select jsonb_build_object('revision', s.revision, 'input', s.input_schema, 'output', s.output_schema)
+          from workflow_definitions d
+          join version_schemas s
+            on s.definition_id = d.id and s.version = v.version
+           and s.revision = (d.schema_revisions ->> v.version::text)::integer
+         where d.id = v.definition_id) as schemas
+  from workflow_versions v
+ where v.definition_id = $1 and v.version = $2
 
 -- name: runs_open
 select v.version, o.runs, (select jsonb_object_agg(s ->> 'id', s ->> 'step_type') from jsonb_array_elements(v.steps) s)

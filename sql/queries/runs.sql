@@ -10,7 +10,8 @@ select clock_timestamp() as now,
        r.initiator_agent_id, r.initiator_user_id, r.parent_run_id, r.parent_step_id, r.parent_attempt, r.depth,
        r.chain, r.entity_id, r.entity_type, r.input_payload, r.output_payload, r.total_cost_usd, r.failure_reason,
        r.failure_message, r.started_at, r.completed_at, r.deadline_at, r.pauses, r.parent_word,
-       r.compensation, r.forked_from, r.forked_step, r.max_seconds, r.version, r.sequence,
+       r.compensation, r.forked_from, r.forked_step, r.max_seconds, r.schema_revision,
+       r.version, r.sequence,
        (select json_agg(s) from (
             select step_id, step_name, step_type, state, attempt, objective_id, agent_id, delegation_id,
                    approval_request_id, governance_decision, event_id, notification_id, input_payload, output_payload,
@@ -239,13 +240,13 @@ created as (
          failure_message, workspace_id, definition_id, definition_version, trigger_type, trigger_event_id,
          initiator_agent_id, initiator_user_id, parent_run_id, parent_step_id, parent_attempt, depth, chain,
          entity_id, entity_type, input_payload, output_payload, pauses, compensation, forked_from, forked_step,
-         max_seconds)
+         max_seconds, schema_revision)
     select docs.id, 1, n.sequence, n.state, n.wake_at, n.started_at, n.completed_at, n.deadline_at,
            n.total_cost_usd, n.failure_reason, n.failure_message, n.workspace_id, n.definition_id,
            n.definition_version, n.trigger_type, n.trigger_event_id, n.initiator_agent_id, n.initiator_user_id,
            n.parent_run_id, n.parent_step_id, n.parent_attempt, n.depth, n.chain, n.entity_id, n.entity_type,
            n.input_payload, n.output_payload, n.pauses, n.compensation, n.forked_from, n.forked_step,
-           n.max_seconds
+           n.max_seconds, n.schema_revision
       from key join docs using (id), jsonb_populate_record(null::workflow_runs, docs.doc -> 'run') n
  returning id, workspace_id, definition_id, version, sequence
 ), fence as (
@@ -258,10 +259,13 @@ select clock_timestamp() as now, run_id, digest, sequence
  where workspace_id = $1 and scope = $2 and key = $3
 
 -- name: version_get
-select id, definition_id, workspace_id, version, steps, edges, trigger, default_retry_policy, timeout_seconds, author,
-       created_at
-  from workflow_versions
- where definition_id = $1 and version = $2
+select v.id, v.definition_id, v.workspace_id, v.version, v.steps, v.edges, v.trigger, v.default_retry_policy,
+       v.timeout_seconds, v.author, v.created_at,
+       (select jsonb_build_object('revision', s.revision, 'input', s.input_schema, 'output', s.output_schema)
+          from version_schemas s
+         where s.definition_id = v.definition_id and s.version = v.version and s.revision = $3) as schemas
+  from workflow_versions v
+ where v.definition_id = $1 and v.version = $2
 
 -- name: run_history
 select sequence, data

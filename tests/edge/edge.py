@@ -38,6 +38,7 @@ from tests.edge.fake_events import FakeEvents
 from tests.edge.fake_inquiries import FakeInquiries
 from tests.edge.fake_retention import FakeRetention
 from tests.edge.fake_schedules import FakeSchedules
+from tests.edge.fake_schemas import FakeSchemas
 from tests.edge.fakes import FakeDefinitions, FakeRuns, FakeTasks, FakeTriggers
 
 
@@ -63,10 +64,12 @@ class Edge:
     inquiries: FakeInquiries
     chosen: FakeChosen
     port: int
+    schemas: FakeSchemas
 
     @property
     def committed(self) -> list[Any]:
-        fakes = (self.definitions, self.runs, self.tasks, self.schedules, self.events, self.triggers, self.retention)
+        named = (self.definitions, self.schemas, self.runs, self.tasks, self.schedules, self.events, self.triggers)
+        fakes = (*named, self.retention)
         return [what for fake in fakes for what in fake.committed]
 
 
@@ -82,14 +85,14 @@ async def serving(
     """With credentials the edge's own channel, a plain one, gets no answer."""
     fakes = (FakeDefinitions(), FakeRuns(), FakeTasks(), FakeSchedules(), FakeEvents(), FakeTriggers())
     definitions, runs, tasks, schedules, events, triggers = fakes
-    retention, inquiries, chosen = FakeRetention(), FakeInquiries(), FakeChosen()
+    retention, inquiries, chosen, schemas = FakeRetention(), FakeInquiries(), FakeChosen(), FakeSchemas()
     answers, shield, inspector = Answers(Renderer(), max_bytes), Shield(), Inspector()
     bulk = BulkControl(runs, chosen, chosen, shield)
     services = Services(
         WorkflowService(definitions, runs, triggers, inspector, answers, shield),
         TaskService(tasks, answers, shield),
         RunService(runs, inquiries, bulk, answers, shield, Watches(most=2, soon_seconds=0.01)),
-        DefinitionService(definitions, inquiries, inspector, shield),
+        DefinitionService(definitions, schemas, inquiries, inspector, shield),
         ScheduleService(schedules, shield),
         EventService(events, shield),
         RetentionService(retention, shield),
@@ -121,6 +124,7 @@ async def serving(
             inquiries,
             chosen,
             port,
+            schemas,
         )
     await server.stop(1)
     inspector.close()

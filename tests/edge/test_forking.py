@@ -7,7 +7,7 @@ import pytest
 
 from service.domain.commands import Envelope, ForkRun, StartRun
 from service.domain.decision import Accepted, Repeated, Verdict
-from service.domain.definition import StepType, TriggerType
+from service.domain.definition import Definition, StepType, TriggerType
 from service.domain.errors import Kind, Refusal, not_found
 from service.domain.exchange import ForkRequest, Idem, StartRequest, ToUndo
 from service.domain.plan import Plan
@@ -51,9 +51,12 @@ class FakeEngine:
         self.sources.append(source)
         return await self.start(key, plan, envelope)
 
-    async def get(self, definition_id: str, number: int) -> Plan:
+    async def to_start(self, definition: Definition, number: int) -> Plan:
         if number > 1:
-            raise not_found("version", f"{definition_id}/{number}")
+            raise not_found("version", f"{definition.id}/{number}")
+        return PLAN
+
+    async def of(self, run: Run) -> Plan:
         return PLAN
 
     async def run(self, run_id: str, visible: str | None) -> Run | None:

@@ -8,7 +8,7 @@ import pytest
 from service.domain.answers import Fault, FaultKind
 from service.domain.commands import Envelope, StartRun
 from service.domain.decision import Accepted
-from service.domain.definition import TriggerType
+from service.domain.definition import Definition, TriggerType
 from service.domain.errors import Kind, Refusal
 from service.domain.exchange import CanonicalEntity, Idem, StartRequest
 from service.domain.state import Run
@@ -51,8 +51,8 @@ class FakeEngine:
         self.started.append((key, envelope.command))
         return Outcome(fakes.run(), Accepted(1))
 
-    async def get(self, definition_id: str, number: int) -> object:
-        return (definition_id, number)
+    async def to_start(self, definition: Definition, number: int) -> object:
+        return (definition.id, number)
 
     async def run(self, run_id: str, visible: str | None) -> Run | None:
         return self._parents.get((run_id, visible or ""))

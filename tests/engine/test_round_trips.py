@@ -73,7 +73,7 @@ class Bench:
     async def start(self, drawn: Version, payload: Mapping[str, object] | None = None) -> Run:
         await self.engine.open()
         plan = Plan.of(drawn)
-        self.engine.plans._kept[(drawn.definition_id, drawn.version)] = plan
+        self.engine.plans._kept[(drawn.definition_id, drawn.version, 0)] = plan
         command = StartRun("wfr_1", TriggerType.MANUAL, payload or {})
         key = StartKey("ws_1", "once", "wfr_1", b"")
         return (await self.engine.advance.start(key, plan, Envelope(command, "user:ann", "rpc:1"))).run

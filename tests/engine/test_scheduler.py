@@ -7,10 +7,11 @@ from random import Random
 
 import pytest
 
-from service.domain.definition import TriggerType
+from service.domain.definition import Schemas, TriggerType
 from service.domain.errors import Kind, Refusal
 from service.domain.schedule import Overlap, tick_key, turn
 from service.store.reads import Reads
+from service.store.schemas import Schemas as VersionSchemas
 from tests.domain.walls import daily, every, utc
 from tests.engine.calendar import Calendar, calendar
 
@@ -125,6 +126,27 @@ async def test_cancel_other_cancels_the_last_run_first(one: Calendar) -> None:
     for hours in range(3):
         await one.at(NOON + hours * HOUR)
     assert await one.states(hourly) == ["CANCELLED", "CANCELLED", "RUNNING"]
+
+
+# --- schemas ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_tick_whose_input_does_not_conform_is_skipped(one: Calendar) -> None:
+    hourly = await one.publish("0 * * * *", overlap=Overlap.BUFFER_ONE)
+    await one.at(NOON)
+    schemas = VersionSchemas(one.pool, one.reading)
+    await schemas.put(hourly, 1, Schemas(0, {"required": ["email"]}), None, "user:ann", None)
+    await one.at(NOON + HOUR)
+    [(_, first)] = await one.runs(hourly)
+    await one.end(first)
+    for hours in (2, 3):
+        await one.at(NOON + hours * HOUR)
+    found = await one.schedule(hourly)
+    assert await one.ticked(hourly) == ["2026-03-02T12:00Z"]
+    assert (found.skipped, found.buffered_at, found.next_at) == (3, None, NOON + 4 * HOUR)
+    await schemas.put(hourly, 1, Schemas(0, {"required": ["scheduled_at"]}), None, "user:ann", None)
+    await one.at(NOON + 4 * HOUR)
+    assert (await one.ticked(hourly))[1:] == ["2026-03-02T16:00Z"]
 
 
 # --- downtime, pause, publishing -------------------------------------------------------------------------------------

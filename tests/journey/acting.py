@@ -34,6 +34,11 @@ class Rows:
         rows = await self._owner.execute("select * from workflow_runs where id = %s", (run_id,))
         return (await rows.fetchall())[0]
 
+    async def deliveries(self, definition_id: str) -> list[dict[str, Any]]:
+        """The events that were routed to a definition, and what became of them."""
+        rows = await self._owner.execute("select * from trigger_deliveries where definition_id = %s", (definition_id,))
+        return await rows.fetchall()
+
     async def evidence(self, run_id: str, step_id: str) -> dict[str, Any]:
         """What was kept of a step's decision."""
         return next(row["evidence"] for row in await self.of("step_runs", run_id) if row["step_id"] == step_id)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from service.domain.definition import Version
+from service.domain.definition import Schemas, Version
 from service.engine.ports import Catalogue, EventStore, Outbox, RunStore, WorkStore
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox
@@ -15,6 +15,7 @@ from service.store.outbox import ChangeOutbox
 from service.store.pool import ENGINE, READER, Pool
 from service.store.reads import Reads
 from service.store.runs import Runs
+from service.store.schemas import Schemas as VersionSchemas
 from service.store.work import WorkQueue
 from tests.simulation.inbox import InboxTables
 from tests.simulation.store import SimulatedStore
@@ -26,7 +27,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """`publish` makes a definition of that name with the version as its first, and gives it as stored."""
+    """`publish` makes a definition of that name with the version as its first, and gives it as stored; `set_schemas`
+    makes a revision more of a version's schemas."""
 
     runs: RunStore
     work: WorkStore
@@ -34,6 +36,7 @@ class Stores:
     catalogue: Catalogue
     outbox: Outbox
     publish: Callable[[Version, str], Awaitable[Version]]
+    set_schemas: Callable[[Version, Schemas], Awaitable[None]]
 
 
 class Straight:
@@ -54,7 +57,10 @@ def simulated_stores() -> Stores:
         tables.publish(version, name)
         return version
 
-    return Stores(store, store, store, store, store, publish)
+    async def set_schemas(version: Version, wanted: Schemas) -> None:
+        tables.set_schemas(version.definition_id, version.version, wanted)
+
+    return Stores(store, store, store, store, store, publish, set_schemas)
 
 
 @pytest.fixture
@@ -69,7 +75,12 @@ async def postgres_stores(database: str) -> AsyncIterator[Stores]:
         draft = replace(version, definition_id=made.value.id)
         return (await definitions.publish(draft, None, "user:ann", None)).value.version
 
-    yield Stores(Runs(pool), WorkQueue(pool), Inbox(pool, 0.0), definitions, ChangeOutbox(pool), publish)
+    async def set_schemas(version: Version, wanted: Schemas) -> None:
+        store = VersionSchemas(pool, reader)
+        await store.put(version.definition_id, version.version, wanted, None, "user:ann", None)
+
+    inbox, outbox = Inbox(pool, 0.0), ChangeOutbox(pool)
+    yield Stores(Runs(pool), WorkQueue(pool), inbox, definitions, outbox, publish, set_schemas)
     await pool.close()
     await reader.close()
 

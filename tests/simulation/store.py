@@ -38,8 +38,11 @@ class SimulatedStore:
     ) -> Started:
         return await self._line.ask(lambda: self._tables.start(key, decision, requests, lease_seconds))
 
-    async def version(self, definition_id: str, number: int) -> Version | None:
-        return await self._line.ask(lambda: self._tables.versions.get((definition_id, number)))
+    async def started(self, key: StartKey) -> Started | None:
+        return await self._line.ask(lambda: self._tables.started(key))
+
+    async def version(self, definition_id: str, number: int, schema_revision: int = 0) -> Version | None:
+        return await self._line.ask(lambda: self._tables.version(definition_id, number, schema_revision))
 
     async def run_at(self, run_id: str, sequence: int) -> Run | None:
         return await self._line.ask(lambda: self._tables.run_at(run_id, sequence))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from service.domain.decision import Decision, Event, Guard, Seen, Wait
-from service.domain.definition import Definition, Version
+from service.domain.definition import Definition, Schemas, Version
 from service.domain.effects import Owed
 from service.domain.state import Run, changed
 from service.engine.ports import Applied, DueRun, Snapshot, StaleRun, Started, StartKey, Unpublished, Work
@@ -85,6 +85,7 @@ class Tables:
     start_keys: dict[tuple[str, str, str], KeyRow] = field(default_factory=dict)
     definitions: dict[str, Definition] = field(default_factory=dict)
     versions: dict[tuple[str, int], Version] = field(default_factory=dict)
+    schemas: dict[tuple[str, int], tuple[Schemas, ...]] = field(default_factory=dict)
     replicas: dict[str, datetime] = field(default_factory=dict)
     shards: dict[int, tuple[str, datetime]] = field(default_factory=dict)
 
@@ -114,14 +115,18 @@ class Tables:
         return Applied(after.version, self.now())
 
     def start(self, key: StartKey, decision: Decision, requests: Mapping[str, bytes], lease_seconds: float) -> Started:
+        if (winner := self.started(key)) is not None:
+            return winner
         place = (key.workspace_id, key.scope, key.key)
-        if (winner := self.start_keys.get(place)) is not None:
-            return Started(winner.run_id, winner.digest, False, winner.sequence, self.now())
         after = changed(decision.run, version=1)
         self.start_keys[place] = KeyRow(after.id, key.digest, after.sequence, self.now())
         self._write(decision, after, requests, lease_seconds)
         self._show(Commit(decision, None, after))
         return Started(after.id, key.digest, True, after.sequence, self.now())
+
+    def started(self, key: StartKey) -> Started | None:
+        winner = self.start_keys.get((key.workspace_id, key.scope, key.key))
+        return Started(winner.run_id, winner.digest, False, winner.sequence, self.now()) if winner else None
 
     def run_at(self, run_id: str, sequence: int) -> Run | None:
         """Folds the history from the last change of the run itself."""
@@ -236,6 +241,19 @@ class Tables:
             made,
             made,
         )
+
+    def version(self, definition_id: str, number: int, schema_revision: int) -> Version | None:
+        """With that revision of its schemas beside it."""
+        found, schemas = self.versions.get((definition_id, number)), self.schemas.get((definition_id, number), ())
+        return found and replace(found, schemas=schemas[schema_revision - 1] if schema_revision else Schemas())
+
+    def set_schemas(self, definition_id: str, number: int, wanted: Schemas) -> None:
+        """A revision more, which runs that start from now on are checked by."""
+        known = self.schemas.get((definition_id, number), ())
+        self.schemas[definition_id, number] = (*known, replace(wanted, revision=len(known) + 1))
+        found = self.definitions[definition_id]
+        revisions = {**found.schema_revisions, str(number): len(known) + 1}
+        self.definitions[definition_id] = replace(found, schema_revisions=revisions)
 
     def find(self, workspace_id: str, definition_id: str, name: str) -> Definition | None:
         for found in self.definitions.values():

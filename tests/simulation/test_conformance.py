@@ -15,7 +15,7 @@ from service.domain.calls import Deliver
 from service.domain.commands import BusEvent, ObjectiveReport
 from service.domain.correlations import Correlate, correlations
 from service.domain.decision import Decision, Guard, Postponed, Seen, Wait
-from service.domain.definition import StepType
+from service.domain.definition import Schemas, StepType
 from service.domain.state import Run, StepRun, Task, TaskStatus, item_key
 from service.engine.ports import DueRun, Fate, StaleRun, Unpublished, Work
 from tests.builders import step, version
@@ -314,6 +314,29 @@ async def test_a_definition_is_found_by_id_or_name_within_its_workspace(stores: 
         assert await stores.catalogue.find("ws_2", *asked) is None
     assert await stores.runs.version(made.definition_id, 1) == made
     assert await stores.runs.version(made.definition_id, 2) is None
+
+
+async def test_a_revision_of_schemas_stands_beside_its_version(stores: Stores) -> None:
+    made = await stores.publish(version([step("a")]), "One")
+    first, second = Schemas(1, {"required": ["a"]}, {}), Schemas(2, {}, {"required": ["b"]})
+    for revision in (first, second):
+        await stores.set_schemas(made, revision)
+        definition = await stores.catalogue.find("ws_1", made.definition_id, "")
+        assert definition is not None
+        assert definition.schema_revision(1) == revision.revision
+        assert definition.schema_revision(2) == 0
+    for revision in (Schemas(), first, second):
+        assert await stores.runs.version(made.definition_id, 1, revision.revision) == replace(made, schemas=revision)
+
+
+async def test_what_was_started_is_found_under_its_key(stores: Stores) -> None:
+    begun = run()
+    assert await stores.runs.started(key_of(begun)) is None
+    await begin(stores, begun)
+    found = await stores.runs.started(key_of(begun))
+    assert found is not None
+    assert (found.run_id, found.fresh, found.sequence) == (begun.id, False, begun.sequence)
+    assert await stores.runs.started(replace(key_of(begun), scope="other")) is None
 
 
 async def test_changes_come_in_the_order_of_their_run_until_they_are_published(stores: Stores) -> None:

@@ -59,6 +59,16 @@ class DefinitionServiceStub:
                 request_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.GetGraphRequest.SerializeToString,
                 response_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.GetGraphResponse.FromString,
                 _registered_method=True)
+        self.SetSchemas = channel.unary_unary(
+                '/workflows.ops.v1.DefinitionService/SetSchemas',
+                request_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetSchemasRequest.SerializeToString,
+                response_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetSchemasResponse.FromString,
+                _registered_method=True)
+        self.GetSchemas = channel.unary_unary(
+                '/workflows.ops.v1.DefinitionService/GetSchemas',
+                request_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.GetSchemasRequest.SerializeToString,
+                response_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.GetSchemasResponse.FromString,
+                _registered_method=True)
 
 
 class DefinitionServiceServicer:
@@ -106,6 +116,23 @@ class DefinitionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetSchemas(self, request, context):
+        """Sets the JSON Schemas (2020-12) that the runs of a version are checked by,
+        from now on: StartRun is INVALID_ARGUMENT `input_schema` when the input does
+        not conform, every other start is refused with that reason, and a run whose
+        output does not conform has FAILED with `output_schema`. A run is checked by
+        the schemas that were in force when it started.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSchemas(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DefinitionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -133,6 +160,16 @@ def add_DefinitionServiceServicer_to_server(servicer, server):
                     servicer.GetGraph,
                     request_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.GetGraphRequest.FromString,
                     response_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.GetGraphResponse.SerializeToString,
+            ),
+            'SetSchemas': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetSchemas,
+                    request_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetSchemasRequest.FromString,
+                    response_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetSchemasResponse.SerializeToString,
+            ),
+            'GetSchemas': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSchemas,
+                    request_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.GetSchemasRequest.FromString,
+                    response_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.GetSchemasResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -270,6 +307,60 @@ class DefinitionService:
             '/workflows.ops.v1.DefinitionService/GetGraph',
             workflows_dot_ops_dot_v1_dot_definitions__pb2.GetGraphRequest.SerializeToString,
             workflows_dot_ops_dot_v1_dot_definitions__pb2.GetGraphResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetSchemas(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflows.ops.v1.DefinitionService/SetSchemas',
+            workflows_dot_ops_dot_v1_dot_definitions__pb2.SetSchemasRequest.SerializeToString,
+            workflows_dot_ops_dot_v1_dot_definitions__pb2.SetSchemasResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetSchemas(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflows.ops.v1.DefinitionService/GetSchemas',
+            workflows_dot_ops_dot_v1_dot_definitions__pb2.GetSchemasRequest.SerializeToString,
+            workflows_dot_ops_dot_v1_dot_definitions__pb2.GetSchemasResponse.FromString,
             options,
             channel_credentials,
             insecure,

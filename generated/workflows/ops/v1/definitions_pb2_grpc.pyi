@@ -35,6 +35,14 @@ class DefinitionServiceStub:
     """Draws a version: its steps, the conditions of its edges, and what undoes
     what.
     """
+    SetSchemas: _aio.UnaryUnaryMultiCallable[_definitions_pb2.SetSchemasRequest, _definitions_pb2.SetSchemasResponse]
+    """Sets the JSON Schemas (2020-12) that the runs of a version are checked by,
+    from now on: StartRun is INVALID_ARGUMENT `input_schema` when the input does
+    not conform, every other start is refused with that reason, and a run whose
+    output does not conform has FAILED with `output_schema`. A run is checked by
+    the schemas that were in force when it started.
+    """
+    GetSchemas: _aio.UnaryUnaryMultiCallable[_definitions_pb2.GetSchemasRequest, _definitions_pb2.GetSchemasResponse]
 
 class DefinitionServiceServicer:
     def SetMaxRunDuration(
@@ -83,5 +91,23 @@ class DefinitionServiceServicer:
         """Draws a version: its steps, the conditions of its edges, and what undoes
         what.
         """
+
+    def SetSchemas(
+        self,
+        request: _definitions_pb2.SetSchemasRequest,
+        context: _aio.ServicerContext[_definitions_pb2.SetSchemasRequest, _abc.Awaitable[_definitions_pb2.SetSchemasResponse]],
+    ) -> _abc.Awaitable[_definitions_pb2.SetSchemasResponse]:
+        """Sets the JSON Schemas (2020-12) that the runs of a version are checked by,
+        from now on: StartRun is INVALID_ARGUMENT `input_schema` when the input does
+        not conform, every other start is refused with that reason, and a run whose
+        output does not conform has FAILED with `output_schema`. A run is checked by
+        the schemas that were in force when it started.
+        """
+
+    def GetSchemas(
+        self,
+        request: _definitions_pb2.GetSchemasRequest,
+        context: _aio.ServicerContext[_definitions_pb2.GetSchemasRequest, _abc.Awaitable[_definitions_pb2.GetSchemasResponse]],
+    ) -> _abc.Awaitable[_definitions_pb2.GetSchemasResponse]: ...
 
 def add_DefinitionServiceServicer_to_server(servicer: DefinitionServiceServicer, server: _aio.Server) -> None: ...

@@ -1,0 +1,116 @@
+"""What runs of a version may start with and have to yield, by the schemas beside it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from service.domain.beginning import fork
+from service.domain.calls import TellParent
+from service.domain.commands import CompensateRun, Envelope, ForkRun, RetryStep
+from service.domain.definition import RetryPolicy, Schemas
+from service.domain.errors import Kind, Refusal
+from service.domain.plan import Plan
+from service.domain.schemas import check_input, output_fault
+from service.domain.state import StepState
+from service.domain.triggers import Objection
+from tests.builders import NOW, Story, step, version
+
+ROOT: dict[str, Any] = {"type": "object", "required": ["email"], "properties": {"email": {"type": "string"}}}
+TEXT: dict[str, Any] = {"properties": {"tags": {"items": {"type": "string"}}}}
+
+
+def story(payload: dict[str, Any] | None = None, **schemas: dict[str, Any]) -> Story:
+    checked = replace(version([step("a")]), schemas=Schemas(3, schemas.get("input", {}), schemas.get("output", {})))
+    return Story(checked, payload or {})
+
+
+def forked(told: Story, schemas: Schemas) -> Any:
+    plan = Plan.of(replace(told.plan.version, schemas=schemas))
+    return fork(plan, told.run, Envelope(ForkRun("wfr_2", "a", "again"), "user:ann", "rpc:9"), NOW)
+
+
+# --- starting --------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_starts_with_what_conforms_and_keeps_the_revision() -> None:
+    assert story({"email": "a@b"}, input=ROOT).run.schema_revision == 3
+    assert Story(version([step("a")])).run.schema_revision == 0
+
+
+def test_every_place_that_does_not_conform_is_named() -> None:
+    with pytest.raises(Refusal) as caught:
+        check_input(Schemas(1, ROOT | TEXT), {"tags": ["x", 1.0]})
+    refused = caught.value
+    assert (refused.kind, refused.reason) == (Kind.INVALID, "input_schema")
+    assert {(v.path, v.reason) for v in refused.violations} == {
+        ("input_payload", "schema_mismatch"),
+        ("input_payload.tags[1]", "schema_mismatch"),
+    }
+    assert "'email' is a required property" in [v.message for v in refused.violations]
+
+
+def test_a_refusal_shows_no_value() -> None:
+    with pytest.raises(Refusal) as caught:
+        check_input(Schemas(1, {"properties": {"pin": {"pattern": "^[0-9]+$"}}}), {"pin": "secret"})
+    assert "secret" not in repr(caught.value.violations) + caught.value.message
+
+
+def test_a_run_that_cannot_begin_is_refused() -> None:
+    with pytest.raises(Refusal) as caught:
+        story({"mail": "a@b"}, input=ROOT)
+    assert caught.value.reason == Objection.INPUT_SCHEMA.value == "input_schema"
+
+
+def test_a_fork_is_checked_by_the_schemas_of_its_own_version() -> None:
+    told = story({"mail": "a@b"})
+    with pytest.raises(Refusal) as caught:
+        forked(told, Schemas(5, ROOT))
+    assert (caught.value.kind, caught.value.reason) == (Kind.CONFLICT, "input_schema")
+    assert forked(told, Schemas(6)).run.schema_revision == 6
+
+
+# --- completing ------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_whose_output_conforms_completes() -> None:
+    told = story(output=ROOT)
+    told.complete("a", email="a@b")
+    assert told.state == "COMPLETED"
+
+
+def test_a_run_whose_output_does_not_conform_has_failed() -> None:
+    told = story(output=ROOT)
+    told.complete("a", email=5.0)
+    assert (told.state, told.run.failure_reason) == ("FAILED", "output_schema")
+    assert told.run.failure_message == "output_payload.email is not of type string, as the output schema demands"
+    assert (told.run.output_payload, told.run.completed_at) == ({"email": 5.0}, told.now)
+    assert told.told()[-1] == "run.failed"
+    assert told.states() == {"a": "COMPLETED"}
+
+
+def test_more_faults_are_counted() -> None:
+    schemas = Schemas(1, {}, {"properties": {"a": {"type": ["string", "null"]}, "b": False}})
+    fault = output_fault(schemas, {"a": 1.0, "b": 2.0})
+    assert fault == "output_payload.a is not of type string or null, as the output schema demands (and 1 more)"
+
+
+def test_its_parent_hears_of_it() -> None:
+    checked = replace(version([step("a")]), schemas=Schemas(1, {}, ROOT))
+    told = Story(checked, parent_run_id="wfr_0", parent_step_id="call", parent_attempt=1)
+    told.complete("a")
+    (word,) = told.calls(TellParent)
+    assert (word.state, word.reason) == ("FAILED", "output_schema")
+
+
+def test_it_is_forked_or_undone_but_no_step_is_left_to_retry() -> None:
+    undo = version([step("a", compensation_step_id="undo"), step("undo")], retry=RetryPolicy())
+    told = Story(replace(undo, schemas=Schemas(1, {}, ROOT)))
+    told.complete("a")
+    refused = told.do(RetryStep("a", "again"))
+    assert isinstance(refused, Refusal)
+    assert refused.reason == "step_not_failed"
+    told.do(CompensateRun("wrong"))
+    told.complete("undo")
+    assert (told.state, told.run.failure_reason) == ("FAILED", "output_schema")
+    assert told["a"].state is StepState.COMPENSATED
