@@ -6,21 +6,36 @@ they complete.
 """
 
 from service.domain.definition import Payload, Schemas
-from service.domain.errors import Kind, Refusal
+from service.domain.errors import Kind, Refusal, Violation
 from service.domain.forms import violations
 
 INPUT_SCHEMA = "input_schema"
 OUTPUT_SCHEMA = "output_schema"
+"""Why a run is not started, and why one has failed."""
 
 
-def check_input(schemas: Schemas, payload: Payload, kind: Kind = Kind.INVALID) -> None:
-    """Raises Refusal (`input_schema`), naming every place below `input_payload` that does not conform."""
-    if schemas.input and (found := violations(schemas.input, payload, "input_payload", "schema_mismatch")):
-        raise Refusal(kind, INPUT_SCHEMA, f"{found[0].path} {found[0].message}, as the input schema demands", found)
+def check_input(schemas: Schemas, payload: Payload) -> None:
+    """Raises Refusal, naming every place below `input_payload` that does not conform."""
+    if found := _faults(schemas.input, payload, "input_payload"):
+        raise Refusal(Kind.INVALID, "input_schema", _demanded(found, "input"), found)
+
+
+def check_forked_input(schemas: Schemas, payload: Payload) -> None:
+    """The same for the input of a run that is forked: not the request is wrong, the version demands something else."""
+    if found := _faults(schemas.input, payload, "input_payload"):
+        raise Refusal(Kind.CONFLICT, "input_schema", _demanded(found, "input"), found)
 
 
 def output_fault(schemas: Schemas, output: Payload) -> str:
     """Why the output does not conform, in words that show no value of it; empty when it does."""
-    found = violations(schemas.output, output, "output_payload", "schema_mismatch") if schemas.output else ()
+    found = _faults(schemas.output, output, "output_payload")
+    return _demanded(found, "output") if found else ""
+
+
+def _faults(schema: Payload, payload: Payload, field: str) -> tuple[Violation, ...]:
+    return violations(schema, payload, field, "schema_mismatch") if schema else ()
+
+
+def _demanded(found: tuple[Violation, ...], which: str) -> str:
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return f"{found[0].path} {found[0].message}, as the output schema demands{more}" if found else ""
+    return f"{found[0].path} {found[0].message}, as the {which} schema demands{more}"

@@ -64,6 +64,8 @@ NEEDED: Mapping[str, Mapping[str, Scope]] = {
         "ValidateVersion": Scope.READ,
         "DiffVersions": Scope.READ,
         "GetGraph": Scope.READ,
+        "SetSchemas": Scope.WRITE,
+        "GetSchemas": Scope.READ,
     },
     "workflows.ops.v1.ScheduleService": {
         "GetSchedule": Scope.READ,
