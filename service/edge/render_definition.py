@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from google.protobuf.message import Message
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 from workflows.ops.v1 import definitions_pb2 as ops
 
-from service.domain.definition import Version
+from service.domain.definition import Json, Version
 from service.domain.difference import Comparison, EdgeChange, FieldChange, OpenRuns, StepChange
 from service.domain.errors import Violation
 from service.domain.exchange import SchemaRevision
@@ -22,6 +22,7 @@ from service.edge.render import moment
 
 MOST_FINDINGS = 1_000
 _MAX_TEXT = 2_000
+_ENUMS = {"step_type": "STEP_TYPE_", "trigger.trigger_type": "TRIGGER_TYPE_"}
 _FRAME = 8  # more than the tag and the length of an entry
 
 M = TypeVar("M", bound=Message)
@@ -112,12 +113,18 @@ def _edge(change: EdgeChange) -> ops.EdgeDifference:
 
 
 def _field(change: FieldChange) -> ops.FieldDifference:
+    path = ".".join(change.path)
     return ops.FieldDifference(
-        path=".".join(change.path)[:_MAX_TEXT],
-        before=None if change.before is None else payloads.value(change.before),
-        after=None if change.after is None else payloads.value(change.after),
+        path=path[:_MAX_TEXT],
+        before=_value(path, change.before),
+        after=_value(path, change.after),
         expression=change.expression,
     )
+
+
+def _value(path: str, value: Json) -> Value | None:
+    """Members of enums have the wire's names."""
+    return None if value is None else payloads.value(_ENUMS[path] + value if path in _ENUMS else value)
 
 
 def _open_runs(found: OpenRuns, after: Version) -> ops.OpenRuns:

@@ -47,6 +47,7 @@ async def test_two_versions(known: Edge) -> None:
     assert [(e.from_step_id, e.to_step_id, e.kind) for e in found.edges] == [("a", "b", 2), ("a", "c", 1)]
     fields = {f.path: f for f in found.steps[1].fields}
     assert fields["config.title"].before.string_value == "B"
+    assert fields["step_type"].before.string_value == "STEP_TYPE_HUMAN_TASK"
     assert fields["config.due_seconds"].before.number_value == 5
     assert not fields["config.title"].HasField("after")
     assert [(f.path, f.after.number_value) for f in found.version] == [("timeout_seconds", 9)]
