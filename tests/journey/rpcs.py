@@ -24,7 +24,7 @@ from workflows.v1 import workflows_pb2 as pb
 from service.edge.server import CONTRACTS
 from tests.journey.graphs import chain, step, task
 from tests.journey.triggering import on_tick
-from tests.world import WORKSPACE, World
+from tests.world import WORKSPACE, World, struct
 
 METHODS = {f"{contract.name}.{method.name}": method for contract in CONTRACTS for method in contract.methods}
 """By a name short enough to read."""
@@ -32,6 +32,7 @@ METHODS = {f"{contract.name}.{method.name}": method for contract in CONTRACTS fo
 OWNED = (
     "select id, version::text from workflow_runs",
     "select id, sequence::text || enabled || max_run_seconds from workflow_definitions",
+    "select definition_id, version::text || '/' || revision from version_schemas",
     "select definition_id, version::text || coalesce(paused_at::text, '') from schedules",
     "select run_id || step_id, version::text || status || claimed_by from human_tasks",
     "select stream_id, sequence::text from changes",
@@ -186,6 +187,10 @@ REQUESTS: Mapping[str, Callable[[Scene], Message]] = {
         definition_id=at.definition_id, from_version=1, to_version=1
     ),
     "DefinitionService.GetGraph": lambda at: definitions_pb2.GetGraphRequest(definition_id=at.definition_id),
+    "DefinitionService.SetSchemas": lambda at: definitions_pb2.SetSchemasRequest(
+        definition_id=at.definition_id, input_schema=struct({"type": "object"})
+    ),
+    "DefinitionService.GetSchemas": lambda at: definitions_pb2.GetSchemasRequest(definition_id=at.definition_id),
     "ScheduleService.GetSchedule": lambda at: schedules_pb2.GetScheduleRequest(definition_id=at.scheduled_id),
     "ScheduleService.ListSchedules": lambda at: schedules_pb2.ListSchedulesRequest(),
     "ScheduleService.PauseSchedule": lambda at: schedules_pb2.PauseScheduleRequest(definition_id=at.scheduled_id),
