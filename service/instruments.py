@@ -1,7 +1,7 @@
 """Measuring on the hot path: plain numbers that somebody else reads.
 
-Noting a duration costs well under a microsecond: a search among a few bounds and two additions, no lock, no labels to
-look up. Everything runs on one event loop, so nothing is lost. Who measures keeps its instruments and knows nothing of
+Noting a duration costs about a microsecond: a search among a few bounds and two additions, no lock, no labels to look
+up. Everything runs on one event loop, so nothing is lost. Who measures keeps its instruments and knows nothing of
 Prometheus; `service.observing` reads them when it is asked.
 """
 

@@ -39,14 +39,19 @@ class KeptCounts:
     @property
     def counts(self) -> Counts | None:
         """None before the first, and when the last is too old to be shown."""
-        limit = max(OLD_SECONDS, 2 * self._rest)
+        limit = max(OLD_SECONDS, 2 * self.rest)
         return self._counts if self.age is not None and self.age <= limit else None
+
+    @property
+    def rest(self) -> float:
+        """Seconds until the next count."""
+        return max(EVERY_SECONDS, REST * self.took)
 
     async def watch(self) -> None:
         """Counts until it is cancelled."""
         while True:
             await self.look()
-            await asyncio.sleep(self._rest)
+            await asyncio.sleep(self.rest)
 
     async def look(self) -> None:
         begun = self._monotonic()
@@ -60,7 +65,3 @@ class KeptCounts:
         self._failing = False
         self._at = self._monotonic()
         self.took = self._at - begun
-
-    @property
-    def _rest(self) -> float:
-        return max(EVERY_SECONDS, REST * self.took)

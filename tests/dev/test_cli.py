@@ -132,3 +132,9 @@ def test_a_setting_that_cannot_be_read_is_named(setting: str, value: str) -> Non
 )
 def test_yes_and_no(said: dict[str, str], meant: bool) -> None:
     assert Config.read({"DATABASE_URL": "x", "NATS_URL": "y", **said}).entities_required is meant
+
+
+def test_the_metrics_are_listed_without_a_configuration() -> None:
+    listed = workflows("config", "--metrics")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert "| `workflows_ready` | gauge |  | " in listed.stdout

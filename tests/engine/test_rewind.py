@@ -137,6 +137,8 @@ async def test_nothing_goes_out_before_what_was_lost_is_unmarked() -> None:
         with pytest.raises(StoreUnavailable):
             await desk.given_out()
         assert not desk.stream.sure
+    assert desk.outbox.given_again == 0
     desk.memory.answers = True
     assert await desk.given_out() == [change("a", 1)]
     assert len(desk.memory.marked) == 1
+    assert desk.outbox.given_again == 7

@@ -114,4 +114,6 @@ class TestSiblings:
         status, told = await readyz(world.http)
         assert status == 200
         assert told["siblings"]["objectives"]["breaker"] in ("OPEN", "HALF_OPEN")
-        assert told["siblings"]["agents"]["breaker"] == "CLOSED"
+        agents = told["siblings"]["agents"]
+        assert agents["breaker"] == "CLOSED"
+        assert agents["answered_seconds_ago"] >= 0

@@ -189,6 +189,22 @@ async def test_task_lists_go_by_the_index_of_their_filter(looker: Owner, name: s
     assert scanned(plan) == set()
 
 
+CENSUS = {
+    "census_runs": {"workflow_runs_unfinished"},
+    "census_steps": {"workflow_runs_unfinished", "step_runs_pkey"},
+    "census_work": {"changes_unpublished", "run_effects_claimable", "workflow_runs_due"},
+}
+
+
+@pytest.mark.parametrize("name", CENSUS)
+async def test_the_census_passes_over_what_has_ended(looker: Owner, name: str) -> None:
+    """Of dead letters there are few, and effects go when they are done."""
+    await many_runs(looker)
+    plan = await explain(looker, READER, "force_custom_plan", queries.query(name), "")
+    assert used(plan) >= CENSUS[name], plan
+    assert scanned(plan) <= {"dead_letters", "run_effects"}
+
+
 async def many_events(looker: Owner) -> None:
     await looker.execute(
         "insert into bus_events (workspace_id, source, event_id, digest, type, subject, bus_subject, about, body,"
