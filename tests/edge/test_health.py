@@ -20,13 +20,15 @@ class Dependency:
         self.found: Found | Exception = UP
         self.stuck: asyncio.Event | None = None
         self.asked = 0
+        self.cancelled = 0
 
     async def __call__(self) -> Found:
         self.asked += 1
         if self.stuck is not None:
             try:
                 await self.stuck.wait()
-            finally:
+            except asyncio.CancelledError:
+                self.cancelled += 1
                 await self.stuck.wait()
         if isinstance(self.found, Exception):
             raise self.found
@@ -83,6 +85,7 @@ async def test_a_probe_that_hangs_does_not_hang_the_look(
         await looking.look()
         assert not looking.ready
     assert dependency.asked == 1, "hanging probes must not pile up"
+    assert dependency.cancelled == 1
     dependency.stuck.set()
     await looking.look()
     dependency.stuck = None
