@@ -112,7 +112,8 @@ class Dispatcher:
     async def _traced(self, work: Work, seconds: float) -> Envelope:
         """The answer, and all that comes of it, is of the trace of the call."""
         with self._tracer.span(f"effect {work.effect.kind}", work.trace) as span:
-            envelope = await self._answer(replace(work, trace=span.trace), seconds)
+            under = work if span.trace == work.trace else replace(work, trace=span.trace)
+            envelope = await self._answer(under, seconds)
             if span.recording:
                 _tell(span, work, envelope)
         return envelope
