@@ -199,10 +199,12 @@ class Tables:
     def claim_effects(self, limit: int, lease_seconds: float) -> list[Work]:
         now = self.now()
         due = sorted((row for row in self.effects.values() if row.free_at <= now), key=lambda row: row.free_at)
-        for row in due[:limit]:
-            row.owed = replace(row.owed, token=row.owed.token + 1)
-            row.lease_until = now + timedelta(seconds=lease_seconds)
-        return [row.work for row in due[:limit]]
+        return [self._claim(row, now + timedelta(seconds=lease_seconds)) for row in due[:limit]]
+
+    def _claim(self, row: EffectRow, until: datetime) -> Work:
+        held_before = row.lease_until is not None
+        row.owed, row.lease_until = replace(row.owed, token=row.owed.token + 1), until
+        return replace(row.work, taken_over=held_before)
 
     def claim_due_runs(self, limit: int, lease_seconds: float) -> list[DueRun]:
         now = self.now()

@@ -132,7 +132,7 @@ async def test_an_effect_belongs_to_whoever_stored_it_until_its_lease_is_over(st
     await begin(stores, owed=(effect("a/1/held"),))
     begun = await begin(stores, lease=OVER, owed=(effect("a/1/lost"),))
     [work] = await stores.work.claim_effects(10, HOUR)
-    assert work == Work(begun.id, "ws_1", owed("a/1/lost", 2), b"bytes", STEP_TRACE)
+    assert work == Work(begun.id, "ws_1", owed("a/1/lost", 2), b"bytes", STEP_TRACE, taken_over=True)
     assert await stores.work.claim_effects(10, HOUR) == []
 
 
