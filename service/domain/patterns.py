@@ -6,6 +6,7 @@ every other token for itself. The empty pattern matches everything. Matching hap
 that an index over patterns can be asked by equality. The publish checks call `malformed`, the router the rest.
 """
 
+from functools import lru_cache
 from itertools import product
 
 from service.domain.suggestions import did_you_mean
@@ -63,11 +64,12 @@ def _malformed_token(tokens: list[str]) -> str | None:
     return None
 
 
-def generalizations(subject: str) -> list[str]:
+@lru_cache(maxsize=256)
+def generalizations(subject: str) -> tuple[str, ...]:
     """Every pattern that matches the subject, the empty one first.
 
     At most 2,048 for ten tokens. Of a subject of more tokens only the patterns ending in `>` are left, and none that
-    would be longer than patterns are.
+    would be longer than patterns are. Remembered, since events come in few types.
     """
     tokens = subject.split(".")
     found = [""]
@@ -75,7 +77,7 @@ def generalizations(subject: str) -> list[str]:
         found += map(".".join, product(*((token, "*") for token in tokens)))
     for kept in range(min(len(tokens), MAX_TOKENS)):
         found += (".".join((*head, ">")) for head in product(*((token, "*") for token in tokens[:kept])))
-    return [pattern for pattern in dict.fromkeys(found) if len(pattern) <= MAX_LENGTH]
+    return tuple(pattern for pattern in dict.fromkeys(found) if len(pattern) <= MAX_LENGTH)
 
 
 def subject_matches(pattern: str, bus_subject: str, subject: str) -> bool:

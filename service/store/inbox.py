@@ -146,9 +146,9 @@ def _kinds(events: Iterable[BusEvent]) -> list[dict[str, Any]]:
     return [{"workspace_id": tenant, "type": type_, "patterns": _patterns(type_)} for tenant, type_ in kinds]
 
 
-def _patterns(event_type: str) -> list[str]:
+def _patterns(event_type: str) -> Sequence[str]:
     """Nobody can wait for what says of no type: it was handed in for triggers alone."""
-    return generalizations(event_type) if event_type else []
+    return generalizations(event_type) if event_type else ()
 
 
 def _given(event: BusEvent, keys: Mapping[Correlate, str]) -> dict[str, Any]:

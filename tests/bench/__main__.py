@@ -9,13 +9,13 @@ import orjson
 import typer
 from rich.console import Console
 
-from tests.bench import branches, idle, outbox, start_run, transition_rpc, transitions
+from tests.bench import branches, idle, matching, outbox, start_run, transition_rpc, transitions
 from tests.bench.frame import Measurement, Result, measure
 from tests.bench.report import as_json, table
 from tests.bench.servers import servers
 
 MEASUREMENTS: tuple[Measurement, ...] = tuple(
-    module.MEASUREMENT for module in (transitions, transition_rpc, start_run, branches, outbox, idle)
+    module.MEASUREMENT for module in (transitions, transition_rpc, start_run, branches, matching, outbox, idle)
 )
 NAMES = tuple(measurement.name for measurement in MEASUREMENTS)
 ROUNDS = 5

@@ -61,7 +61,7 @@ def test_malformed(pattern: str, why: str) -> None:
 
 
 def test_generalizations_of_a_short_subject() -> None:
-    assert generalizations("a.b") == ["", "a.b", "a.*", "*.b", "*.*", ">", "a.>", "*.>"]
+    assert generalizations("a.b") == ("", "a.b", "a.*", "*.b", "*.*", ">", "a.>", "*.>")
 
 
 def test_a_long_subject_has_only_open_patterns() -> None:
