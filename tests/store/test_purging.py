@@ -89,14 +89,16 @@ async def test_what_has_started_a_run_never_starts_another(
 
 async def test_keys_that_nobody_can_use_again_go(runs: Runs, owner: Owner, purges: Purges) -> None:
     old = await ended(runs, owner)
-    for number, key in enumerate((f"{old.id}/a/1/start", f"{old.id}0/a/1/start")):
+    own = f"{old.id}/a/1/start"
+    keys = [("child", own), ("child", f"{old.id}0/a/1/start"), ("rpc:user:ann", own)]
+    for number, (scope, key) in enumerate(keys):
         await owner.execute(
             "insert into start_keys (workspace_id, scope, key, digest, run_id, sequence)"
-            " values ('ws_1', 'child', %s, '', %s, 1)",
-            (key, f"child_{number}"),
+            " values ('ws_1', %s, %s, '', %s, 1)",
+            (scope, key, f"child_{number}"),
         )
     await purge(purges)
-    assert await values(owner, "select scope, key from start_keys") == [("child", f"{old.id}0/a/1/start")]
+    assert await values(owner, "select scope, key from start_keys order by scope") == keys[1:]
 
 
 async def test_a_dry_run_removes_nothing(runs: Runs, owner: Owner, purges: Purges) -> None:
