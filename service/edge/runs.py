@@ -57,17 +57,14 @@ class EngineRuns:
     async def start(self, request: StartRequest, visible: str | None, actor: str, idem: Idem | None) -> Replayable[Run]:
         """Raises Refusal."""
         definition = await self._definition(request, visible)
-        check_enabled(definition)
-        number = request.definition_version or definition.latest_version
-        if number == 0:
-            raise Refusal(Kind.NOT_FOUND, "not_published", "the definition has no published version yet")
-        plan = await self._plans.to_start(definition, number)
-        parent = await self._parent(request, definition)
-        said = Subject(request.entity_id, request.entity_type)
-        about = await self._subjects.named(said, definition.workspace_id, traces.current())
-        command = _command(request, about, parent, f"wfr_{self._new_id()}", definition.max_run_seconds)
-        key = _start_key(request, definition, command, idem)
-        outcome = await self._advance.start(key, plan, _envelope(command, actor, key))
+        run_id = f"wfr_{self._new_id()}"
+        key = _start_key(request, definition, run_id, idem)
+        try:
+            plan, command = await self._prepared(request, definition, run_id)
+        except Refusal as refusal:
+            outcome = await self._advance.begun_before(key, refusal)
+        else:
+            outcome = await self._advance.start(key, plan, _envelope(command, actor, key))
         return Replayable(outcome.run, isinstance(outcome.verdict, Repeated))
 
     async def change(self, run_id: str, envelope: Envelope, visible: str | None) -> Replayable[Run]:
@@ -104,6 +101,17 @@ class EngineRuns:
     async def list(self, chosen: RunFilter, limit: int, offset: int) -> Page[Run]:
         return await self._reads.runs(chosen, limit, offset)
 
+    async def _prepared(self, request: StartRequest, definition: Definition, run_id: str) -> tuple[Plan, StartRun]:
+        check_enabled(definition)
+        number = request.definition_version or definition.latest_version
+        if number == 0:
+            raise Refusal(Kind.NOT_FOUND, "not_published", "the definition has no published version yet")
+        plan = await self._plans.to_start(definition, number)
+        parent = await self._parent(request, definition)
+        said = Subject(request.entity_id, request.entity_type)
+        about = await self._subjects.named(said, definition.workspace_id, traces.current())
+        return plan, _command(request, about, parent, run_id, definition.max_run_seconds)
+
     async def _definition(self, request: StartRequest, visible: str | None) -> Definition:
         definition = await self._definitions.get(request.definition_id, visible)
         if definition is None or request.workspace_id not in ("", definition.workspace_id):
@@ -136,11 +144,11 @@ def _command(request: StartRequest, about: Subject, parent: Run | None, run_id: 
     )
 
 
-def _start_key(request: StartRequest, definition: Definition, command: StartRun, idem: Idem | None) -> StartKey:
+def _start_key(request: StartRequest, definition: Definition, run_id: str, idem: Idem | None) -> StartKey:
     if request.trigger_type in BY_EVENT:
         digest = idem.digest if idem else sha256(repr(request).encode()).digest()
         return StartKey(definition.workspace_id, f"event:{definition.id}", request.trigger_event_id, digest)
-    return _own_key(definition.workspace_id, "rpc", command.run_id, idem)
+    return _own_key(definition.workspace_id, "rpc", run_id, idem)
 
 
 def _own_key(workspace_id: str, scope: str, run_id: str, idem: Idem | None) -> StartKey:

@@ -90,7 +90,7 @@ class Advance:
         try:
             decision = first()
         except Refusal as refusal:
-            return await self._begun_before(key, refusal)
+            return await self.begun_before(key, refusal)
         leased_at = self.clock.monotonic()
         requests = self._requests(decision)
         try:
@@ -106,7 +106,7 @@ class Advance:
         self._hand_on(decision, requests, leased_at)
         return Outcome(run, Accepted(run.sequence))
 
-    async def _begun_before(self, key: StartKey, refusal: Refusal) -> Outcome:
+    async def begun_before(self, key: StartKey, refusal: Refusal) -> Outcome:
         """What would not begin today may have begun under this key while it still could."""
         started = await self.store.started(key)
         if started is None:

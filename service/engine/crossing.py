@@ -28,6 +28,7 @@ from service.domain.commands import (
 from service.domain.definition import TriggerType
 from service.domain.errors import Kind, Refusal, not_found
 from service.domain.heard import wanted
+from service.domain.plan import Plan
 from service.domain.state import RunState
 from service.engine.advance import Advance
 from service.engine.ports import Catalogue, StartKey, Work
@@ -75,12 +76,22 @@ class Crossing:
     async def _start(self, work: Work, call: StartChild) -> ChildStarted | Fault:
         if not work.effect.repeated and not await self._wanted(work):
             return Fault(FaultKind.FAILED, "attempt_over", "the parent does not want this run any more")
+        key = StartKey(work.workspace_id, "child", f"{work.run_id}/{work.effect.id}", b"")
+        try:
+            plan, command = await self._prepared(work, call)
+        except Refusal as refusal:
+            outcome = await self._advance.begun_before(key, refusal)
+        else:
+            outcome = await self._advance.start(key, plan, _envelope(command, work))
+        return ChildStarted(outcome.run.id)
+
+    async def _prepared(self, work: Work, call: StartChild) -> tuple[Plan, StartRun]:
         found = await self._catalogue.find(work.workspace_id, call.definition_id, call.name)
         if found is None:
             raise not_found("workflow", call.definition_id or call.name)
         check_enabled(found)
         plan = await self._advance.plans.to_start(found, call.version)
-        command = StartRun(
+        return plan, StartRun(
             run_id=f"wfr_{self._new_id()}",
             trigger_type=TriggerType.WORKFLOW,
             input_payload=call.input_payload,
@@ -95,9 +106,6 @@ class Crossing:
             entity_type=call.entity_type,
             max_seconds=found.max_run_seconds,
         )
-        key = StartKey(work.workspace_id, "child", f"{work.run_id}/{work.effect.id}", b"")
-        outcome = await self._advance.start(key, plan, _envelope(command, work))
-        return ChildStarted(outcome.run.id)
 
     async def _wanted(self, work: Work) -> bool:
         """Whether the parent still waits for it. What may have been started before is not asked: it is to be found."""

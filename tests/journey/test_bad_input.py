@@ -10,6 +10,8 @@ from uuid import uuid4
 import pytest
 from google.protobuf.message import Message
 from grpc import StatusCode
+from workflows.ops.v1.definitions_pb2 import SetEnabledRequest
+from workflows.ops.v1.definitions_pb2_grpc import DefinitionServiceStub
 from workflows.v1 import workflows_pb2 as pb
 
 from tests.journey.graphs import chain, edge, graph, step, task
@@ -167,6 +169,15 @@ async def test_the_same_key_again_answers_like_the_first_time(
     request.input_payload.update({"n": 2})
     seen = await stored.refuses(shared.stub.StartRun(request, metadata=again))
     assert (seen.code, seen.reason) == (StatusCode.ALREADY_EXISTS, "idempotency_conflict")
+
+
+async def test_the_same_key_is_answered_also_when_nothing_could_start_any_more(shared: World) -> None:
+    definition = (await shared.publish(ONE_TASK)).definition
+    request, again = pb.StartRunRequest(definition_id=definition.id), key()
+    first = await shared.stub.StartRun(request, metadata=again)
+    disabled = SetEnabledRequest(definition_id=definition.id, enabled=False)
+    await DefinitionServiceStub(shared.channel).SetEnabled(disabled)
+    assert await answered(shared.stub.StartRun(request, metadata=again)) == (first, True)
 
 
 async def test_the_same_key_many_times_at_once_starts_one_run(shared: World, published: pb.WorkflowDefinition) -> None:
