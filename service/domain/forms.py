@@ -3,11 +3,13 @@
 One dialect (2020-12). References stay within the form, lead to a schema under `$defs` and never in a circle; expanded,
 the form has at most `MAX_NODES` schemas. Patterns are RE2's, the engine of our expressions, which takes no more time
 than the text is long; `uniqueItems` compares by value, once per entry. What is not kept to this is found at publish.
+Since a list may repeat a form as often as it has entries, a look at a value is also bounded by its work.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 from jsonschema import Draft202012Validator, SchemaError, ValidationError, validators
@@ -19,6 +21,7 @@ from service.domain.expressions import ExpressionError, compile_program
 
 MAX_NODES = 2000
 MOST_VIOLATIONS = 100
+MAX_WORK = 100_000  # rules applied, those that list much counting more; some ten microseconds each
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NOT_TAKEN = (
     "$id",
@@ -29,6 +32,8 @@ _NOT_TAKEN = (
     "propertyNames",
     "unevaluatedItems",
 )
+_Rule: TypeAlias = Callable[[Any, Any, Json, Any], Iterable[ValidationError] | None]
+_work: ContextVar[int] = ContextVar("work")
 _MATCHES = compile_program("text.matches(pattern)", frozenset({"text", "pattern"}))
 
 
@@ -54,12 +59,13 @@ def violations(
     form: Mapping[str, Any], output: Payload, field: str, reason: str = "form_mismatch"
 ) -> tuple[Violation, ...]:
     """What in the output does not satisfy the form, at most `MOST_VIOLATIONS`; `field` is where the caller has put it.
-    Nothing is fetched."""
-    errors = _Validator(form, registry=Registry()).iter_errors(dict(output))
-    return tuple(
-        Violation(_path(field, error.absolute_path), reason, _sentence(error))
-        for error in islice(errors, MOST_VIOLATIONS)
-    )
+    Nothing is fetched. What would take more than `MAX_WORK` does not satisfy it."""
+    _work.set(0)
+    try:
+        errors = list(islice(_Validator(form, registry=Registry()).iter_errors(dict(output)), MOST_VIOLATIONS))
+    except _Refused as refused:
+        return (Violation(field, reason, str(refused)),)
+    return tuple(Violation(_path(field, error.absolute_path), reason, _sentence(error)) for error in errors)
 
 
 def matches(text: str, pattern: str) -> bool:
@@ -116,8 +122,24 @@ def _unique(validator: Any, wanted: bool, value: Json, schema: Any) -> Iterator[
             yield ValidationError("has an entry twice")
 
 
+def _counted(rule: _Rule) -> _Rule:
+    """The same rule, but its work is counted."""
+
+    def counted(validator: Any, wanted: Any, value: Json, schema: Any) -> Iterable[ValidationError] | None:
+        listed = len(wanted) if isinstance(wanted, list | dict) else 0
+        looked_at = len(value) // 100 if isinstance(value, str | list | dict) else 0
+        work = _work.get() + 1 + listed + looked_at
+        _work.set(work)
+        if work > MAX_WORK:
+            raise _Refused("is more than can be checked: it is too large for its schema")
+        return rule(validator, wanted, value, schema)
+
+    return counted
+
+
+_rules: dict[str, _Rule] = {**Draft202012Validator.VALIDATORS, "pattern": _pattern, "uniqueItems": _unique}
 _Validator: Any = validators.extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique}
+    Draft202012Validator, {keyword: _counted(rule) for keyword, rule in _rules.items()}
 )
 
 

@@ -11,7 +11,7 @@ from google.protobuf.message_factory import GetMessageClass
 from workflows.ops.v1 import definitions_pb2
 from workflows.v1 import workflows_pb2 as pb
 
-from service.domain.forms import MAX_NODES, MOST_VIOLATIONS
+from service.domain.forms import MAX_NODES, MAX_WORK, MOST_VIOLATIONS
 from service.domain.publish.expressions import MAX_EXPRESSIONS
 from service.domain.publish.structure import MAX_EDGES, MAX_STEPS
 from service.domain.suggestions import LONGEST, MOST_LOOKS
@@ -67,6 +67,7 @@ def test_its_bounds_are_those_of_the_code() -> None:
         MAX_EXPRESSIONS,
         MOST_FINDINGS,
         MAX_NODES,
+        MAX_WORK,
         MOST_VIOLATIONS,
         LONGEST,
         MOST_LOOKS,

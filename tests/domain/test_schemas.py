@@ -10,6 +10,7 @@ from service.domain.calls import TellParent
 from service.domain.commands import CompensateRun, Envelope, ForkRun, RetryStep
 from service.domain.definition import RetryPolicy, Schemas
 from service.domain.errors import Kind, Refusal
+from service.domain.forms import MOST_VIOLATIONS, fault, violations
 from service.domain.plan import Plan
 from service.domain.schemas import check_input, output_fault
 from service.domain.state import StepState
@@ -114,3 +115,35 @@ def test_it_is_forked_or_undone_but_no_step_is_left_to_retry() -> None:
     told.complete("undo")
     assert (told.state, told.run.failure_reason) == ("FAILED", "output_schema")
     assert told["a"].state is StepState.COMPENSATED
+
+
+# --- bounds ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("of_each", "value"),
+    [
+        ({"allOf": [{"minimum": 0.0}] * 100}, 1.0),
+        ({"enum": list(range(1900))}, 5.0),
+        ({"anyOf": [{"const": number} for number in range(500)]}, -1.0),
+        ({"properties": {f"p{number}": {} for number in range(500)}}, {}),
+        ({"allOf": [{"pattern": "^x*$"}] * 50}, "x" * 200),
+    ],
+)
+def test_no_payload_takes_long_to_check(of_each: dict[str, Any], value: Any) -> None:
+    schema = {"properties": {"a": {"items": of_each}}}
+    assert fault(schema) is None
+    payload = {"a": [value] * 2_000}
+    assert [(v.path, v.reason) for v in violations(schema, payload, "x")] == [("x", "form_mismatch")]
+
+
+def test_large_lists_with_simple_rules_are_checked() -> None:
+    schema = {"properties": {"a": {"type": "array", "items": {"type": "number", "minimum": 0.0}}}}
+    assert violations(schema, {"a": [1.0] * 20_000}, "x") == ()
+    (found,) = violations(schema, {"a": [*[1.0] * 19_999, "x"]}, "x")
+    assert found.path == "x.a[19999]"
+
+
+def test_at_most_a_hundred_places_are_named() -> None:
+    schema = {"properties": {"a": {"items": {"type": "string"}}}}
+    assert len(violations(schema, {"a": [1.0] * 500}, "x")) == MOST_VIOLATIONS
