@@ -39,9 +39,15 @@ class Introspector(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class Good:
     until: float
-    verdict: Verdict
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    until: float
+    refusal: Refusal
 
 
 class Tokens:
@@ -61,16 +67,25 @@ class Tokens:
         self._monotonic = monotonic
         self._now = now
         self._most = most
-        self._good: dict[bytes, Remembered] = {}
-        self._bad: dict[bytes, Remembered] = {}
+        self._good: dict[bytes, Good] = {}
+        self._bad: dict[bytes, Bad] = {}
         self._asking: dict[bytes, asyncio.Task[Verdict]] = {}
+
+    def remembered(self, token: str) -> Caller | None:
+        """Its caller, if that is still known; None says nothing."""
+        known = self._good.get(_digest(token))
+        if known is None or self._monotonic() >= known.until:
+            return None
+        return known.caller
 
     async def caller(self, token: str) -> Caller:
         """Raises Refusal: UNKNOWN_CALLER, DENIED where the token sees no workspace, UNAVAILABLE."""
-        key = sha256(token.encode()).digest()
-        known = self._good.get(key) or self._bad.get(key)
-        if known is not None and self._monotonic() < known.until:
-            verdict = known.verdict
+        if (known := self.remembered(token)) is not None:
+            return known
+        key = _digest(token)
+        refused = self._bad.get(key)
+        if refused is not None and self._monotonic() < refused.until:
+            verdict: Verdict = refused.refusal
         else:
             verdict = await self._asked(key, token)
         if isinstance(verdict, Refusal):
@@ -91,7 +106,7 @@ class Tokens:
             _log.warning("identity does not say whose a token is: %s", found.reason)
             return Refusal(Kind.UNAVAILABLE, "identity_unavailable", "the identity service does not answer")
         verdict, seconds = self._judged(found)
-        self._remember(key, Remembered(self._monotonic() + seconds, verdict))
+        self._remember(key, verdict, self._monotonic() + seconds)
         return verdict
 
     def _judged(self, holder: TokenHolder | None) -> tuple[Verdict, float]:
@@ -104,14 +119,21 @@ class Tokens:
         verdict = caller_of(holder, self._workspaces)
         return verdict, min(left, BAD_SECONDS if isinstance(verdict, Refusal) else GOOD_SECONDS)
 
-    def _remember(self, key: bytes, found: Remembered) -> None:
+    def _remember(self, key: bytes, verdict: Verdict, until: float) -> None:
         """The oldest are forgotten first; they are the first to be asked about again anyway."""
+        self._good.pop(key, None)
+        self._bad.pop(key, None)
+        if isinstance(verdict, Refusal):
+            self._bad[key] = Bad(until, verdict)
+        else:
+            self._good[key] = Good(until, verdict)
         for kept in (self._good, self._bad):
-            kept.pop(key, None)
-        kept = self._bad if isinstance(found.verdict, Refusal) else self._good
-        kept[key] = found
-        if len(kept) > self._most:
-            del kept[next(iter(kept))]
+            if len(kept) > self._most:
+                del kept[next(iter(kept))]
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode()).digest()
 
 
 def caller_of(holder: TokenHolder, workspaces: Mapping[str, str]) -> Verdict:
