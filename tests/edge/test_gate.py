@@ -76,12 +76,15 @@ async def test_a_bearer_token_is_taken(guarded: Edge, spelt: str) -> None:
         "Bearer",
         "Bearer ",
         "Basic read",
+        "Digest read",  # as long before the token as Bearer is
         "Bearer a b",
         "Bearer read,read",
         'Bearer re"ad',
     ],
 )
 async def test_what_is_no_bearer_token_is_malformed(guarded: Edge, spelt: str) -> None:
+    """Not even where the token is known already."""
+    await guarded.stub.ListRuns(LIST, metadata=shown("Bearer read"))
     error = await refused(guarded.stub.ListRuns(LIST, metadata=shown(spelt)))
     assert (error.code, error.reason) == (UNAUTHENTICATED, "malformed_token")
 

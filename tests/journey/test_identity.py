@@ -25,7 +25,7 @@ from tests.edge.edge import refused
 from tests.journey.acting import Rows, report
 from tests.journey.conftest import SIBLINGS
 from tests.journey.graphs import chain, gate, task
-from tests.world import WORKSPACE, World, struct, world
+from tests.world import PATIENCE_SECONDS, WORKSPACE, World, struct, world
 
 ANN = DEV_TOKENS["dev-ann"]
 TOKENS = {
@@ -273,5 +273,6 @@ async def test_a_watch_ends_with_its_token_and_goes_on_with_another(guarded: Wor
 
 
 async def _read(stream: Any, note: Callable[[int], None]) -> None:
-    async for answer in stream:
-        note(answer.event.sequence)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        async for answer in stream:
+            note(answer.event.sequence)
