@@ -51,6 +51,9 @@ class FakeEngine:
         self.started.append((key, envelope.command))
         return Outcome(fakes.run(), Accepted(1))
 
+    async def begun_before(self, key: StartKey, refusal: Refusal) -> Outcome:
+        raise refusal
+
     async def to_start(self, definition: Definition, number: int) -> object:
         return (definition.id, number)
 

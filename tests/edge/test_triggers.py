@@ -14,6 +14,8 @@ from service.domain.exchange import Idem, StartRequest, Triggered, TriggerReques
 from service.domain.state import Run, StepRun
 from service.edge.runs import EngineRuns
 from service.edge.triggers import EngineTriggers
+from service.engine.mailbox import Outcome
+from service.engine.ports import StartKey
 from service.engine.subjects import Subjects
 from tests.edge import fakes
 from tests.edge.edge import Edge, refused, serving
@@ -160,11 +162,19 @@ async def test_a_tick_is_no_event() -> None:
     assert taking.taken == ["0 9 * * *"]
 
 
+class NothingBegun:
+    """The engine of a service in which no key was ever used."""
+
+    async def begun_before(self, key: StartKey, refusal: Refusal) -> Outcome:
+        raise refusal
+
+
 async def test_no_run_of_a_disabled_definition_starts() -> None:
     off: Definition = fakes.definition(enabled=False)
     nobody: Any = None
+    nothing_begun: Any = NothingBegun()
     runs = EngineRuns(
-        nobody, nobody, fakes.FakeDefinitions(found=off), Subjects(nobody, required=False), nobody, lambda: "7"
+        nothing_begun, nobody, fakes.FakeDefinitions(found=off), Subjects(nobody, required=False), nobody, lambda: "7"
     )
     with pytest.raises(Refusal) as caught:
         await runs.start(
