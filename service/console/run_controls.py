@@ -84,4 +84,4 @@ def _changed(session: Session, rpc: str, key: str | None, **fields: Any) -> None
     from service.console import run_views as views
 
     run = session.change(rpc, key, **fields).run
-    session.answer(run, lambda: views.started(run))
+    session.answer(run, lambda: views.controlled(run))

@@ -37,6 +37,11 @@ def found(answer: Any) -> None:
 
 
 def started(run: Any) -> None:
+    """Its id alone: `RUN=$(workflows runs start ...)` is how scripts go on."""
+    show.line(run.id)
+
+
+def controlled(run: Any) -> None:
     show.line(f"{run.id} {show.word(run, 'state')}")
 
 
