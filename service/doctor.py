@@ -5,12 +5,14 @@ that looks at the running server itself.
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
 
 from service.bus import checks as bus
 from service.config import Config, readable
-from service.domain.checkup import Check, failed, ok
+from service.domain.checkup import Check, failed, ok, warning
+from service.protection import ProtectionError, exposed, protection
 from service.siblings import checks as siblings
 from service.store import checks as store
 
@@ -21,23 +23,44 @@ async def examine(areas: Collection[str], environ: Mapping[str, str] | None = No
     """Everything of these areas, in their order. Never raises for what it looks at."""
     config, wrong = readable(os.environ if environ is None else environ)
     looks = {
-        "configuration": lambda: _configuration(wrong),
+        "configuration": lambda: _configuration(config, wrong),
         "database": lambda: _database(config),
         "bus": lambda: _bus(config),
-        "siblings": lambda: siblings.check(config.siblings),
+        "siblings": lambda: _siblings(config),
     }
     found = await asyncio.gather(*(looks[area]() for area in AREAS if area in areas))
     return [check for checks in found for check in checks]
 
 
-async def _configuration(wrong: Sequence[str]) -> list[Check]:
-    if not wrong:
-        return [ok("configuration", "settings", "every setting can be read")]
-    return [failed("configuration", "settings", each, "`workflows config` lists the settings") for each in wrong]
+async def _configuration(config: Config, wrong: Sequence[str]) -> list[Check]:
+    if wrong:
+        return [failed("configuration", "settings", each, "`workflows config` lists the settings") for each in wrong]
+    return [ok("configuration", "settings", "every setting can be read"), *_protected(config)]
+
+
+def _protected(config: Config) -> list[Check]:
+    """What is unprotected matters where others can reach it."""
+    try:
+        lines = list(protection(config).lines())
+    except ProtectionError as error:
+        return [failed("configuration", "protection", str(error), "docs/calling.md tells how to protect the service")]
+    open_ends = [line for level, line in lines if level >= logging.WARNING]
+    if open_ends and exposed(config.grpc_address):
+        advice = "set IDENTITY_ADDRESS and TLS_CERT, or keep it to a private network"
+        return [warning("configuration", "protection", line, advice) for line in open_ends]
+    reach = "reached from outside" if exposed(config.grpc_address) else "only reached from this machine"
+    return [ok("configuration", "protection", reach)]
+
+
+async def _siblings(config: Config) -> list[Check]:
+    try:
+        return await siblings.check(config.siblings, protection(config).outgoing)
+    except ProtectionError:  # told of the configuration
+        return await siblings.check(config.siblings)
 
 
 async def _database(config: Config) -> list[Check]:
-    return await store.check(config.database_url) if config.database_url else []
+    return await store.check(config.database_url, config.database_reader_url) if config.database_url else []
 
 
 async def _bus(config: Config) -> list[Check]:

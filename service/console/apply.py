@@ -28,6 +28,7 @@ class Plan:
     definition: Any = None
     latest: Any = None
     findings: list[Any] = field(default_factory=list)
+    consequences: list[str] = field(default_factory=list)
 
     @property
     def difference(self) -> str:
@@ -63,6 +64,8 @@ def planned(session: Session, wanted: Wanted) -> Plan:
     if plan.definition is not None and plan.definition.latest_version:
         plan.latest = session.ask("ListVersions", definition_id=plan.definition.id).versions[0]
     plan.findings = findings(session, wanted, plan.definition.id if plan.definition is not None else "")
+    if plan.latest is not None and plan.difference and not plan.faults:
+        plan.consequences = _consequences(session, plan)
     return plan
 
 
@@ -92,6 +95,13 @@ def carried_out(session: Session, plan: Plan, key: str | None) -> None:
 def as_fields(message: Any) -> dict[str, Any]:
     found: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
     return found
+
+
+def _consequences(session: Session, plan: Plan) -> list[str]:
+    from service.console import differences
+
+    draft = as_fields(plan.wanted.request)
+    return list(differences.consequences(session.ask("DiffVersions", definition_id=plan.definition.id, draft=draft)))
 
 
 def _workspace(session: Session, wanted: Wanted) -> str:

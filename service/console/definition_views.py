@@ -106,7 +106,7 @@ def _number(plan: Plan, what: str, dry_run: bool) -> int:
 
 def _notes(plan: Plan) -> list[str]:
     """Warnings, and what differs and cannot be changed."""
-    notes = [plan.told(each) for each in plan.findings if each not in plan.faults]
+    notes = [plan.told(each) for each in plan.findings if each not in plan.faults] + plan.consequences
     found, wanted = plan.definition, plan.wanted
     if found is None or not wanted.name:
         return notes

@@ -7,7 +7,7 @@ import typer
 
 from service.console import options
 from service.console.command import command
-from service.console.exits import FAILED, NOT_FOUND, Failed
+from service.console.exits import FAILED, NOT_CURRENT, NOT_FOUND, Failed
 from service.console.session import Session
 
 app = typer.Typer(help="Publish definitions from files and look at them.", no_args_is_help=True)
@@ -103,6 +103,49 @@ def versions(session: Session, definition: options.Definition) -> None:
 
     found = session.ask("ListVersions", definition_id=session.definition_id(definition))
     session.answer(found, lambda: views.versions(found))
+
+
+@command(app, "diff")
+def diff(
+    session: Session,
+    definition: options.Definition,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", metavar="FILE", help="Compare with this file; - is stdin.")
+    ] = None,
+    before: Annotated[int, typer.Option("--from", min=0, help="This version; 0: see below.")] = 0,
+    after: Annotated[int, typer.Option("--to", min=0, help="And this one; 0: the latest.")] = 0,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit code 3 when they differ.")] = False,
+) -> None:
+    """Say what differs between two versions, or a version and a file, and what that means for open runs.
+
+    Without --from it is the version before the other one; with a file, the latest.
+    """
+    from service.console import differences
+
+    found = differences.asked(session, session.definition(definition), before, after, file)
+    session.answer(found, lambda: differences.told(found))
+    if exit_code and (found.steps or found.edges or found.version):
+        raise typer.Exit(NOT_CURRENT)
+
+
+@command(app, "graph")
+def graph(
+    session: Session,
+    definition: options.Definition,
+    version: Version = 0,
+    form: options.Format = options.GraphFormat.MERMAID,
+    output: options.Output = None,
+) -> None:
+    """Draw the graph of a version."""
+    from service.console import values
+
+    found = session.ask(
+        "GetGraph",
+        definition_id=session.definition_id(definition),
+        version=version,
+        format=f"RUN_GRAPH_FORMAT_{form.name}",
+    )
+    session.answer(found, lambda: values.write(found.text, output))
 
 
 @command(app, "enable")

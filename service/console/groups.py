@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from service.console import definitions, events, runs, schedules, tasks
+from service.console import definitions, events, retention, runs, schedules, tasks
 
 
 class Shell(StrEnum):
@@ -21,6 +21,7 @@ def add(app: typer.Typer) -> None:
         ("tasks", tasks.app),
         ("schedules", schedules.app),
         ("events", events.app),
+        ("retention", retention.app),
     ):
         app.add_typer(group, name=name)
     app.command("completion")(completion)

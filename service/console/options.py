@@ -1,5 +1,6 @@
 """The options and arguments that several commands have, each spelled once."""
 
+from enum import StrEnum
 from inspect import Parameter
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +30,13 @@ def shared() -> list[Parameter]:
     ]
 
 
+class GraphFormat(StrEnum):
+    MERMAID = "mermaid"
+    DOT = "dot"
+    SVG = "svg"
+
+
+Format = Annotated[GraphFormat, typer.Option("--format", help="How it is drawn.")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.", autocompletion=completion.runs)]
 Definition = Annotated[
     str,

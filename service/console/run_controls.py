@@ -1,11 +1,12 @@
 """`workflows runs pause` and its like: what changes a run, by hand."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from service.console import options
+from service.console import completion, options, run_search
 from service.console.command import command
+from service.console.exits import USAGE, Failed
 from service.console.session import Session
 
 
@@ -22,19 +23,58 @@ def add(app: typer.Typer) -> None:
         command(app, name)(body)
 
 
-def pause(session: Session, run_id: options.Run, reason: options.Reason = "", key: options.Key = None) -> None:
-    """Start no new steps of a run; what is in flight finishes."""
-    _changed(session, "PauseRun", key, id=run_id, reason=reason)
+Where = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="WORD=VALUE", help=f"Many runs instead of one. {run_search.HELP}"),
+]
+AtMost = Annotated[int, typer.Option("--at-most", min=0, help="With --where: refuse when more match; 0: no bound.")]
+OneRun = Annotated[
+    str | None,
+    typer.Argument(metavar="[RUN]", help="The run's id.", autocompletion=completion.runs, show_default=False),
+]
 
 
-def resume(session: Session, run_id: options.Run, key: options.Key = None) -> None:
-    """Let a paused run go on."""
-    _changed(session, "ResumeRun", key, id=run_id)
+def pause(
+    session: Session,
+    run_id: OneRun = None,
+    where: Where = None,
+    reason: options.Reason = "",
+    at_most: AtMost = 0,
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    key: options.Key = None,
+) -> None:
+    """Start no new steps of a run, or of many; what is in flight finishes."""
+    how = Many("PAUSE", where, reason, at_most, dry_run, yes, key)
+    _one_or_many(session, run_id, how, "PauseRun", reason=reason)
 
 
-def cancel(session: Session, run_id: options.Run, reason: options.Reason = "", key: options.Key = None) -> None:
-    """End a run and everything it has in flight. Undoes nothing."""
-    _changed(session, "CancelRun", key, id=run_id, reason=reason)
+def resume(
+    session: Session,
+    run_id: OneRun = None,
+    where: Where = None,
+    at_most: AtMost = 0,
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    key: options.Key = None,
+) -> None:
+    """Let a paused run go on, or many."""
+    _one_or_many(session, run_id, Many("RESUME", where, "", at_most, dry_run, yes, key), "ResumeRun")
+
+
+def cancel(
+    session: Session,
+    run_id: OneRun = None,
+    where: Where = None,
+    reason: options.Reason = "",
+    at_most: AtMost = 0,
+    dry_run: options.DryRun = False,
+    yes: options.Yes = False,
+    key: options.Key = None,
+) -> None:
+    """End a run, or many, and everything they have in flight. Undoes nothing."""
+    how = Many("CANCEL", where, reason, at_most, dry_run, yes, key)
+    _one_or_many(session, run_id, how, "CancelRun", reason=reason)
 
 
 def compensate(
@@ -78,6 +118,29 @@ def fork(
 ) -> None:
     """Begin anew from a step on, with what the run did before it. The run itself does not change."""
     _changed(session, "ForkRun", key, run_id=run_id, step_id=step_id, definition_version=version, reason=reason)
+
+
+class Many(NamedTuple):
+    """What was said of a control, but for the one run."""
+
+    word: str
+    where: list[str] | None
+    reason: str
+    at_most: int
+    dry_run: bool
+    yes: bool
+    key: str | None
+
+
+def _one_or_many(session: Session, run_id: str | None, how: Many, rpc: str, **fields: Any) -> None:
+    if (run_id is None) == (not how.where) or (run_id is not None and how.dry_run):
+        raise Failed("name a RUN, or choose several with --where (which can be tried with --dry-run)", USAGE)
+    if run_id is not None:
+        _changed(session, rpc, how.key, id=run_id, **fields)
+        return
+    from service.console import bulk
+
+    bulk.control(session, how)
 
 
 def _changed(session: Session, rpc: str, key: str | None, **fields: Any) -> None:

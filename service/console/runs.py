@@ -1,6 +1,5 @@
 """`workflows runs`: starting runs, finding them, asking what they wait for. What changes them is in `run_controls`."""
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -20,15 +19,6 @@ Wait = Annotated[
 ]
 AtMost = Annotated[str | None, typer.Option("--at-most", metavar="DURATION", help="With --wait: no longer than this.")]
 After = Annotated[int, typer.Option("--after", min=0, help="Only what came after this sequence.")]
-
-
-class GraphFormat(StrEnum):
-    MERMAID = "mermaid"
-    DOT = "dot"
-    SVG = "svg"
-
-
-Format = Annotated[GraphFormat, typer.Option("--format", help="How it is drawn.")]
 
 
 @command(app, "start")
@@ -165,7 +155,10 @@ def events(
 
 @command(app, "graph")
 def graph(
-    session: Session, run_id: options.Run, form: Format = GraphFormat.MERMAID, output: options.Output = None
+    session: Session,
+    run_id: options.Run,
+    form: options.Format = options.GraphFormat.MERMAID,
+    output: options.Output = None,
 ) -> None:
     """Draw a run on the graph of its version."""
     from service.console import values

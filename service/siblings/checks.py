@@ -8,23 +8,25 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-un
 
 from service.domain.checkup import Check, failed, ok, warning
 from service.siblings.connections import SIBLINGS
+from service.siblings.credentials import PLAIN, Credentials
 
 SECONDS = 3.0
 
 _AREA = "siblings"
 
 
-async def check(addresses: Mapping[str, str]) -> list[Check]:
-    """`addresses` as for SiblingClients. Never raises for what a sibling does."""
-    return await asyncio.gather(*(_one(name, addresses.get(name, "")) for name in SIBLINGS))
+async def check(addresses: Mapping[str, str], credentials: Credentials = PLAIN) -> list[Check]:
+    """`addresses` and `credentials` as for SiblingClients. Never raises for what a sibling does."""
+    return await asyncio.gather(*(_one(name, addresses.get(name, ""), credentials) for name in SIBLINGS))
 
 
-async def _one(name: str, address: str) -> Check:
+async def _one(name: str, address: str, credentials: Credentials) -> Check:
     if not address:
         advice = f"steps that need it fail with not_configured; {name.upper()}_ADDRESS says where it is"
         return warning(_AREA, name, "is not configured", advice)
-    async with grpc.aio.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),)) as channel:
-        call = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=SECONDS)
+    async with credentials.channel(address, (("grpc.enable_http_proxy", 0),)) as channel:
+        asked = health_pb2_grpc.HealthStub(channel)
+        call = asked.Check(health_pb2.HealthCheckRequest(), timeout=SECONDS, metadata=credentials.metadata())
         try:
             answer = await call
         except grpc.aio.AioRpcError as error:

@@ -1,6 +1,7 @@
-"""Is the database one that the service can work with? Looked at once, over one connection, for `workflows doctor`."""
+"""Is the database one that the service can work with? Looked at once, for `workflows doctor`."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import psycopg
@@ -9,7 +10,7 @@ from psycopg import sql
 from service.domain.checkup import Check, failed, ok, warning
 from service.engine.ports import StoreUnavailable
 from service.store.migrate import Migrator, SchemaMismatch
-from service.store.pool import ROLES, Connection
+from service.store.pool import ENGINE, READER, Connection
 
 CONNECT_SECONDS = 5
 OLDEST = 15
@@ -18,22 +19,37 @@ SKEW_SECONDS, LARGE_SKEW_SECONDS = 1.0, 30.0
 _AREA = "database"
 
 
-async def check(dsn: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> list[Check]:
-    """`now` is this machine's clock. Never raises for what the database does."""
+async def check(dsn: str, reader_dsn: str = "", now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> list[Check]:
+    """`reader_dsn` is the login that answers queries, where it is another. `now` is this machine's clock. Never raises
+    for what the database does."""
     try:
-        async with await psycopg.AsyncConnection.connect(
-            dsn, autocommit=True, connect_timeout=CONNECT_SECONDS
-        ) as connection:
-            found = [_version(connection), *[await _role(connection, name) for name in ROLES]]
-            found.append(await _clock(connection, now))
+        async with _connected(dsn) as connection:
+            found = [_version(connection), await _role(connection, ENGINE), await _clock(connection, now)]
     except psycopg.Error as error:
-        return [_unreachable(error)]
-    return [*found, await _schema(dsn)]
+        return [_unreachable("DATABASE_URL", error)]
+    return [*found, await _reader(reader_dsn or dsn), await _schema(dsn)]
 
 
-def _unreachable(error: psycopg.Error) -> Check:
+async def _reader(dsn: str) -> Check:
+    try:
+        async with _connected(dsn) as connection:
+            return await _role(connection, READER)
+    except psycopg.Error as error:
+        return _unreachable("DATABASE_READER_URL", error)
+
+
+@asynccontextmanager
+async def _connected(dsn: str) -> AsyncIterator[Connection]:
+    opening = psycopg.AsyncConnection.connect(
+        dsn, autocommit=True, connect_timeout=CONNECT_SECONDS, prepare_threshold=None
+    )
+    async with await opening as connection:
+        yield connection
+
+
+def _unreachable(setting: str, error: psycopg.Error) -> Check:
     code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
-    return failed(_AREA, "connection", f"cannot be reached{code}", "start PostgreSQL, or correct DATABASE_URL")
+    return failed(_AREA, "connection", f"cannot be reached{code}", f"start PostgreSQL, or correct {setting}")
 
 
 def _version(connection: Connection) -> Check:

@@ -121,3 +121,34 @@ async def test_a_definition_is_disabled_and_bounded(shell: Shell, tmp_path: Path
     assert (await shell.done("definitions", "enable", name, "--json")).json == {"enabled": True}
     assert (await shell.done("definitions", "limit", name, "1h30m")).lines == [f"{name}: at most 1h 30m"]
     assert (await shell.done("definitions", "limit", name, "0")).lines == [f"{name}: no bound"]
+
+
+async def test_versions_are_compared(shell: Shell, tmp_path: Path) -> None:
+    path, name = person(tmp_path)
+    await shell.done("definitions", "apply", "-f", str(path))
+    assert (await shell.done("definitions", "diff", name, "-f", str(path), "--exit-code")).lines == ["nothing differs"]
+    await shell.done("runs", "start", name)
+    path.write_text(path.read_text().replace("id: tell", "id: say").replace("-> tell", "-> say"))
+    applied = await shell.done("definitions", "apply", "-f", str(path))
+    assert "1 run goes on with version 1; a fork could not keep tell" in applied.err
+    compared = await shell("definitions", "diff", name, "--exit-code")
+    assert compared.code == 3
+    assert {"+ step say", "- step tell", "+ edge look -> say", "- edge look -> tell"} <= set(compared.lines)
+    path.write_text(path.read_text().replace("name: Look at it", "name: Look well, timeout: 1h"))
+    draft = await shell.done("definitions", "diff", name, "-f", str(path))
+    assert draft.lines[:3] == [
+        "~ step look",
+        '    name: "Look at it" -> "Look well"',
+        "    timeout_seconds: nothing -> 3600",
+    ]
+    told = (await shell.done("definitions", "diff", name, "--from", "2", "--to", "1", "--json")).json
+    assert (told["from_version"], told["to_version"]) == (2, 1)
+
+
+async def test_a_version_is_drawn(shell: Shell, tmp_path: Path) -> None:
+    path, name = person(tmp_path)
+    await shell.done("definitions", "apply", "-f", str(path))
+    assert "flowchart TD" in (await shell.done("definitions", "graph", name)).lines
+    output = tmp_path / "graph.svg"
+    await shell.done("definitions", "graph", name, "--format", "svg", "-o", str(output))
+    assert output.read_text().lstrip().startswith("<svg")

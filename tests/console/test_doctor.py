@@ -44,6 +44,25 @@ async def test_all_is_well_in_dev(doctor: Shell) -> None:
         ({"DATABASE_URL": "nonsense"}, ("database", "connection"), "FAILED", "cannot be reached"),
         ({"NATS_URL": f"nats://{NOWHERE}"}, ("bus", "connection"), "FAILED", "cannot be reached"),
         ({"NATS_URL": "::"}, ("bus", "connection"), "FAILED", "cannot be reached"),
+        (
+            {"AUTH": "tokens", "IDENTITY_ADDRESS": ""},
+            ("configuration", "protection"),
+            "FAILED",
+            "AUTH: tokens are required",
+        ),
+        ({"SIBLINGS_CA": "/nowhere"}, ("configuration", "protection"), "FAILED", "SIBLINGS_CA"),
+        (
+            {"GRPC_ADDRESS": "0.0.0.0:0", "INSECURE": "yes"},
+            ("configuration", "protection"),
+            "WARNING",
+            "open mode: no tokens are asked for",
+        ),
+        (
+            {"DATABASE_READER_URL": f"postgresql://nobody@{NOWHERE}/x"},
+            ("database", "connection"),
+            "FAILED",
+            "cannot be reached",
+        ),
         ({"NATS_STREAM": "others"}, ("bus", "stream others"), "WARNING", "is not there yet"),
         ({"NATS_STREAM": "SIPHON"}, ("bus", "stream SIPHON"), "FAILED", "does not take workflows.changes.>"),
         ({"NATS_LISTEN": "gone=gone.>"}, ("bus", "stream gone"), "WARNING", "is not there"),
@@ -97,7 +116,9 @@ async def test_clocks_that_are_apart(desk: Desk) -> None:
     from service.store.checks import check
 
     async def looked(seconds: float) -> Health:
-        found = await check(desk.environment["DATABASE_URL"], lambda: datetime.now(UTC) + timedelta(seconds=seconds))
+        found = await check(
+            desk.environment["DATABASE_URL"], now=lambda: datetime.now(UTC) + timedelta(seconds=seconds)
+        )
         return next(each.health for each in found if each.what == "clock")
 
     assert [await looked(seconds) for seconds in (0, -5, 3600)] == [Health.OK, Health.WARNING, Health.FAILED]
