@@ -150,6 +150,8 @@ def _write_settings(up: "Stack", path: Path | None) -> None:
     if path is None:
         return
     settings = {**up.surroundings.environment(up.grpc, up.http, tokens=bool(up.tokens)), "WORKFLOWS_ADDRESS": up.grpc}
+    if up.tokens:
+        settings["WORKFLOWS_TOKEN"] = next(iter(up.tokens))
     path.write_text("".join(f"{name}={quote(value)}\n" for name, value in settings.items()))
 
 

@@ -4,7 +4,7 @@ Every document is looked over by the server before any is applied, so a mistake 
 unpublished. A version is published only where the graph differs from the latest one. Applying again changes nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,19 +21,31 @@ from service.console.session import Session
 
 @dataclass
 class Plan:
-    """One document, beside what is there. `latest` is None where nothing was published."""
+    """One document, beside what is there. `latest` is None where nothing was published; `schemas` are the latest's."""
 
     wanted: Wanted
     workspace: str
     definition: Any = None
     latest: Any = None
+    schemas: Mapping[str, Any] = field(default_factory=dict)
     findings: list[Any] = field(default_factory=list)
     consequences: list[str] = field(default_factory=list)
 
     @property
     def difference(self) -> str:
-        before = f"version {self.latest.version}" if self.latest is not None else "nothing"
-        return pipeline_text.difference(self.latest, self.wanted.request, before, self.wanted.document.file)
+        """Also where only the schemas differ, of which a file need not speak."""
+        schemas = {**self.schemas, **self.wanted.schemas}
+        after, file = pipeline_text.written(self.wanted.request, {}, schemas), self.wanted.document.file
+        if self.latest is None:
+            return pipeline_text.difference("", after, "nothing", file)
+        before = pipeline_text.written(self.latest, {}, self.schemas)
+        return pipeline_text.difference(before, after, f"version {self.latest.version}", file)
+
+    @property
+    def graph_differs(self) -> bool:
+        return self.latest is None or pipeline_text.written(self.latest, {}, {}) != pipeline_text.written(
+            self.wanted.request, {}, {}
+        )
 
     @property
     def faults(self) -> list[Any]:
@@ -43,7 +55,9 @@ class Plan:
     def what(self) -> str:
         if self.definition is None:
             return "create"
-        return "publish" if self.latest is None or self.difference else "unchanged"
+        if self.graph_differs:
+            return "publish"
+        return "set schemas" if self.difference else "unchanged"
 
     def told(self, each: Any) -> str:
         """A finding, with its place in the file."""
@@ -63,8 +77,10 @@ def planned(session: Session, wanted: Wanted) -> Plan:
     plan.definition = _existing(session, wanted, plan.workspace)
     if plan.definition is not None and plan.definition.latest_version:
         plan.latest = session.ask("ListVersions", definition_id=plan.definition.id).versions[0]
+        found = session.ask("GetSchemas", definition_id=plan.definition.id, version=plan.latest.version)
+        plan.schemas = pipeline_text.schemas_of(found.schemas)
     plan.findings = findings(session, wanted, plan.definition.id if plan.definition is not None else "")
-    if plan.latest is not None and plan.difference and not plan.faults:
+    if plan.latest is not None and plan.graph_differs and not plan.faults:
         plan.consequences = _consequences(session, plan)
     return plan
 
@@ -88,8 +104,11 @@ def carried_out(session: Session, plan: Plan, key: str | None) -> None:
     what = plan.what
     if what == "create":
         plan.definition = _created(session, plan, key)
-    if what != "unchanged":
+    schemas = {**plan.schemas, **plan.wanted.schemas}  # a new version begins with none
+    if what in ("create", "publish"):
         _publish(session, plan, key)
+    if (what != "unchanged" and any(schemas.values())) or what == "set schemas":
+        _set_schemas(session, plan, schemas, key)
 
 
 def as_fields(message: Any) -> dict[str, Any]:
@@ -134,6 +153,11 @@ def _created(session: Session, plan: Plan, key: str | None) -> Any:
             raise
         return session.find_definition(wanted.name, plan.workspace or None)  # somebody was faster
     return answer.definition
+
+
+def _set_schemas(session: Session, plan: Plan, schemas: Mapping[str, Any], key: str | None) -> None:
+    said = {"definition_id": plan.definition.id, "version": plan.latest.version, **schemas}
+    session.change("SetSchemas", key and f"{key}/schemas", **said)
 
 
 def _publish(session: Session, plan: Plan, key: str | None) -> None:

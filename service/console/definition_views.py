@@ -6,10 +6,17 @@ from service.console import moments, pipeline_text, show
 from service.console.apply import Plan
 from service.console.show import Column
 
-_DONE = {"create": "created, version {} published", "publish": "version {} published", "unchanged": "unchanged"}
+_DONE = {
+    "create": "created, version {} published",
+    "publish": "version {} published",
+    "set schemas": "schemas of version {} set",
+    "unchanged": "unchanged",
+}
+_OUTCOMES = {"create": "created", "publish": "published", "set schemas": "schemas set", "unchanged": "unchanged"}
 _WOULD = {
     "create": "would be created and published",
     "publish": "version {} would be published",
+    "set schemas": "schemas of version {} would be set",
     "unchanged": "unchanged",
 }
 
@@ -66,14 +73,28 @@ def versions(found: Any) -> None:
     )
 
 
-def as_file(found: Any, version: Any) -> str:
+def as_file(found: Any, version: Any, schemas: Any) -> str:
     about = {
         "workspace": found.workspace_id,
         "name": found.name,
         "description": found.description,
         "tags": list(found.tags),
     }
-    return pipeline_text.written(version if version is not None else pipeline_text.NOTHING, about)
+    if version is None:
+        return pipeline_text.written(pipeline_text.NOTHING, about, {})
+    return pipeline_text.written(version, about, pipeline_text.schemas_of(schemas))
+
+
+def schemas(found: Any) -> None:
+    show.page(
+        (
+            ("version", str(found.version)),
+            ("revision", str(found.revision)),
+            ("set", " ".join(filter(None, (show.when(found, "set_at"), found.set_by and f"by {found.set_by}")))),
+            ("input", show.payload(found, "input_schema") if found.input_schema.fields else "anything"),
+            ("output", show.payload(found, "output_schema") if found.output_schema.fields else "anything"),
+        )
+    )
 
 
 def applied(plan: Plan, what: str, difference: str, dry_run: bool) -> dict[str, Any]:
@@ -82,26 +103,25 @@ def applied(plan: Plan, what: str, difference: str, dry_run: bool) -> dict[str, 
         "file": plan.wanted.document.place(()),
         "name": plan.wanted.title,
         "definition_id": plan.definition.id if plan.definition is not None else "",
-        "outcome": what if dry_run else {"create": "created", "publish": "published"}.get(what, what),
+        "outcome": what if dry_run else _OUTCOMES[what],
         "version": _number(plan, what, dry_run),
         "difference": difference,
         "notes": _notes(plan),
     }
 
 
-def tell_applied(plan: Plan, told: dict[str, Any]) -> None:
-    what = {"created": "create", "published": "publish"}.get(told["outcome"], told["outcome"])
-    if what == "publish":
+def tell_applied(plan: Plan, what: str, told: dict[str, Any], dry_run: bool) -> None:
+    if what in ("publish", "set schemas"):
         show.difference(told["difference"])
     for note in told["notes"]:
         show.say(f"workflows: {note}")
-    words = _WOULD if what in ("create", "publish") and what == told["outcome"] else _DONE
-    show.line(f"{told['name']}: {words[what].format(told['version'])}")
+    words = (_WOULD if dry_run else _DONE)[what]
+    show.line(f"{told['name']}: {words.format(told['version'])}")
 
 
 def _number(plan: Plan, what: str, dry_run: bool) -> int:
     latest = plan.latest.version if plan.latest is not None else 0
-    return int(latest + 1 if dry_run and what != "unchanged" else latest)
+    return int(latest + 1 if dry_run and what in ("create", "publish") else latest)
 
 
 def _notes(plan: Plan) -> list[str]:

@@ -33,7 +33,7 @@ def apply(session: Session, files: Files, key: options.Key = None, dry_run: opti
             work.carried_out(session, plan, f"{key}/{at}" if key else None)
         told.append(views.applied(plan, what, difference, dry_run))
         if not session.settings.json:
-            views.tell_applied(plan, told[-1])
+            views.tell_applied(plan, what, told[-1], dry_run)
     if session.settings.json:
         from service.console import show
 
@@ -89,7 +89,8 @@ def show_definition(
     found = session.definition(definition)
     graph = _version(session, found, version) if found.latest_version else None
     if as_yaml:
-        show.raw(views.as_file(found, graph))
+        schemas = graph and session.ask("GetSchemas", definition_id=found.id, version=graph.version).schemas
+        show.raw(views.as_file(found, graph, schemas))
     elif session.settings.json:
         show.document({"definition": show.as_json(found), "version": graph and show.as_json(graph)})
     else:
@@ -146,6 +147,31 @@ def graph(
         format=f"RUN_GRAPH_FORMAT_{form.name}",
     )
     session.answer(found, lambda: values.write(found.text, output))
+
+
+@command(app, "schemas")
+def schemas(
+    session: Session,
+    definition: options.Definition,
+    version: Version = 0,
+    revision: Annotated[int, typer.Option(min=0, help="As they were then; 0: as they are.")] = 0,
+    new_input: Annotated[
+        str | None, typer.Option("--input", help="Set the input's: JSON, @FILE or -; {} takes it away.")
+    ] = None,
+    new_output: Annotated[str | None, typer.Option("--output", help="Set the output's, in the same way.")] = None,
+    key: options.Key = None,
+) -> None:
+    """Show the JSON Schemas that the runs of a version are checked by, or set them."""
+    from service.console import definition_views as views
+    from service.console import pipeline_text, values
+
+    which: dict[str, Any] = {"definition_id": session.definition_id(definition), "version": version}
+    found = session.ask("GetSchemas", **which, revision=revision)
+    said = {"input_schema": values.mapping(new_input), "output_schema": values.mapping(new_output)}
+    wanted = {name: value for name, value in said.items() if value is not None}
+    if wanted:
+        found = session.change("SetSchemas", key, **which, **{**pipeline_text.schemas_of(found.schemas), **wanted})
+    session.answer(found.schemas, lambda: views.schemas(found.schemas))
 
 
 @command(app, "enable")

@@ -12,8 +12,8 @@ from service.console.exits import USAGE, Failed
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LARGEST = {"s": 60, "m": 60, "h": 24, "d": inf}
-_SPAN = re.compile(r"(\d+[smhdw])+")
-_PART = re.compile(r"(\d+)([smhdw])")
+_SPAN = re.compile(r"([0-9]+[smhdw])+")
+_PART = re.compile(r"([0-9]+)([smhdw])")
 
 
 def span(text: str) -> int | None:
@@ -49,7 +49,7 @@ def _moment(text: str | None, direction: int) -> str | None:
 
 def seconds(text: str) -> int:
     """A duration, `90` being seconds. Raises Failed (usage)."""
-    found = int(text) if text.isdecimal() else span(text)
+    found = int(text) if text.isascii() and text.isdecimal() else span(text)
     if found is None:
         raise Failed(f"{text!r} is no duration: 90, 30s, 15m, 2h, 7d and 1h30m are", USAGE)
     return found

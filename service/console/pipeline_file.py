@@ -2,7 +2,8 @@
 
 A document is the graph as protojson has it (PublishVersionRequest), with the names of the contract or shorter ones
 (`type`, `timeout`, `retry`; `from`, `to`, `when` of an edge, or the edge as `a -> b`), enums without their prefix in
-any case, and durations like `15m`. Beside it stand `workspace`, `name`, `description` and `tags`, or a `definition_id`.
+any case, and durations like `15m`. Beside it stand `workspace`, `name`, `description` and `tags`, or a `definition_id`,
+and the version's `input_schema` and `output_schema`.
 
 `read` finds everything that is wrong with a document at once, each with its line. `pipeline_text` is the way back.
 """
@@ -31,6 +32,7 @@ _ABOUT = {
     "description": "description",
     "tags": "tags",
 }
+_SCHEMAS = ("input_schema", "output_schema")
 _VERSION = pb.PublishVersionRequest.DESCRIPTOR
 _INTEGERS = (FieldDescriptor.TYPE_INT32, FieldDescriptor.TYPE_INT64)
 
@@ -45,6 +47,7 @@ class Wanted:
     description: str
     tags: tuple[str, ...]
     request: pb.PublishVersionRequest
+    schemas: Mapping[str, Any]
     ways: Mapping[str, At]
 
     @property
@@ -82,8 +85,9 @@ class _Reading:
         about = {
             _ABOUT[key]: self._about(key, each) for key, each in value.items() if key in _ABOUT and each is not None
         }
-        graph = {key: each for key, each in value.items() if key not in _ABOUT}
-        version = self.message(_VERSION, graph, (), "", also=_ABOUT)
+        schemas = {key: self._struct(value[key] or {}, (key,), key) for key in _SCHEMAS if key in value}
+        graph = {key: each for key, each in value.items() if key not in _ABOUT and key not in _SCHEMAS}
+        version = self.message(_VERSION, graph, (), "", also=(*_ABOUT, *_SCHEMAS))
         if not about.get("name") and not version.get("definition_id"):
             self._note((), "needs a `name` (or a `definition_id`)")
         request = ParseDict(version, pb.PublishVersionRequest()) if not self.wrong else pb.PublishVersionRequest()
@@ -94,6 +98,7 @@ class _Reading:
             about.get("description", ""),
             tuple(about.get("tags", ())),
             request,
+            schemas,
             self.ways,
         )
 

@@ -34,11 +34,12 @@ def graph_of(version: Any) -> pb.PublishVersionRequest:
     return found
 
 
-def written(version: Any, about: Mapping[str, Any]) -> str:
-    """The document, as YAML. `about` comes first: workspace, name, description, tags."""
+def written(version: Any, about: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
+    """The document, as YAML. `about` comes first: workspace, name, description, tags; the schemas come last."""
     said = plain(graph_of(version))
     document = {key: value for key, value in about.items() if value}
     document |= {name: said[name] for name in ("timeout", "retry", "trigger", "steps", "edges") if name in said}
+    document |= {name: _ordered(whole(schema)) for name, schema in schemas.items() if schema}
     yaml, text = YAML(), StringIO()
     yaml.width = 4096  # a folded line is hard to compare
     yaml.indent(mapping=2, sequence=4, offset=2)
@@ -84,7 +85,11 @@ def _ordered(value: Any) -> Any:
     return [_ordered(each) for each in value] if isinstance(value, list) else value
 
 
-def difference(before: Any, after: Any, from_title: str, to_title: str) -> str:
-    """As `diff -u` tells it; empty when both are the same. None is a version that is not there."""
-    texts = [written(each, {}).splitlines() if each is not None else [] for each in (before, after)]
-    return "\n".join(unified_diff(texts[0], texts[1], from_title, to_title, lineterm=""))
+def schemas_of(found: Any) -> dict[str, Any]:
+    """What a version's schemas say, as values."""
+    return {name: MessageToDict(getattr(found, name)) for name in ("input_schema", "output_schema")}
+
+
+def difference(before: str, after: str, from_title: str, to_title: str) -> str:
+    """Of two documents, as `diff -u` tells it; empty when both are the same."""
+    return "\n".join(unified_diff(before.splitlines(), after.splitlines(), from_title, to_title, lineterm=""))

@@ -152,3 +152,32 @@ async def test_a_version_is_drawn(shell: Shell, tmp_path: Path) -> None:
     output = tmp_path / "graph.svg"
     await shell.done("definitions", "graph", name, "--format", "svg", "-o", str(output))
     assert output.read_text().lstrip().startswith("<svg")
+
+
+async def test_schemas_are_set_and_travel_with_the_file(shell: Shell, tmp_path: Path) -> None:
+    path, name = person(tmp_path)
+    await shell.done("definitions", "apply", "-f", str(path))
+    set_ = await shell.done("definitions", "schemas", name, "--input", '{"required": ["email"]}')
+    assert [set_.lines[at].split()[-1] for at in (1, -2, -1)] == ["1", '{"required":["email"]}', "anything"]
+    refused = await shell("runs", "start", name)
+    assert refused.code == 1
+    assert "input_schema" in refused.err
+    kept = await shell.done("definitions", "schemas", name, "--output", '{"type": "object"}', "--json")
+    assert (kept.json["revision"], kept.json["input_schema"]) == (2, {"required": ["email"]})
+    assert (await shell.done("definitions", "apply", "-f", str(path))).lines == [f"{name}: unchanged"]
+    written = (await shell.done("definitions", "show", name, "--yaml")).out
+    path.write_text(written)
+    assert (await shell.done("definitions", "apply", "-f", str(path))).lines == [f"{name}: unchanged"]
+    path.write_text(written.replace("- email", "- name"))
+    changed = await shell.done("definitions", "apply", "-f", str(path))
+    assert {"-    - email", "+    - name", f"{name}: schemas of version 1 set"} <= set(changed.lines)
+    path.write_text(path.read_text().replace("Look at it", "Look well"))
+    dry = await shell.done("definitions", "apply", "-f", str(path), "--dry-run")
+    assert dry.lines[-1] == f"{name}: version 2 would be published"
+    await shell.done("definitions", "apply", "-f", str(path))
+    second = (await shell.done("definitions", "schemas", name, "--json")).json
+    assert (second["version"], second["input_schema"]) == (2, {"required": ["name"]})
+    await shell.done("definitions", "apply", "-f", str(person(tmp_path, name)[0]))  # a file that says nothing of them
+    third = (await shell.done("definitions", "schemas", name, "--json")).json
+    assert (third["version"], third["input_schema"]) == (3, {"required": ["name"]})
+    assert (await shell("definitions", "schemas", name, "--input", "[]")).code == 2

@@ -40,7 +40,7 @@ def test_what_is_written_is_read_as_the_same(tmp_path: Path) -> None:
     version.steps[0].retry_policy.Clear()  # an empty policy says: no retries
     version.steps[0].retry_policy.SetInParent()
     version.steps[1].config.update({"when": "2026-11-03", "odd": "yes", "third": 1 / 3, "much": [1, None, {"a": True}]})
-    [wanted] = read(tmp_path, pipeline_text.written(version, {"name": "no: 1"}))
+    [wanted] = read(tmp_path, pipeline_text.written(version, {"name": "no: 1"}, {}))
     assert wanted.request == pipeline_text.graph_of(version)
     assert wanted.request.steps[0].HasField("retry_policy")
     assert wanted.name == "no: 1"
