@@ -23,21 +23,22 @@ def apply(session: Session, files: Files, key: options.Key = None, dry_run: opti
     """Create and publish what the files say. What is published already stays as it is."""
     from service.console import apply as work
     from service.console import definition_views as views
+    from service.console import show
 
     plans = [work.planned(session, wanted) for wanted in work.read(files)]
     work.check(plans)
-    told = []
-    for at, plan in enumerate(plans):
-        what, difference = plan.what, plan.difference
-        if not dry_run:
-            work.carried_out(session, plan, f"{key}/{at}" if key else None)
-        told.append(views.applied(plan, what, difference, dry_run))
-        if not session.settings.json:
-            views.tell_applied(plan, what, told[-1], dry_run)
-    if session.settings.json:
-        from service.console import show
-
-        show.document({"applied": told, "dry_run": dry_run})
+    told: list[dict[str, Any]] = []
+    try:
+        for at, plan in enumerate(plans):
+            what, difference = plan.what, plan.difference
+            if not dry_run:
+                work.carried_out(session, plan, f"{key}/{at}" if key else None)
+            told.append(views.applied(plan, what, difference, dry_run))
+            if not session.settings.json:
+                views.tell_applied(plan, what, told[-1], dry_run)
+    finally:  # what was done before a failure is told, too
+        if session.settings.json:
+            show.document({"applied": told, "dry_run": dry_run})
 
 
 @command(app, "validate")

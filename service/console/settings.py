@@ -46,7 +46,7 @@ class Settings:
     def changed(self, **said: Any) -> "Settings":
         """With what was said after the command, too."""
         found = replace(self, **{name: value for name, value in said.items() if value is not None})
-        return replace(found, token="") if said.get("token_file") else found
+        return replace(found, token_file=None) if said.get("token") and not said.get("token_file") else found
 
 
 def text_of(path: Path) -> str:

@@ -5,8 +5,8 @@ A stream that is cut off is taken up after the last sequence that came, so nothi
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import typer
@@ -35,13 +35,9 @@ def watch(session: Session, run_id: str, after: int) -> None:
 
 def until_ended(session: Session, run_id: str, limit_seconds: float | None) -> None:
     """Shows progress on stderr and the run as the answer; leaves with RUN_FAILED unless it completed. Raises Failed."""
-    quiet = session.settings.json
-    if not quiet:
-        show.say(f"run {run_id}")
-    with _working(run_id) if not quiet else nullcontext():
+    with _progress(run_id, session.settings.json) as tell:
         for event in changes(session, run_id, 0, limit_seconds):
-            if not quiet:
-                show.say(run_views.change(event))
+            tell(run_views.change(event))
     run = session.ask("GetRun", id=run_id).run
     session.answer(run, lambda: run_views.run(run, payloads=False, left_out=""))
     if show.word(run, "state") != "COMPLETED":
@@ -73,8 +69,13 @@ def _left(until: float | None) -> float | None:
     return None if until is None else max(until - time.monotonic(), 0.001)
 
 
-def _working(run_id: str) -> Any:
-    """Something that moves, for those who wait at a terminal."""
-    if not sys.stderr.isatty():
-        return nullcontext()
-    return show.console(sys.stderr).status(f"waiting for {run_id}")
+@contextmanager
+def _progress(run_id: str, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Takes lines; at a terminal something moves below them."""
+    if quiet:
+        yield lambda line: None
+        return
+    screen = show.console(sys.stderr)
+    screen.print(f"run {run_id}")
+    with screen.status("waiting for its end") if screen.is_terminal else nullcontext():
+        yield lambda line: screen.print(show.plain(line), soft_wrap=True)

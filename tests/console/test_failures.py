@@ -87,8 +87,10 @@ async def test_the_token_goes_along(tmp_path: Path) -> None:
         await shell.done("--token", "before", "definitions", "list", WORKFLOWS_TOKEN="from-environment")
         await shell.done("definitions", "list", "--token", "after", "--workspace", "ws")
         await shell.done("--token-file", str(tmp_path / "token"), "definitions", "list")
+        file = {"WORKFLOWS_TOKEN_FILE": str(tmp_path / "token")}
+        await shell.done("definitions", "list", "--token", "after", **file)
         sent = [each.get("authorization") for each in server.metadata]
-        assert sent == [f"Bearer {token}" for token in ("from-environment", "before", "after", "from-file")]
+        assert sent == [f"Bearer {token}" for token in ("from-environment", "before", "after", "from-file", "after")]
         await shell.done("definitions", "list")
         assert "authorization" not in server.metadata[-1]
         assert (await shell("definitions", "list", "--token-file", str(tmp_path / "none"))).code == 2
