@@ -1,10 +1,13 @@
 """How runs look: lists, one run, what it waits for, what happened to it."""
 
 from datetime import UTC
-from typing import Any
+from typing import Any, TypeAlias
 
 from service.console import show
 from service.console.show import Column
+
+Names: TypeAlias = dict[str, str]
+"""Of definitions, by their ids."""
 
 _RUN = (
     Column("id", lambda each: each.id, keep=True),
@@ -14,17 +17,20 @@ _RUN = (
     Column("entity", lambda each: each.entity_id),
     Column("cost", lambda each: show.cost(each.total_cost_usd), right=True),
     Column("version", lambda each: str(each.definition_version), right=True),
-    Column("definition", lambda each: each.definition_id),
 )
 
 
-def runs(found: Any, offset: int) -> None:
-    show.table(_RUN, found.runs, "no runs")
+def _definition(names: Names) -> Column:
+    return Column("definition", lambda each: names.get(each.definition_id, each.definition_id))
+
+
+def runs(found: Any, offset: int, names: Names) -> None:
+    show.table((*_RUN, _definition(names)), found.runs, "no runs")
     show.more(len(found.runs), offset, found.total)
 
 
-def found(answer: Any) -> None:
-    of_run = [column._replace(cell=lambda each, cell=column.cell: cell(each.run)) for column in _RUN]  # type: ignore[misc]
+def found(answer: Any, names: Names) -> None:
+    of_run = [_of_found(column) for column in (*_RUN, _definition(names))]
     columns = (
         *of_run[:3],
         Column("waits at", lambda each: ", ".join(each.open_step_ids)),
@@ -36,6 +42,10 @@ def found(answer: Any) -> None:
         show.say(f"there are more: --page {answer.next_page_token}")
 
 
+def _of_found(column: Column) -> Column:
+    return column._replace(cell=lambda each: column.cell(each.run))
+
+
 def started(run: Any) -> None:
     """Its id alone: `RUN=$(workflows runs start ...)` is how scripts go on."""
     show.line(run.id)
@@ -45,12 +55,13 @@ def controlled(run: Any) -> None:
     show.line(f"{run.id} {show.word(run, 'state')}")
 
 
-def run(run: Any, payloads: bool, left_out: str) -> None:
+def run(run: Any, payloads: bool, left_out: str, names: Names) -> None:
     show.page(
         (
             ("run", run.id),
             ("state", show.word(run, "state")),
-            ("definition", f"{run.definition_id}, version {run.definition_version}"),
+            ("definition", " ".join(filter(None, (names.get(run.definition_id), run.definition_id)))),
+            ("version", str(run.definition_version)),
             ("workspace", run.workspace_id),
             ("entity", " ".join(filter(None, (run.entity_type, run.entity_id)))),
             ("trigger", " ".join(filter(None, (show.word(run, "trigger_type").lower(), run.trigger_event_id)))),

@@ -81,7 +81,7 @@ def list_runs(
         limit=limit,
         offset=offset,
     )
-    session.answer(found, lambda: views.runs(found, offset))
+    session.answer(found, lambda: views.runs(found, offset, session.names(each.definition_id for each in found.runs)))
 
 
 @command(app, "search")
@@ -96,7 +96,7 @@ def search(
 
     chosen = run_search.filters(session, words or ())
     found = session.ask("SearchRuns", **chosen, page_size=limit, page_token=page)
-    session.answer(found, lambda: views.found(found))
+    session.answer(found, lambda: views.found(found, session.names(each.run.definition_id for each in found.runs)))
 
 
 @command(app, "show")
@@ -110,7 +110,7 @@ def show_run(
 
     found = session.ask("GetRun", id=run_id).run
     left_out = session.trailers.get("workflows-truncated", "")
-    session.answer(found, lambda: views.run(found, payloads, left_out))
+    session.answer(found, lambda: views.run(found, payloads, left_out, session.names([found.definition_id])))
 
 
 @command(app, "watch")

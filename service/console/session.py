@@ -7,7 +7,8 @@ repetition that arrives after all changes nothing twice. Every failure comes as 
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
@@ -18,6 +19,7 @@ from service.console.settings import Settings
 TRIES = 4
 FIRST_PAUSE_SECONDS = 0.2
 _PAGE = 500
+_MOST_NAMES = 20
 
 
 class Session:
@@ -129,6 +131,14 @@ class Session:
         if found is None:
             where = f"workspace {self.workspace}" if self.workspace else "any workspace"
             raise Failed(f"there is no definition {name!r} in {where}", NOT_FOUND)
+        return found
+
+    def names(self, definition_ids: Iterable[str]) -> dict[str, str]:
+        """The names of definitions by their ids, for tables; without those that cannot be told."""
+        found: dict[str, str] = {}
+        for each in sorted(set(definition_ids))[:_MOST_NAMES]:
+            with suppress(Failed):
+                found[each] = self.ask("GetDefinition", id=each).definition.name
         return found
 
     def find_definition(self, name: str, workspace: str | None) -> Any:

@@ -2,7 +2,7 @@
 
 Values come from other people, so nothing in them is taken for markup or for control characters. A table that is wider
 than the terminal first cuts long texts, then drops its last columns, never those marked `keep`: an id is shown whole or
-not at all cut. Without a terminal nothing is cut and nothing is coloured.
+not at all cut. A column in which nothing stands is left out. Without a terminal nothing is cut and nothing is coloured.
 """
 
 import json
@@ -151,7 +151,8 @@ def _draw(screen: Console, drawn: rich.table.Table) -> None:
 
 def _fitting(columns: Sequence[Column], cells: Sequence[Sequence[str]], room: int) -> dict[int, int]:
     """The columns that there is room for, with their widths."""
-    widths = {at: max(len(each.title), *(len(row[at]) for row in cells)) for at, each in enumerate(columns)}
+    filled = [at for at, each in enumerate(columns) if each.keep or any(row[at] for row in cells)]
+    widths = {at: max(len(columns[at].title), *(len(row[at]) for row in cells)) for at in filled}
     free = [at for at in widths if not columns[at].keep]
     while _total(widths) > room and free:
         widest = max(free, key=lambda at: widths[at])

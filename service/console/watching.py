@@ -39,7 +39,7 @@ def until_ended(session: Session, run_id: str, limit_seconds: float | None) -> N
         for event in changes(session, run_id, 0, limit_seconds):
             tell(run_views.change(event))
     run = session.ask("GetRun", id=run_id).run
-    session.answer(run, lambda: run_views.run(run, payloads=False, left_out=""))
+    session.answer(run, lambda: run_views.run(run, False, "", session.names([run.definition_id])))
     if show.word(run, "state") != "COMPLETED":
         raise typer.Exit(RUN_FAILED)
 

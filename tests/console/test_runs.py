@@ -140,6 +140,7 @@ async def test_runs_are_listed_and_found(shell: Shell, publish: Publish) -> None
     run_id = await started(shell, name, "--entity", "ent_found")
     listed = await shell.done("runs", "list", "--definition", name, "--state", "running")
     assert (listed.cell("ID"), listed.cell("STATE"), len(listed.lines)) == (run_id, "RUNNING", 2)
+    assert listed.cell("DEFINITION") == name
     for words in (
         ["state=running,paused", "entity=ent_found", "from=1h"],
         [f"definition={name}", "step=hear"],

@@ -36,6 +36,7 @@ def test_a_narrow_terminal_cuts_then_drops(monkeypatch: pytest.MonkeyPatch) -> N
     assert drawn(monkeypatch, 20)[1].split() == ["wfr_0123456789"]
     assert "".join(drawn(monkeypatch, 8)[1:]).replace(" ", "") == "wfr_0123456789"
     assert drawn(monkeypatch, 80, []) == ["nothing"]
+    assert drawn(monkeypatch, 80, [("", "text", "")])[0].split() == ["ID", "TEXT"]
 
 
 def test_values_are_neither_markup_nor_commands(monkeypatch: pytest.MonkeyPatch) -> None:
