@@ -61,6 +61,7 @@ def script(script: Script) -> Script:
 async def scene(database: str, own_nats: EmbeddedNats, script: Script) -> AsyncIterator[Scene]:
     async with SimulatedSiblings(script, own_nats.url) as siblings:
         environment = {
+            "AUTH": "off",
             "DATABASE_URL": database,
             "NATS_URL": own_nats.url,
             "LEASE_SECONDS": "1",

@@ -70,6 +70,10 @@ def reported(**fields: Any) -> dict[str, Any]:
     return {"run_id": "$RUN", "step_id": "sign", "state": "STEP_RUN_STATE_COMPLETED", **fields}
 
 
+def controlled(**fields: Any) -> dict[str, Any]:
+    return {"filter": {"definition_id": "$DEFINITION"}, "control": "RUN_CONTROL_PAUSE", **fields}
+
+
 BLANK, LONG_ID, LONG_NAME, NUL = "  ", "x" * 129, "x" * 201, "a\0b"
 
 DEFINING = [
@@ -150,6 +154,23 @@ DEFINING = [
         f"{DEFINITIONS}/ValidateVersion",
         ({"draft": {"definition_id": "wf_unknown", "steps": [task()]}}, NF, "definition_not_found"),
     ),
+    *rows(
+        f"{DEFINITIONS}/GetGraph",
+        ({"definition_id": "wf_unknown"}, NF, "definition_not_found"),
+        ({"definition_id": "$DRAFT"}, NF, "not_published"),
+        ({"definition_id": "$DEFINITION", "format": 99}, IA, "unknown_enum_value", "format"),
+        ({"definition_id": "$DEFINITION", "version": -1}, IA, "negative", "version"),
+    ),
+    *rows(
+        f"{DEFINITIONS}/SetSchemas",
+        ({"definition_id": "wf_unknown"}, NF, "definition_not_found"),
+        ({"definition_id": "$DEFINITION", "version": 99}, NF, "version_not_found"),
+        ({"definition_id": "$DEFINITION", "input_schema": {"type": "nonsense"}}, IA, "bad_schema"),
+        ({"definition_id": "$DEFINITION", "input_schema": {"$ref": "https://example.org"}}, IA, "bad_schema"),
+        ({"definition_id": "$DEFINITION", "output_schema": {"pattern": "(?<=a)b"}}, IA, "bad_schema"),
+        ({"definition_id": "$DEFINITION", "output_schema": deep(20)}, IA, "payload_too_deep"),
+    ),
+    *rows(f"{DEFINITIONS}/GetSchemas", ({"definition_id": "$DEFINITION", "version": -1}, IA, "negative", "version")),
     *rows(
         f"{DEFINITIONS}/DiffVersions",
         ({"definition_id": "wf_unknown"}, NF, "definition_not_found"),
@@ -263,6 +284,16 @@ RUNNING = [
         f"{RUNS}/GetRunGraph",
         ({"run_id": "$RUN", "format": 99}, IA, "unknown_enum_value", "format"),
         ({"run_id": "wfr_unknown"}, NF, "run_not_found"),
+    ),
+    *rows(
+        f"{RUNS}/ControlRuns",
+        (controlled(control="RUN_CONTROL_UNSPECIFIED"), IA, "required", "control"),
+        (controlled(control=99), IA, "unknown_enum_value", "control"),
+        (controlled(filter={}), IA, "filter_required", "filter"),
+        (controlled(filter={"states": ["WORKFLOW_STATE_RUNNING"]}), IA, "filter_required", "filter"),
+        (controlled(filter={"definition_id": "$DEFINITION", "page_token": "MA=="}), IA, "malformed"),
+        (controlled(at_most=-1), IA, "negative", "at_most"),
+        (controlled(reason="x" * 2_001), IA, "too_long", "reason"),
     ),
     *rows(
         f"{RUNS}/SearchRuns",
