@@ -1,0 +1,76 @@
+"""The edge's services, each over the engine and the reads that it needs."""
+
+from contextlib import AsyncExitStack
+
+from uuid_utils.compat import uuid7
+
+from service.bus.letters import reread
+from service.edge.answers import Answers
+from service.edge.bulk import BulkControl
+from service.edge.definition_servicer import DefinitionService
+from service.edge.event_servicer import EventService
+from service.edge.events import EngineEvents
+from service.edge.inquiries import EngineInquiries
+from service.edge.inspector import Inspector
+from service.edge.render import Renderer
+from service.edge.retention import EngineRetention
+from service.edge.retention_servicer import RetentionService
+from service.edge.run_servicer import RunService
+from service.edge.runs import EngineRuns
+from service.edge.schedule_servicer import ScheduleService
+from service.edge.schedules import EngineSchedules
+from service.edge.server import Services
+from service.edge.servicer import WorkflowService
+from service.edge.shield import Shield
+from service.edge.task_servicer import TaskService
+from service.edge.tasks import EngineTasks
+from service.edge.triggers import EngineTriggers
+from service.engine.engine import Engine
+from service.engine.retention import Retention
+from service.engine.scheduler import Scheduler
+from service.store.bulk import BulkCalls
+from service.store.definitions import Definitions
+from service.store.operators import OperatorReads, Operators
+from service.store.reads import Reads
+from service.store.retention import HoldReads
+from service.store.retention import Retention as RetentionStore
+from service.store.run_reads import RunReads
+from service.store.schedules import ScheduleReads, Schedules
+from service.store.schemas import Schemas as VersionSchemas
+from service.store.tasks import TaskReads
+from service.store.triggers import Triggers
+from service.wiring.connecting import Outside
+
+
+def services(
+    outside: Outside, engine: Engine, scheduler: Scheduler, retention: Retention, stack: AsyncExitStack
+) -> tuple[Services, Shield]:
+    """And the shield that they all commit under. The stack closes what they open."""
+    reads = Reads(outside.reading)
+    definitions = Definitions(outside.writing, reads)
+    runs = EngineRuns(engine.advance, engine.plans, definitions, engine.subjects, reads, new_id)
+    run_reads = RunReads(outside.reading)
+    inquiries = EngineInquiries(reads, run_reads, engine.plans, engine.clock.now)
+    tasks = EngineTasks(engine.advance, TaskReads(outside.reading))
+    schedules = EngineSchedules(Schedules(outside.writing), ScheduleReads(outside.reading), scheduler)
+    events = EngineEvents(Operators(outside.writing), OperatorReads(outside.reading), reread, engine.router.accept)
+    triggers = EngineTriggers(engine.intake, Triggers(outside.writing))
+    book = EngineRetention(RetentionStore(outside.writing), HoldReads(outside.reading), retention)
+    schemas = VersionSchemas(outside.writing, outside.reading)
+    inspector, shield, answers = Inspector(), Shield(), Answers(Renderer())
+    bulk = BulkControl(runs, run_reads, BulkCalls(outside.writing), shield)
+    stack.callback(inspector.close)
+    services = Services(
+        WorkflowService(definitions, runs, triggers, inspector, answers, shield),
+        TaskService(tasks, answers, shield),
+        RunService(runs, inquiries, bulk, answers, shield),
+        DefinitionService(definitions, schemas, inquiries, inspector, shield),
+        ScheduleService(schedules, shield),
+        EventService(events, shield),
+        RetentionService(book, shield),
+    )
+    return services, shield
+
+
+def new_id() -> str:
+    return str(uuid7())
