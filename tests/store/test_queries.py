@@ -170,6 +170,24 @@ async def test_lists_go_by_the_index_of_their_filter(looker: Owner, name: str) -
     assert scanned(plan) == set()
 
 
+SEARCHES = {
+    "failed of a reason": ("'', '', '', '', 'timed_out'", "workflow_runs_failed"),
+    "started by a person": ("'', '', 'ann', '', ''", "workflow_runs_person"),
+    "about an entity": ("'lead', '', '', '', ''", "workflow_runs_entity"),
+}
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+async def test_searches_go_by_the_index_of_their_filter(looker: Owner, name: str) -> None:
+    about, index = SEARCHES[name]
+    await many_runs(looker)
+    entity, entity_type, user, parent, reason = about.split(", ")
+    filters = f"'ws', '', 0, '{{}}', null, {entity}, {entity_type}, '', {user}, {parent}, {reason}, ''"
+    params = f"{filters}, null, null, '', '{{}}', '', 50"
+    plan = await explain(looker, READER, "force_custom_plan", queries.joined(("runs_matching",), "runs_search"), params)
+    assert index in used(plan), plan
+
+
 TASK_LISTS = {
     "of a workspace": ("'ws', '', '', '', '', null, 50, 0", "human_tasks_"),
     "of an assignee": ("'ws', 'ann', '', '', '', null, 50, 0", "human_tasks_assignee"),

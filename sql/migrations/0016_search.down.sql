@@ -1,0 +1,2 @@
+drop index workflow_runs_person;
+drop index workflow_runs_failed;
