@@ -1,10 +1,14 @@
 """What the shell offers after a Tab: names and ids that the server knows, where it answers at once.
 
 Completing must never be in the way: whatever goes wrong, and a server that takes longer than a second, offers nothing.
+
+Names come from other people, and shells treat what is offered as words of the command line; zsh even evaluates them. So
+nothing is offered that could mean something to a shell: a name that could gives way to the id.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import typer
 
@@ -13,19 +17,26 @@ from service.console.settings import Settings
 
 SECONDS = 1.0
 _MOST = 50
+_HARMLESS = re.compile(r"\w[\w .,@/+-]*")
+_NOT_HARMLESS = re.compile(r"[^\w .,@/+-]+")
 
-Offer = Iterable[str | tuple[str, str]]
+Offer: TypeAlias = Iterable[tuple[str, str]]
+"""Words, each with what helps to choose it."""
 
 
-def definitions(context: typer.Context, incomplete: str) -> list[str | tuple[str, str]]:
+def definitions(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     def look(session: Session) -> Offer:
         page = session.ask("ListDefinitions", workspace_id=session.workspace, limit=500)
-        return ((each.name, each.description or each.id) for each in page.definitions)
+        for each in page.definitions:
+            if _HARMLESS.fullmatch(each.name):
+                yield each.name, each.description or each.id
+            else:
+                yield each.id, each.name
 
     return _offered(context, incomplete, look)
 
 
-def runs(context: typer.Context, incomplete: str) -> list[str | tuple[str, str]]:
+def runs(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     def look(session: Session) -> Offer:
         from service.console.show import age, word
 
@@ -35,7 +46,7 @@ def runs(context: typer.Context, incomplete: str) -> list[str | tuple[str, str]]
     return _offered(context, incomplete, look)
 
 
-def tasks(context: typer.Context, incomplete: str) -> list[str | tuple[str, str]]:
+def tasks(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     def look(session: Session) -> Offer:
         page = session.ask("ListTasks", workspace_id=session.workspace, limit=_MOST)
         return ((each.id, each.title) for each in page.tasks)
@@ -43,7 +54,7 @@ def tasks(context: typer.Context, incomplete: str) -> list[str | tuple[str, str]
     return _offered(context, incomplete, look)
 
 
-def _offered(context: typer.Context, incomplete: str, look: Callable[[Session], Offer]) -> list[str | tuple[str, str]]:
+def _offered(context: typer.Context, incomplete: str, look: Callable[[Session], Offer]) -> list[tuple[str, str]]:
     try:
         with Session(_settings(context), tries=1) as session:
             return list(_beginning(look(session), incomplete))
@@ -51,10 +62,11 @@ def _offered(context: typer.Context, incomplete: str, look: Callable[[Session], 
         return []
 
 
-def _beginning(found: Offer, incomplete: str) -> Iterator[str | tuple[str, str]]:
-    for each in found:
-        if (each if isinstance(each, str) else each[0]).startswith(incomplete):
-            yield each
+def _beginning(found: Offer, incomplete: str) -> Iterator[tuple[str, str]]:
+    """Also a hostile server's ids are only taken where they are harmless."""
+    for word, about in found:
+        if word.startswith(incomplete) and _HARMLESS.fullmatch(word):
+            yield word, _NOT_HARMLESS.sub(" ", about)
 
 
 def _settings(context: typer.Context) -> Settings:

@@ -84,6 +84,8 @@ def _documents(name: str, text: str) -> Iterator[Document]:
         raise Failed(f"{name} cannot be read: {' '.join(str(error).split())}", USAGE) from None
     except RecursionError:
         raise Failed(f"{name} cannot be read: it is nested too deeply", USAGE) from None
+    except IndexError:  # of the library, over a directive that it does not expect
+        raise Failed(f"{name} cannot be read: it is no YAML 1.2", USAGE) from None
 
 
 class _Reader:
@@ -136,7 +138,12 @@ class _Reader:
         kind = node.tag.removeprefix(_TAG) if isinstance(node.tag, str) else str(node.ctag).removeprefix(_TAG)
         if kind not in _SCALARS:
             self._fail(node, f"{kind} is not known here")
-        return str(node.value) if kind in ("str", "timestamp") else self._constructor.construct_object(node)
+        if kind in ("str", "timestamp"):
+            return str(node.value)
+        try:
+            return self._constructor.construct_object(node)
+        except (ValueError, KeyError, IndexError):  # what a tag says of it is not so, or a number has no end
+            self._fail(node, f"is no {kind}")
 
     def _fail(self, node: Node, what: str) -> NoReturn:
         raise Failed(f"{self._name}:{node.start_mark.line + 1}: {what}", USAGE)

@@ -124,8 +124,9 @@ def say(*lines: str) -> None:
 
 
 def raw(text: str) -> None:
-    """As it is, for files and other programs."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    """As it is, for files and other programs; a terminal gets nothing that it would obey."""
+    text = text if text.endswith("\n") else text + "\n"
+    sys.stdout.write(plain(text, lines=True) if sys.stdout.isatty() else text)
 
 
 def coloured(text: str) -> Text:
@@ -238,7 +239,7 @@ def whole(value: Any) -> Any:
 def document(value: Mapping[str, Any] | Message | list[Any], file: TextIO | None = None) -> None:
     """One JSON document."""
     found = as_json(value) if isinstance(value, Message) else value
-    (file or sys.stdout).write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    (file or sys.stdout).write(_spelt(json.dumps(found, indent=2, ensure_ascii=False)) + "\n")
 
 
 def json_line(value: Mapping[str, Any] | Message) -> None:
@@ -248,4 +249,9 @@ def json_line(value: Mapping[str, Any] | Message) -> None:
 
 
 def compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _spelt(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _spelt(text: str) -> str:
+    """The same JSON, with the characters spelt out that a terminal could obey and JSON lets stand."""
+    return "".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text)

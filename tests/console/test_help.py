@@ -5,11 +5,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperCommand
+from workflows.v1 import workflows_pb2 as pb
 
 from service.cli import app
-from service.console import listing
+from service.console import completion, listing
 from service.console.exits import MEANINGS
 from service.console.options import SHARED
+from service.console.session import Session
 from tests.console.files import person
 from tests.console.shell import Shell
 
@@ -63,6 +67,27 @@ async def test_names_and_ids_are_completed(shell: Shell, tmp_path: Path) -> None
     assert name in offered.out.splitlines()
     asking["WORKFLOWS_ADDRESS"] = "127.0.0.1:1"
     assert (await shell("", COMP_WORDS="workflows runs show ", **asking)).out.strip() == ""
+
+
+NAMES = ["x\\$(touch gone)", "a;reboot", "$(id)", "`id`", "a\nb", "-f", "a\x1b[2J", "'", '"', "*", "a|b", "~", "a>b"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+async def test_no_name_means_anything_to_a_shell(
+    shell: str, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = pb.ListDefinitionsResponse(
+        definitions=[
+            pb.WorkflowDefinition(id="wf_1", name=name, description="told"),
+            pb.WorkflowDefinition(id="wf_2", name="Outbound SDR pipeline", description=name),
+            pb.WorkflowDefinition(id=name, name=name),
+        ]
+    )
+    monkeypatch.setattr(Session, "ask", lambda *_, **__: found)
+    offered = completion.definitions(typer.Context(TyperCommand("show")), "")
+    assert [word for word, _ in offered] == ["wf_1", "Outbound SDR pipeline"]
+    assert not set("".join(f"{word}{about}" for word, about in offered)) & set("\\$`'\"\n;|*~<>\x1b")
 
 
 def test_the_shared_options_are_those_of_the_root() -> None:

@@ -92,6 +92,11 @@ def test_yaml_can_be_shared_and_merged(tmp_path: Path) -> None:
         ("name: !!python/object:os.system x", "it.yaml:1: python/object:os.system is not known here"),
         ("name: [", "it.yaml:1: expected the node content"),
         ("a: &a [*a]", "it.yaml cannot be read: it is nested too deeply"),
+        ("name: !!int foo", "it.yaml:1: is no int"),
+        ("name: !!float foo", "it.yaml:1: is no float"),
+        ("name: !!bool foo", "it.yaml:1: is no bool"),
+        ("name: a\ntimeout: " + "1" * 5_000, "it.yaml:2: is no int"),
+        ("%YAML 3.0\n---\nname: x", "it.yaml cannot be read: it is no YAML 1.2"),
         ("", "it.yaml is empty"),
     ],
 )

@@ -1,5 +1,6 @@
 """What the terminal gets: whole ids, cut texts, dropped columns, and nothing that it would obey."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -42,6 +43,26 @@ def test_a_narrow_terminal_cuts_then_drops(monkeypatch: pytest.MonkeyPatch) -> N
 def test_values_are_neither_markup_nor_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     [_, row] = drawn(monkeypatch, 80, [("[red]x[/red]", "a\x1b[2J\x07b\nc", ":smile:")])
     assert row.split() == ["[red]x[/red]", "a\ufffd[2J\ufffdb", "c", ":smile:"]
+
+
+def test_json_spells_out_what_a_terminal_would_obey(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"a\x9b": "\x1b]0;mine\x07 \x7f\x9b31m\u202e\n \xe9 \U0001f600"}
+    show.document(value)
+    show.json_line(value)
+    document, line = capsys.readouterr().out.rsplit("\n", 2)[:2]
+    for text in (document, line):
+        assert json.loads(text) == value
+        assert all(each.isprintable() for each in text.splitlines())
+    assert "\xe9 \U0001f600" in line
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_gets_no_raw_commands(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: terminal)
+    show.raw("a\x1b[2J\nb")
+    assert capsys.readouterr().out == ("a\ufffd[2J\nb\n" if terminal else "a\x1b[2J\nb\n")
 
 
 def test_a_pipe_gets_no_colour_and_no_blanks(capsys: pytest.CaptureFixture[str]) -> None:

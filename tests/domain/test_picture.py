@@ -1,5 +1,6 @@
 """Runs as text to be drawn: the path taken, states, times and costs, and texts that cannot break out of it."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -111,6 +112,13 @@ def test_no_text_breaks_out_of_its_box(name: str) -> None:
     (box,) = [line for line in mermaid(story).splitlines() if line.startswith("  s0[")]
     inner = box.removeprefix('  s0["').removesuffix('"]:::waiting').replace("<br/>", "")
     assert not set(inner) & set('"<>&\\`')
+
+
+@pytest.mark.parametrize("draw", [mermaid, dot])
+def test_no_text_holds_what_a_terminal_would_obey(draw: Callable[[Story], str]) -> None:
+    name = "\x1b]0;mine\x07\x9b31m\x7f\u202etxt"
+    story = Story(version([step("a", name=name), step("b")], [Edge("a", "b", label=name)]))
+    assert all(each.isprintable() for each in draw(story).splitlines())
 
 
 def test_dot_escapes_quotes_and_backslashes() -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from service.domain.definition import Edge, StepType, Version
 from service.domain.picture import Format, picture_of_run, picture_of_version
-from service.domain.picture.svg_text import clean, fitted, width
+from service.domain.picture.drawing import clean
+from service.domain.picture.svg_text import fitted, width
 from service.domain.plan import Plan
 from service.domain.state import StepState
 from tests.builders import Story, agent, alone, edges, step, version

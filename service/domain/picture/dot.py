@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from service.domain.picture.drawing import COLOURS, Drawing, Stroke
+from service.domain.picture.drawing import COLOURS, Drawing, Stroke, clean
 
 _STYLES = {Stroke.TAKEN: "bold", Stroke.DEAD: "dotted", Stroke.OPEN: "solid", Stroke.UNDOES: "dashed"}
-_CODES = str.maketrans({'"': '\\"', "\\": "\\\\"} | dict.fromkeys("\r\n\t", " "))
+_CODES = str.maketrans({'"': '\\"', "\\": "\\\\"})
 
 
 def dot(drawing: Drawing) -> Iterator[str]:
@@ -21,5 +21,5 @@ def dot(drawing: Drawing) -> Iterator[str]:
 
 
 def _quoted(*lines: str) -> str:
-    text = "\\n".join(line.translate(_CODES) for line in lines)
+    text = "\\n".join(clean(line).translate(_CODES) for line in lines)
     return f'"{text}"'

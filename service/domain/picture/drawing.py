@@ -1,7 +1,7 @@
 """A graph ready to be drawn in any format: boxes with texts and a tone, arrows with a stroke.
 
 What is drawn (`of_run`, `of_version`) is decided before how (`mermaid`, `dot`, `svg`). Texts are as people wrote them,
-so each format escapes them in its own way; names of boxes are ours.
+so each format cleans and escapes them in its own way; names of boxes are ours.
 """
 
 from collections.abc import Sequence
@@ -100,3 +100,8 @@ class Drawing:
     subtitle: str
     boxes: Sequence[Box]
     arrows: Sequence[Arrow]
+
+
+def clean(text: str) -> str:
+    """Blanks for what is white space, nothing for what cannot be seen."""
+    return "".join(" " if char.isspace() else char for char in text if char.isprintable() or char.isspace()).strip()

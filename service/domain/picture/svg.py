@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TypeAlias
 
-from service.domain.picture.drawing import Arrow, Box, Drawing, Stroke, Tone
+from service.domain.picture.drawing import Arrow, Box, Drawing, Stroke, Tone, clean
 from service.domain.picture.layout import Layout, Spot, Widths, lay_out
 from service.domain.picture.svg_style import MARGIN, NAME, SMALL, SUBTITLE, TINY, TITLE, style, word
-from service.domain.picture.svg_text import BOLD, clean, escaped, fitted, hint, width
+from service.domain.picture.svg_text import BOLD, escaped, fitted, hint, width
 
 NARROWEST, WIDEST = 170.0, 280.0
 """How wide boxes may be; all of a drawing are alike."""

@@ -8,17 +8,14 @@ not bear (control characters, unpaired surrogates, marks that turn the direction
 from unicodedata import combining, east_asian_width
 from xml.sax.saxutils import escape
 
+from service.domain.picture.drawing import clean
+
 MAX_HINT = 160
 BOLD = 1.12
 """How much wider bold texts are."""
 
 _NARROW = frozenset("iljtfrI.,:;'|!()[]{} -/")
 _WIDE = frozenset("mwMW@%—…")
-
-
-def clean(text: str) -> str:
-    """Blanks for what is white space, nothing for what cannot be seen."""
-    return "".join(" " if char.isspace() else char for char in text if char.isprintable() or char.isspace()).strip()
 
 
 def escaped(text: str) -> str:
