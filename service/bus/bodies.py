@@ -17,6 +17,8 @@ import orjson
 from service.engine.ports import Unpublished
 
 MAX_BYTES = 900 * 1024
+_UTC = "+00:00"
+_WRITTEN = len("2026-11-03T12:00:00.250000+00:00")
 _PAYLOADS = ("input_payload", "output_payload")
 
 Part: TypeAlias = tuple[int, dict[str, Any], str]
@@ -48,8 +50,11 @@ def write(change: Unpublished) -> Body:
 
 def rfc3339(at: datetime) -> str:
     """UTC with Z, and as many digits of a second as protojson shows: none, three or six."""
-    utc = at.astimezone(UTC).replace(tzinfo=None)
-    return utc.isoformat(timespec="microseconds").removesuffix("000").removesuffix(".000") + "Z"
+    return _digits(at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix(_UTC))
+
+
+def _digits(moment: str) -> str:
+    return moment.removesuffix("000").removesuffix(".000") + "Z"
 
 
 # --- how a column becomes JSON -----------------------------------------------------------------------------------
@@ -65,7 +70,11 @@ def _same(value: Any) -> Any:
 
 
 def _moment(value: str | datetime) -> str:
-    return rfc3339(datetime.fromisoformat(value) if isinstance(value, str) else value)
+    if not isinstance(value, str):
+        return rfc3339(value)
+    if len(value) == _WRITTEN and value.endswith(_UTC):  # as this service writes nearly all of them
+        return _digits(value.removesuffix(_UTC))
+    return rfc3339(datetime.fromisoformat(value))
 
 
 def _enum(prefix: str) -> Write:

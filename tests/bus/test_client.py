@@ -47,3 +47,15 @@ async def test_the_listener_reads_on(bus: Connection, stream: str, nats_server: 
         await all_acked(bus, stream)
     assert [(grave.reason, grave.raw) for grave in sink.graves] == [("unknown_shape", b"{}")]
     assert listener.counters["returned"] == 0
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"), [("plain", "plain"), ("a blank, ä", "a blank, ä"), ("a\r\nce-id: b", "a  ce-id: b"), ("", "")]
+)
+async def test_a_header_never_breaks_out_of_its_line(bus: Connection, stream: str, sent: str, read: str) -> None:
+    subscription = await bus.client.subscribe(f"{stream}.x")
+    await bus.client.publish(f"{stream}.x", b"{}", headers={"ce-id": "1", "ce-actor": sent, "ce-source": "tests"})
+    message = await subscription.next_msg()
+    await subscription.unsubscribe()
+    assert message.headers == {"ce-id": "1", "ce-actor": read, "ce-source": "tests"}
+    assert message.data == b"{}"
