@@ -102,7 +102,7 @@ def preview(found: Any) -> None:
             Column("turn", lambda each: str(each[0]), right=True),
             Column("step", lambda each: each[1].step_id, keep=True),
             Column("state", lambda each: show.word(each[1], "state")),
-            Column("undone by", lambda each: each[1].compensation_step_id or each[1].child_run_id),
+            Column("undone by", lambda each: each[1].compensation_step_id or ", ".join(each[1].child_run_ids)),
             Column("tried before", lambda each: "yes" if each[1].attempted_before else ""),
         ),
         steps,

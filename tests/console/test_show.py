@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from workflows.ops.v1 import runs_pb2 as ops
 
-from service.console import moments, show
+from service.console import moments, run_views, show
 from service.console.exits import Failed
 from service.console.show import Column
 
@@ -102,3 +103,14 @@ def test_times_are_read_and_told() -> None:
     now = datetime(2026, 11, 3, tzinfo=UTC)
     ages = [moments.age(now - timedelta(seconds=each), now) for each in (0, 59.6, 3_599, 90_000, -604_799)]
     assert ages == ["0s ago", "1m ago", "1h ago", "1d ago", "in 7d"]
+
+
+def test_a_preview_names_the_child_runs_that_undo_themselves(capsys: pytest.CaptureFixture[str]) -> None:
+    steps = [
+        ops.PlannedCompensation(step_id="send", compensation_step_id="unsend"),
+        ops.PlannedCompensation(step_id="pay", child_run_ids=["wfr_2", "wfr_1"], attempted_before=True),
+    ]
+    run_views.preview(ops.PreviewCompensationResponse(levels=[ops.CompensationLevel(steps=steps)]))
+    _, send, pay = capsys.readouterr().out.splitlines()
+    assert send.split() == ["1", "send", "unsend"]
+    assert pay.split() == ["1", "pay", "wfr_2,", "wfr_1", "yes"]
