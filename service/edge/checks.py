@@ -43,6 +43,13 @@ class Checks:
         self.violations: list[Violation] = []
         self._prefix = ""
 
+    @classmethod
+    def of(cls, request: Message) -> "Checks":
+        """The checks of a request, its own texts looked at."""
+        checks = cls()
+        checks.texts(request)
+        return checks
+
     def within(self, prefix: str) -> "Checks":
         """Checks of a message inside this one: what they note is noted here, under the prefix."""
         inner = Checks()

@@ -7,7 +7,7 @@ from workflows.ops.v1 import definitions_pb2 as ops
 
 from service.domain.definition import Definition
 from service.domain.errors import not_found
-from service.edge import idempotency, parse_control, parse_definition, parse_inquiry, parse_version, render_definition
+from service.edge import idempotency, parse_definition, parse_version, render_definition
 from service.edge.app import Definitions, Inquiries, Schemas
 from service.edge.caller import current
 from service.edge.comparing import Comparing, numbered
@@ -29,7 +29,7 @@ class DefinitionService:
 
     async def SetMaxRunDuration(self, request: ops.SetMaxRunDurationRequest, context: Context) -> bytes:
         caller = current()
-        definition_id, seconds = parse_control.max_run_duration(request)
+        definition_id, seconds = parse_definition.max_run_duration(request)
         idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
         bound = await self._shield.run(self._definitions.bound(definition_id, seconds, caller.workspace, idem))
         await idempotency.tell(context, bound.replay)
@@ -37,7 +37,7 @@ class DefinitionService:
 
     async def SetEnabled(self, request: ops.SetEnabledRequest, context: Context) -> bytes:
         caller = current()
-        definition_id, enabled = parse_control.enabling(request)
+        definition_id, enabled = parse_definition.enabling(request)
         idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
         stands = await self._shield.run(self._definitions.enable(definition_id, enabled, caller.workspace, idem))
         await idempotency.tell(context, stands.replay)
@@ -55,7 +55,7 @@ class DefinitionService:
         return render_definition.comparison(compared).SerializeToString()
 
     async def GetGraph(self, request: ops.GetGraphRequest, context: Context) -> bytes:
-        definition_id, number, wanted = parse_inquiry.version_graph(request)
+        definition_id, number, wanted = parse_definition.graph(request)
         text = await self._inquiries.version_picture(definition_id, number, wanted, current().workspace)
         if text is None:
             raise not_found("definition", definition_id)

@@ -7,6 +7,7 @@ database (unknown ids, wrong moments) is not checked here. Called by the service
 
 from dataclasses import dataclass
 
+from google.protobuf.message import Message
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.commands import TransitionStep
@@ -28,8 +29,7 @@ class NewDefinition:
 
 def new_definition(request: pb.CreateDefinitionRequest, caller: Caller) -> NewDefinition:
     workspace_id = caller.meant(request.workspace_id)
-    checks = Checks()
-    checks.texts(request)
+    checks = Checks.of(request)
     checks.id("workspace_id", workspace_id, required=True)
     name = checks.name("name", request.name)
     tags = checks.tags("tags", request.tags)
@@ -39,18 +39,17 @@ def new_definition(request: pb.CreateDefinitionRequest, caller: Caller) -> NewDe
 
 
 def required_id(request: pb.GetDefinitionRequest | pb.GetRunRequest) -> str:
-    return _only_id("id", request.id)
+    return _only_id(request, "id")
 
 
 def definition_id(request: pb.ListVersionsRequest) -> str:
-    return _only_id("definition_id", request.definition_id)
+    return _only_id(request, "definition_id")
 
 
 def definition_list(request: pb.ListDefinitionsRequest, caller: Caller) -> tuple[str | None, str, Window]:
     """The workspace (None for all), the tag ("" for all) and the window."""
     workspace_id = caller.meant(request.workspace_id)
-    checks = Checks()
-    checks.texts(request)
+    checks = Checks.of(request)
     checks.id("workspace_id", workspace_id)
     checks.tag("tag", request.tag)
     window = checks.window(request.limit, request.offset)
@@ -60,8 +59,7 @@ def definition_list(request: pb.ListDefinitionsRequest, caller: Caller) -> tuple
 
 def run_list(request: pb.ListRunsRequest, caller: Caller) -> tuple[RunFilter, Window]:
     workspace_id = caller.meant(request.workspace_id)
-    checks = Checks()
-    checks.texts(request)
+    checks = Checks.of(request)
     for field in ("workspace_id", "definition_id", "entity_id", "initiator_agent_id"):
         checks.id(field, getattr(request, field))
     state = checks.member("state", request.state, enums.RUN_STATE_OF)
@@ -92,8 +90,7 @@ _STARTED_BY_EVENT = frozenset({TriggerType.EVENT, TriggerType.WEBHOOK})
 def start_request(request: pb.StartRunRequest, caller: Caller) -> StartRequest:
     workspace_id, user_id = caller.meant(request.workspace_id), caller.begins_for(request.initiator_user_id)
     agent_id = caller.speaks_as(request.initiator_agent_id)
-    checks = Checks()
-    checks.texts(request)
+    checks = Checks.of(request)
     checks.id("definition_id", request.definition_id, required=True)
     for field in _START_IDS:
         checks.id(field, getattr(request, field))
@@ -138,8 +135,7 @@ _REPORT_IDS = (
 def transition(request: pb.TransitionStepRequest, caller: Caller) -> tuple[str, TransitionStep]:
     """The run's id and the report on its step."""
     caller.speaks_as(request.agent_id)
-    checks = Checks()
-    checks.texts(request)
+    checks = Checks.of(request)
     checks.id("run_id", request.run_id, required=True)
     checks.id("step_id", request.step_id, required=True)
     for field in _REPORT_IDS:
@@ -174,10 +170,8 @@ def _reported_state(checks: Checks, number: int) -> StepState:
     return state or StepState.PENDING
 
 
-def _only_id(path: str, value: str) -> str:
-    checks = Checks()
-    checks.id(path, value, required=True)
-    if "\0" in value:
-        checks.note(path, "nul_character", "holds a NUL character")
+def _only_id(request: Message, field: str) -> str:
+    checks = Checks.of(request)
+    found = checks.id(field, getattr(request, field), required=True)
     checks.settle()
-    return value
+    return found

@@ -17,8 +17,7 @@ _BETWEEN = "\n"  # no id holds it
 
 
 def bulk(request: ops.ControlRunsRequest, caller: Caller) -> BulkOrder:
-    checks = Checks()
-    checks.texts(request)
+    checks = Checks.of(request)
     within = checks.within("filter.")
     wanted = parse_inquiry.filtered(within, request.filter, caller)
     after_id, last_id = _place(within, request.filter.page_token)

@@ -8,8 +8,7 @@ workflows and of runs.
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
-from google.protobuf.message import Message
-from workflows.ops.v1 import definitions_pb2, runs_pb2
+from workflows.ops.v1 import runs_pb2
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.commands import (
@@ -21,7 +20,6 @@ from service.domain.commands import (
     RetryStep,
     SkipStep,
 )
-from service.domain.config import MAX_SECONDS
 from service.domain.exchange import ForkRequest
 from service.edge.checks import Checks
 
@@ -41,7 +39,7 @@ class Order:
 def order(request: Control) -> Order:
     if isinstance(request, runs_pb2.RetryStepRequest | runs_pb2.SkipStepRequest):
         return _of_step(request)
-    checks = _checks(request)
+    checks = Checks.of(request)
     run_id = checks.id("id", request.id, required=True)
     command = _command(checks, request)
     checks.settle()
@@ -63,7 +61,7 @@ def _command(checks: Checks, request: OfRun) -> ControlCommand:
 
 
 def _of_step(request: OfStep) -> Order:
-    checks = _checks(request)
+    checks = Checks.of(request)
     checks.id("run_id", request.run_id, required=True)
     checks.id("step_id", request.step_id, required=True)
     checks.text("reason", request.reason)
@@ -73,7 +71,7 @@ def _of_step(request: OfStep) -> Order:
 
 
 def fork(request: runs_pb2.ForkRunRequest) -> ForkRequest:
-    checks = _checks(request)
+    checks = Checks.of(request)
     checks.id("run_id", request.run_id, required=True)
     checks.id("step_id", request.step_id, required=True)
     checks.not_negative("definition_version", request.definition_version)
@@ -84,31 +82,7 @@ def fork(request: runs_pb2.ForkRunRequest) -> ForkRequest:
 
 def previewed(request: runs_pb2.PreviewCompensationRequest) -> str:
     """The run's id."""
-    checks = _checks(request)
+    checks = Checks.of(request)
     checks.id("run_id", request.run_id, required=True)
     checks.settle()
     return request.run_id
-
-
-def max_run_duration(request: definitions_pb2.SetMaxRunDurationRequest) -> tuple[str, int]:
-    """The definition's id and the seconds."""
-    checks = _checks(request)
-    checks.id("definition_id", request.definition_id, required=True)
-    if checks.not_negative("seconds", request.seconds) > MAX_SECONDS:
-        checks.note("seconds", "absurd_duration", f"are more than {MAX_SECONDS}")
-    checks.settle()
-    return request.definition_id, request.seconds
-
-
-def enabling(request: definitions_pb2.SetEnabledRequest) -> tuple[str, bool]:
-    """The definition's id, and whether it may start runs."""
-    checks = _checks(request)
-    checks.id("definition_id", request.definition_id, required=True)
-    checks.settle()
-    return request.definition_id, request.enabled
-
-
-def _checks(request: Message) -> Checks:
-    checks = Checks()
-    checks.texts(request)
-    return checks

@@ -1,4 +1,4 @@
-"""Requests about the versions of definitions: proto to domain values, with every bad-input check.
+"""Requests about definitions and their versions: proto to domain values, with every bad-input check.
 
 As in `parse`, all that is wrong is told at once. Drafts are read by `parse_version`, which collects what is wrong with
 them; the inspector says the rest. Called by the servicer of definitions.
@@ -10,8 +10,10 @@ from google.protobuf.struct_pb2 import Struct
 from workflows.ops.v1 import definitions_pb2 as ops
 
 from service.domain import forms
+from service.domain.config import MAX_SECONDS
 from service.domain.definition import Payload, Schemas
-from service.edge import parse_version
+from service.domain.picture import Format
+from service.edge import enums, parse_version
 from service.edge.checks import Checks
 from service.edge.parse_version import Draft
 
@@ -26,8 +28,7 @@ class Diff:
 
 
 def diff(request: ops.DiffVersionsRequest) -> Diff:
-    checks = Checks()
-    checks.texts(request)
+    checks = Checks.of(request)
     checks.id("definition_id", request.definition_id, required=True)
     checks.not_negative("from_version", request.from_version)
     checks.not_negative("to_version", request.to_version)
@@ -37,6 +38,34 @@ def diff(request: ops.DiffVersionsRequest) -> Diff:
     is_draft = request.WhichOneof("to") == "draft"
     after = parse_version.draft(request.draft, named=False) if is_draft else request.to_version
     return Diff(request.definition_id, request.from_version, after)
+
+
+def graph(request: ops.GetGraphRequest) -> tuple[str, int, Format]:
+    """The definition's id and the version, 0 for the latest."""
+    checks = Checks.of(request)
+    checks.id("definition_id", request.definition_id, required=True)
+    checks.not_negative("version", request.version)
+    wanted = checks.member("format", request.format, enums.GRAPH_FORMAT_OF) or Format.MERMAID
+    checks.settle()
+    return request.definition_id, request.version, wanted
+
+
+def max_run_duration(request: ops.SetMaxRunDurationRequest) -> tuple[str, int]:
+    """The definition's id and the seconds."""
+    checks = Checks.of(request)
+    checks.id("definition_id", request.definition_id, required=True)
+    if checks.not_negative("seconds", request.seconds) > MAX_SECONDS:
+        checks.note("seconds", "absurd_duration", f"are more than {MAX_SECONDS}")
+    checks.settle()
+    return request.definition_id, request.seconds
+
+
+def enabling(request: ops.SetEnabledRequest) -> tuple[str, bool]:
+    """The definition's id, and whether it may start runs."""
+    checks = Checks.of(request)
+    checks.id("definition_id", request.definition_id, required=True)
+    checks.settle()
+    return request.definition_id, request.enabled
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +95,7 @@ def schemas(request: ops.SetSchemasRequest) -> tuple[OfVersion, Schemas]:
 
 
 def _of_version(request: ops.GetSchemasRequest | ops.SetSchemasRequest) -> Checks:
-    checks = Checks()
-    checks.texts(request)
+    checks = Checks.of(request)
     checks.id("definition_id", request.definition_id, required=True)
     checks.not_negative("version", request.version)
     return checks

@@ -7,7 +7,6 @@ our own ids: their limit is the one under which the bus takes them. Called by th
 from datetime import datetime
 from typing import TypeAlias
 
-from google.protobuf.message import Message
 from workflows.ops.v1 import events_pb2 as ops
 
 from service.domain.traffic import EventFilter, EventKey, LetterFilter, Republishing
@@ -23,7 +22,7 @@ Since: TypeAlias = ops.ListDeadLettersRequest | ops.ListEventsRequest | ops.Repu
 
 def letter_list(request: ops.ListDeadLettersRequest, caller: Caller) -> tuple[LetterFilter, Window]:
     workspace_id = caller.meant(request.workspace_id)
-    checks = _checks(request)
+    checks = Checks.of(request)
     checks.id("workspace_id", request.workspace_id)
     checks.id("reason", request.reason)
     chosen = LetterFilter(workspace_id or None, request.reason, _since(checks, request))
@@ -43,7 +42,7 @@ def letter_id(request: OfLetter) -> int:
 
 def event_list(request: ops.ListEventsRequest, caller: Caller) -> tuple[EventFilter, Window]:
     workspace_id = caller.meant(request.workspace_id)
-    checks = _checks(request)
+    checks = Checks.of(request)
     chosen = EventFilter(
         workspace_id=checks.id("workspace_id", workspace_id, required=True),
         type_prefix=_key(checks, "type_prefix", request.type_prefix),
@@ -57,7 +56,7 @@ def event_list(request: ops.ListEventsRequest, caller: Caller) -> tuple[EventFil
 
 def event_key(request: ops.GetEventRequest, caller: Caller) -> EventKey:
     workspace_id = caller.meant(request.workspace_id)
-    checks = _checks(request)
+    checks = Checks.of(request)
     found = EventKey(
         checks.id("workspace_id", workspace_id, required=True),
         _key(checks, "source", request.source, required=True),
@@ -69,7 +68,7 @@ def event_key(request: ops.GetEventRequest, caller: Caller) -> EventKey:
 
 def republishing(request: ops.RepublishRequest, caller: Caller) -> Republishing:
     workspace_id = caller.meant(request.workspace_id)
-    checks = _checks(request)
+    checks = Checks.of(request)
     for field in ("workspace_id", "definition_id", "run_id"):
         checks.id(field, getattr(request, field))
     since = _since(checks, request)
@@ -90,9 +89,3 @@ def _key(checks: Checks, path: str, value: str, *, required: bool = False) -> st
     elif len(value.encode()) > MAX_KEY_BYTES:
         checks.note(path, "too_long", f"is longer than {MAX_KEY_BYTES} bytes")
     return value
-
-
-def _checks(request: Message) -> Checks:
-    checks = Checks()
-    checks.texts(request)
-    return checks

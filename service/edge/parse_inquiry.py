@@ -7,10 +7,8 @@ of the last run of the page before it, and nobody's to make up. Called by the se
 from base64 import b64decode, urlsafe_b64encode
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
-from google.protobuf.message import Message
-from workflows.ops.v1 import definitions_pb2
 from workflows.ops.v1 import runs_pb2 as ops
 
 from service.domain.inquiry import RunSearch
@@ -20,6 +18,7 @@ from service.edge import enums
 from service.edge.caller import Caller
 from service.edge.checks import DEFAULT_LIMIT, MAX_ID, MAX_LIMIT, Checks
 
+OfRun: TypeAlias = ops.ExplainRunRequest | ops.ListRunEventsRequest | ops.WatchRunRequest | ops.GetRunGraphRequest
 OPEN = tuple(state for state in StepState if state.open)
 
 _SEARCHED = (
@@ -47,13 +46,13 @@ class Stretch:
 
 def named(request: ops.ExplainRunRequest) -> str:
     """The run's id."""
-    checks = _of_run(request.run_id, request)
+    checks = _of_run(request)
     checks.settle()
     return request.run_id
 
 
 def stretch(request: ops.ListRunEventsRequest) -> Stretch:
-    checks = _of_run(request.run_id, request)
+    checks = _of_run(request)
     checks.not_negative("after_sequence", request.after_sequence)
     checks.not_negative("after_audit", request.after_audit)
     limit = checks.window(request.limit, 0).limit
@@ -63,28 +62,17 @@ def stretch(request: ops.ListRunEventsRequest) -> Stretch:
 
 def watch(request: ops.WatchRunRequest) -> tuple[str, int]:
     """The run's id, and the sequence after which to begin."""
-    checks = _of_run(request.run_id, request)
+    checks = _of_run(request)
     checks.not_negative("after_sequence", request.after_sequence)
     checks.settle()
     return request.run_id, request.after_sequence
 
 
 def graph(request: ops.GetRunGraphRequest) -> tuple[str, Format]:
-    checks = _of_run(request.run_id, request)
+    checks = _of_run(request)
     wanted = checks.member("format", request.format, enums.GRAPH_FORMAT_OF) or Format.MERMAID
     checks.settle()
     return request.run_id, wanted
-
-
-def version_graph(request: definitions_pb2.GetGraphRequest) -> tuple[str, int, Format]:
-    """The definition's id and the version, 0 for the latest."""
-    checks = Checks()
-    checks.texts(request)
-    checks.id("definition_id", request.definition_id, required=True)
-    checks.not_negative("version", request.version)
-    wanted = checks.member("format", request.format, enums.GRAPH_FORMAT_OF) or Format.MERMAID
-    checks.settle()
-    return request.definition_id, request.version, wanted
 
 
 def search(request: ops.SearchRunsRequest, caller: Caller) -> tuple[RunSearch, int]:
@@ -165,8 +153,7 @@ def read_token(token: str) -> str | None:
     return None if "\0" in text else text
 
 
-def _of_run(run_id: str, request: Message) -> Checks:
-    checks = Checks()
-    checks.texts(request)
-    checks.id("run_id", run_id, required=True)
+def _of_run(request: OfRun) -> Checks:
+    checks = Checks.of(request)
+    checks.id("run_id", request.run_id, required=True)
     return checks

@@ -6,7 +6,6 @@ policies and purging for everyone are for callers who see every workspace. Calle
 
 from typing import Any
 
-from google.protobuf.message import Message
 from workflows.ops.v1 import retention_pb2 as ops
 
 from service.domain.retention import ENDED, EVERYONE, Cut, Policy, PurgeRequest
@@ -38,7 +37,7 @@ def policy_key(request: ops.DeletePolicyRequest, caller: Caller) -> tuple[str, R
 def policies(request: ops.ListPoliciesRequest, caller: Caller) -> str | None:
     """The workspace; None is all of them."""
     workspace_id = caller.meant(request.workspace_id)
-    checks = _checks(request)
+    checks = Checks.of(request)
     checks.id("workspace_id", request.workspace_id)
     checks.settle()
     return workspace_id or None
@@ -46,7 +45,7 @@ def policies(request: ops.ListPoliciesRequest, caller: Caller) -> str | None:
 
 def hold(request: ops.HoldRunRequest) -> tuple[str, str]:
     """The run's id and the reason."""
-    checks = _checks(request)
+    checks = Checks.of(request)
     checks.id("run_id", request.run_id, required=True)
     checks.text("reason", request.reason, required=True)
     checks.settle()
@@ -54,7 +53,7 @@ def hold(request: ops.HoldRunRequest) -> tuple[str, str]:
 
 
 def release(request: ops.ReleaseRunRequest) -> str:
-    checks = _checks(request)
+    checks = Checks.of(request)
     checks.id("run_id", request.run_id, required=True)
     checks.settle()
     return request.run_id
@@ -62,7 +61,7 @@ def release(request: ops.ReleaseRunRequest) -> str:
 
 def holds(request: ops.ListHoldsRequest, caller: Caller) -> tuple[str | None, Window]:
     workspace_id = caller.meant(request.workspace_id)
-    checks = _checks(request)
+    checks = Checks.of(request)
     checks.id("workspace_id", request.workspace_id)
     window = checks.window(request.limit, request.offset)
     checks.settle()
@@ -71,7 +70,7 @@ def holds(request: ops.ListHoldsRequest, caller: Caller) -> tuple[str | None, Wi
 
 def purge(request: ops.PurgeRequest, caller: Caller) -> PurgeRequest:
     workspace_id = caller.meant(request.workspace_id)
-    checks = _checks(request)
+    checks = Checks.of(request)
     checks.id("workspace_id", workspace_id, required=True)
     states = [_end(checks, f"states[{index}]", number) for index, number in enumerate(request.states)]
     cut = _cut(checks, request)
@@ -85,7 +84,7 @@ def purge(request: ops.PurgeRequest, caller: Caller) -> PurgeRequest:
 def _about(request: ops.SetPolicyRequest | ops.DeletePolicyRequest, caller: Caller) -> tuple[Checks, str, Any]:
     """What both say: whose policy, and for which end state; None for all."""
     workspace_id = caller.meant(request.workspace_id)
-    checks = _checks(request)
+    checks = Checks.of(request)
     checks.id("workspace_id", request.workspace_id)
     state = _end(checks, "state", request.state) if request.state else None
     return checks, workspace_id or EVERYONE, state
@@ -111,9 +110,3 @@ def _seconds(checks: Checks, path: str, seconds: int) -> int:
     if checks.not_negative(path, seconds) > MOST_SECONDS:
         checks.note(path, "absurd_duration", f"are more than {MOST_SECONDS}")
     return seconds
-
-
-def _checks(request: Message) -> Checks:
-    checks = Checks()
-    checks.texts(request)
-    return checks

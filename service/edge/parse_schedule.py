@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from google.protobuf.message import Message
 from workflows.ops.v1 import schedules_pb2 as ops
 
 from service.domain.config import MAX_SECONDS
@@ -36,7 +35,7 @@ class Range:
 
 def named(request: OfSchedule) -> str:
     """The definition's id."""
-    checks = _checks(request)
+    checks = Checks.of(request)
     checks.id("definition_id", request.definition_id, required=True)
     checks.settle()
     return request.definition_id
@@ -44,7 +43,7 @@ def named(request: OfSchedule) -> str:
 
 def schedule_list(request: ops.ListSchedulesRequest, caller: Caller) -> tuple[str | None, Window]:
     workspace_id = caller.meant(request.workspace_id)
-    checks = _checks(request)
+    checks = Checks.of(request)
     checks.id("workspace_id", request.workspace_id)
     window = checks.window(request.limit, request.offset)
     checks.settle()
@@ -53,7 +52,7 @@ def schedule_list(request: ops.ListSchedulesRequest, caller: Caller) -> tuple[st
 
 def pause(request: ops.PauseScheduleRequest) -> tuple[str, str]:
     """The definition's id and the reason."""
-    checks = _checks(request)
+    checks = Checks.of(request)
     checks.id("definition_id", request.definition_id, required=True)
     checks.text("reason", request.reason)
     checks.settle()
@@ -61,7 +60,7 @@ def pause(request: ops.PauseScheduleRequest) -> tuple[str, str]:
 
 
 def policy(request: ops.SetSchedulePolicyRequest) -> tuple[str, PolicyChange]:
-    checks = _checks(request)
+    checks = Checks.of(request)
     checks.id("definition_id", request.definition_id, required=True)
     checks.not_negative("expected_version", request.expected_version)
     if request.timezone and request.timezone not in timezones():
@@ -79,7 +78,7 @@ def policy(request: ops.SetSchedulePolicyRequest) -> tuple[str, PolicyChange]:
 
 def upcoming(request: ops.ListUpcomingRequest) -> tuple[str, int]:
     """The definition's id and how many ticks."""
-    checks = _checks(request)
+    checks = Checks.of(request)
     checks.id("definition_id", request.definition_id, required=True)
     if checks.not_negative("count", request.count) > MOST_UPCOMING:
         checks.note("count", "too_many", f"is more than {MOST_UPCOMING}")
@@ -88,7 +87,7 @@ def upcoming(request: ops.ListUpcomingRequest) -> tuple[str, int]:
 
 
 def backfill(request: ops.BackfillRequest) -> Range:
-    checks = _checks(request)
+    checks = Checks.of(request)
     checks.id("definition_id", request.definition_id, required=True)
     start, end = _end(checks, request, "from"), _end(checks, request, "to")
     if start and end and end < start:
@@ -117,9 +116,3 @@ def _seconds(checks: Checks, request: ops.SetSchedulePolicyRequest, field: str, 
     if seconds > most:
         checks.note(field, "absurd_duration", f"are more than {most}")
     return seconds
-
-
-def _checks(request: Message) -> Checks:
-    checks = Checks()
-    checks.texts(request)
-    return checks

@@ -8,7 +8,6 @@ which version it has is for the rules. Called by the servicer of tasks.
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
-from google.protobuf.message import Message
 from workflows.ops.v1 import tasks_pb2 as ops
 
 from service.domain.commands import (
@@ -54,7 +53,7 @@ class Order:
 
 def task_list(request: ops.ListTasksRequest, caller: Caller) -> tuple[TaskFilter, Window]:
     workspace_id = caller.meant(request.workspace_id)
-    checks = _checks(request)
+    checks = Checks.of(request)
     for field in _FILTER_IDS:
         checks.id(field, getattr(request, field))
     chosen = TaskFilter(
@@ -71,7 +70,7 @@ def task_list(request: ops.ListTasksRequest, caller: Caller) -> tuple[TaskFilter
 
 
 def task_id(request: ops.GetTaskRequest) -> TaskId:
-    checks = _checks(request)
+    checks = Checks.of(request)
     found = _task_id(checks, request.id)
     checks.settle()
     return found
@@ -80,7 +79,7 @@ def task_id(request: ops.GetTaskRequest) -> TaskId:
 def order(request: Change, caller: Caller) -> Order:
     """In open mode, where the caller is nobody, the person who is named is the actor."""
     user_id = caller.acts_as(request.user_id)
-    checks = _checks(request)
+    checks = Checks.of(request)
     task = _task_id(checks, request.id)
     version = checks.not_negative("expected_version", request.expected_version)
     checks.id("user_id", user_id)
@@ -111,12 +110,6 @@ def _receiver(checks: Checks, request: ops.ReassignTaskRequest) -> tuple[str, st
     if not request.assignee and not request.group:
         checks.note("assignee", "required", "is required where no group is given")
     return checks.id("assignee", request.assignee), checks.id("group", request.group)
-
-
-def _checks(request: Message) -> Checks:
-    checks = Checks()
-    checks.texts(request)
-    return checks
 
 
 def _task_id(checks: Checks, value: str) -> TaskId:

@@ -33,8 +33,7 @@ _IDS = (
 def trigger(request: pb.HandleTriggerRequest, caller: Caller) -> TriggerRequest:
     workspace_id, user_id = caller.meant(request.workspace_id), caller.begins_for(request.initiator_user_id)
     agent_id = caller.speaks_as(request.initiator_agent_id)
-    checks = Checks()
-    checks.texts(request)
+    checks = Checks.of(request)
     checks.id("workspace_id", workspace_id, required=True)
     for field in _IDS:
         checks.id(field, getattr(request, field))

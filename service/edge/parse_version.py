@@ -51,8 +51,7 @@ def draft(request: pb.PublishVersionRequest, *, named: bool = True) -> Draft:
 
     `named`: the draft has to say of which definition it is.
     """
-    checks = Checks()
-    checks.texts(request)
+    checks = Checks.of(request)
     checks.id("definition_id", request.definition_id, required=named)
     wire_steps, wire_edges = request.steps[: MAX_STEPS + 1], request.edges[: MAX_EDGES + 1]
     steps = tuple(_step(checks, f"steps[{i}].", step) for i, step in enumerate(wire_steps))
