@@ -9,8 +9,6 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
-from uuid_utils.compat import uuid7
-
 from service.domain.bulk import (
     BulkOrder,
     Chosen,
@@ -27,7 +25,7 @@ from service.domain.commands import Envelope
 from service.domain.errors import Refusal
 from service.domain.exchange import Idem, Replayable
 from service.domain.inquiry import RunSearch
-from service.edge import traces
+from service.edge import idempotency
 from service.edge.app import Runs
 from service.edge.shield import Shield
 from service.engine.ports import StoreUnavailable
@@ -75,7 +73,8 @@ class BulkControl:
         """In the order of the targets. Nothing is done on a dry run."""
         if order.dry_run:
             return [Controlled(target.run_id, target.state) for target in targets]
-        envelope = _envelope(order, actor, idem)
+        # All changes of one call have one cause.
+        envelope = idempotency.envelope(command(order.control, order.reason), actor, idem, "rpc:bulk")
         turns = asyncio.Semaphore(AT_ONCE)
 
         async def in_turn(target: Target) -> Controlled:
@@ -107,12 +106,3 @@ class BulkControl:
             return refused(target, "internal", "the run could not be changed; the log tells why")
         outcome = Outcome.CHANGED if after.sequence > target.sequence else Outcome.UNCHANGED
         return Controlled(target.run_id, after.state, outcome)
-
-
-def _envelope(order: BulkOrder, actor: str, idem: Idem | None) -> Envelope:
-    """The same for every run: all changes of one call have one cause, which is guarded when the caller gave a key."""
-    told = command(order.control, order.reason)
-    if idem is None:
-        return Envelope(told, actor, f"rpc:bulk:{uuid7()}", trace=traces.current())
-    cause = f"rpc:bulk:{idem.scope}:{idem.key}"
-    return Envelope(told, actor, cause, guarded=True, digest=idem.digest, trace=traces.current())

@@ -22,8 +22,7 @@ class Controls:
         """Raises Refusal."""
         caller = current()
         order = parse_control.order(request)
-        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
+        idem = idempotency.read(context, request)
         envelope = idempotency.envelope(order.command, caller.actor, idem)
-        changed = await self._shield.run(self._runs.change(order.run_id, envelope, caller.workspace))
-        await idempotency.tell(context, changed.replay)
-        return whole(context, self._answers.run(changed.value))
+        changed = await self._shield.answer(context, self._runs.change(order.run_id, envelope, caller.workspace))
+        return whole(context, self._answers.run(changed))

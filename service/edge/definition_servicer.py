@@ -30,18 +30,20 @@ class DefinitionService:
     async def SetMaxRunDuration(self, request: ops.SetMaxRunDurationRequest, context: Context) -> bytes:
         caller = current()
         definition_id, seconds = parse_definition.max_run_duration(request)
-        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
-        bound = await self._shield.run(self._definitions.bound(definition_id, seconds, caller.workspace, idem))
-        await idempotency.tell(context, bound.replay)
-        return ops.SetMaxRunDurationResponse(seconds=bound.value).SerializeToString()
+        idem = idempotency.read(context, request)
+        bound = await self._shield.answer(
+            context, self._definitions.bound(definition_id, seconds, caller.workspace, idem)
+        )
+        return ops.SetMaxRunDurationResponse(seconds=bound).SerializeToString()
 
     async def SetEnabled(self, request: ops.SetEnabledRequest, context: Context) -> bytes:
         caller = current()
         definition_id, enabled = parse_definition.enabling(request)
-        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
-        stands = await self._shield.run(self._definitions.enable(definition_id, enabled, caller.workspace, idem))
-        await idempotency.tell(context, stands.replay)
-        return ops.SetEnabledResponse(enabled=stands.value).SerializeToString()
+        idem = idempotency.read(context, request)
+        stands = await self._shield.answer(
+            context, self._definitions.enable(definition_id, enabled, caller.workspace, idem)
+        )
+        return ops.SetEnabledResponse(enabled=stands).SerializeToString()
 
     async def ValidateVersion(self, request: ops.ValidateVersionRequest, context: Context) -> bytes:
         caller = current()
@@ -64,12 +66,11 @@ class DefinitionService:
     async def SetSchemas(self, request: ops.SetSchemasRequest, context: Context) -> bytes:
         caller = current()
         of, wanted = parse_definition.schemas(request)
-        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
-        stands = await self._shield.run(
-            self._schemas.put(of.definition_id, of.version, wanted, caller.workspace, caller.actor, idem)
+        idem = idempotency.read(context, request)
+        stands = await self._shield.answer(
+            context, self._schemas.put(of.definition_id, of.version, wanted, caller.workspace, caller.actor, idem)
         )
-        await idempotency.tell(context, stands.replay)
-        return ops.SetSchemasResponse(schemas=render_definition.schemas(stands.value)).SerializeToString()
+        return ops.SetSchemasResponse(schemas=render_definition.schemas(stands)).SerializeToString()
 
     async def GetSchemas(self, request: ops.GetSchemasRequest, context: Context) -> bytes:
         caller, of = current(), parse_definition.schemas_asked(request)

@@ -1,6 +1,6 @@
 """The caller's `idempotency-key`: read, checked, and bound to the body it came with.
 
-A key belongs to its caller; the digest covers the method and the whole request, so the same key with another body is
+A key belongs to its caller; the digest covers the request's name and all of it, so the same key with another body is
 a conflict. A replayed answer says so in the header `idempotent-replay: true`. Called by the servicer for every
 mutating RPC.
 """
@@ -14,7 +14,7 @@ from service.domain.commands import Command, Envelope
 from service.domain.errors import invalid
 from service.domain.exchange import Idem
 from service.edge import traces
-from service.edge.caller import Caller
+from service.edge.caller import current
 from service.edge.errors import Context
 
 KEY_HEADER = "idempotency-key"
@@ -22,21 +22,21 @@ REPLAY_HEADER = ("idempotent-replay", "true")
 MAX_KEY = 128
 
 
-def read(context: Context, caller: Caller, method: str, request: Message) -> Idem | None:
+def read(context: Context, request: Message) -> Idem | None:
     """None when the caller gave no key. Raises Refusal (INVALID) for an unusable one."""
     key = _key(context)
     if key is None:
         return None
     if not 0 < len(key) <= MAX_KEY or not key.isprintable() or not key.strip():
         raise invalid(KEY_HEADER, "bad_idempotency_key", f"has to be 1 to {MAX_KEY} printable characters")
-    return Idem(caller.actor, key, _digest(method, request))
+    return Idem(current().actor, key, _digest(request))
 
 
-def envelope(command: Command, actor: str, idem: Idem | None) -> Envelope:
-    """The command with its cause, which is guarded when the caller gave a key."""
+def envelope(command: Command, actor: str, idem: Idem | None, way: str = "rpc") -> Envelope:
+    """The command with its cause, which is guarded when the caller gave a key; `way` begins the cause."""
     if idem is None:
-        return Envelope(command, actor, f"rpc:{uuid7()}", trace=traces.current())
-    cause = f"rpc:{idem.scope}:{idem.key}"
+        return Envelope(command, actor, f"{way}:{uuid7()}", trace=traces.current())
+    cause = f"{way}:{idem.scope}:{idem.key}"
     return Envelope(command, actor, cause, guarded=True, digest=idem.digest, trace=traces.current())
 
 
@@ -52,5 +52,6 @@ def _key(context: Context) -> str | None:
     return None
 
 
-def _digest(method: str, request: Message) -> bytes:
-    return sha256(method.encode() + b"\0" + request.SerializeToString(deterministic=True)).digest()
+def _digest(request: Message) -> bytes:
+    name = request.DESCRIPTOR.full_name
+    return sha256(name.encode() + b"\0" + request.SerializeToString(deterministic=True)).digest()

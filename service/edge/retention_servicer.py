@@ -48,10 +48,9 @@ class RetentionService:
     async def SetPolicy(self, request: ops.SetPolicyRequest, context: Context) -> bytes:
         caller = current()
         wanted = parse_retention.policy(request, caller)
-        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
-        done = await self._shield.run(self._book.set_policy(wanted, idem))
-        await idempotency.tell(context, done.replay)
-        return ops.SetPolicyResponse(policy=render_retention.policy(done.value)).SerializeToString()
+        idem = idempotency.read(context, request)
+        done = await self._shield.answer(context, self._book.set_policy(wanted, idem))
+        return ops.SetPolicyResponse(policy=render_retention.policy(done)).SerializeToString()
 
     async def ListPolicies(self, request: ops.ListPoliciesRequest, context: Context) -> bytes:
         found = await self._book.policies(parse_retention.policies(request, current()))
@@ -60,26 +59,23 @@ class RetentionService:
     async def DeletePolicy(self, request: ops.DeletePolicyRequest, context: Context) -> bytes:
         caller = current()
         workspace_id, state = parse_retention.policy_key(request, caller)
-        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
-        done = await self._shield.run(self._book.delete_policy(workspace_id, state, idem))
-        await idempotency.tell(context, done.replay)
+        idem = idempotency.read(context, request)
+        await self._shield.answer(context, self._book.delete_policy(workspace_id, state, idem))
         return ops.DeletePolicyResponse().SerializeToString()
 
     async def HoldRun(self, request: ops.HoldRunRequest, context: Context) -> bytes:
         caller = current()
         run_id, reason = parse_retention.hold(request)
-        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
-        done = await self._shield.run(self._book.hold(run_id, reason, caller.workspace, caller.actor, idem))
-        await idempotency.tell(context, done.replay)
-        return ops.HoldRunResponse(hold=render_retention.hold(done.value)).SerializeToString()
+        idem = idempotency.read(context, request)
+        done = await self._shield.answer(context, self._book.hold(run_id, reason, caller.workspace, caller.actor, idem))
+        return ops.HoldRunResponse(hold=render_retention.hold(done)).SerializeToString()
 
     async def ReleaseRun(self, request: ops.ReleaseRunRequest, context: Context) -> bytes:
         caller = current()
         run_id = parse_retention.release(request)
-        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
-        done = await self._shield.run(self._book.release(run_id, caller.workspace, idem))
-        await idempotency.tell(context, done.replay)
-        ended = render_retention.hold(done.value) if done.value else None
+        idem = idempotency.read(context, request)
+        done = await self._shield.answer(context, self._book.release(run_id, caller.workspace, idem))
+        ended = render_retention.hold(done) if done else None
         return ops.ReleaseRunResponse(hold=ended).SerializeToString()
 
     async def ListHolds(self, request: ops.ListHoldsRequest, context: Context) -> bytes:

@@ -43,19 +43,17 @@ class RunService:
     async def ForkRun(self, request: ops.ForkRunRequest, context: Context) -> bytes:
         caller = current()
         wanted = parse_control.fork(request)
-        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
-        forked = await self._shield.run(self._runs.fork(wanted, caller.workspace, caller.actor, idem))
-        await idempotency.tell(context, forked.replay)
-        return whole(context, self._answers.run(forked.value))
+        idem = idempotency.read(context, request)
+        forked = await self._shield.answer(context, self._runs.fork(wanted, caller.workspace, caller.actor, idem))
+        return whole(context, self._answers.run(forked))
 
     async def ControlRuns(self, request: ops.ControlRunsRequest, context: Context) -> bytes:
         caller = current()
         order = parse_bulk.bulk(request, caller)
-        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
-        chosen = await self._shield.run(self._bulk.choose(order, idem))
-        results = await self._bulk.control(order, chosen.value.targets, caller.workspace, caller.actor, idem)
-        await idempotency.tell(context, chosen.replay)
-        return render_run.controlled(chosen.value, results, parse_bulk.next_page(chosen.value)).SerializeToString()
+        idem = idempotency.read(context, request)
+        chosen = await self._shield.answer(context, self._bulk.choose(order, idem))
+        results = await self._bulk.control(order, chosen.targets, caller.workspace, caller.actor, idem)
+        return render_run.controlled(chosen, results, parse_bulk.next_page(chosen)).SerializeToString()
 
     async def PreviewCompensation(self, request: ops.PreviewCompensationRequest, context: Context) -> bytes:
         run_id = parse_control.previewed(request)

@@ -59,26 +59,27 @@ class ScheduleService:
     async def PauseSchedule(self, request: ops.PauseScheduleRequest, context: Context) -> bytes:
         caller = current()
         definition_id, reason = parse_schedule.pause(request)
-        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
-        paused = await self._shield.run(self._book.pause(definition_id, reason, caller.workspace, caller.actor, idem))
-        await idempotency.tell(context, paused.replay)
-        return ops.PauseScheduleResponse(schedule=render_schedule.schedule(paused.value)).SerializeToString()
+        idem = idempotency.read(context, request)
+        paused = await self._shield.answer(
+            context, self._book.pause(definition_id, reason, caller.workspace, caller.actor, idem)
+        )
+        return ops.PauseScheduleResponse(schedule=render_schedule.schedule(paused)).SerializeToString()
 
     async def ResumeSchedule(self, request: ops.ResumeScheduleRequest, context: Context) -> bytes:
         caller = current()
         definition_id = parse_schedule.named(request)
-        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
-        resumed = await self._shield.run(self._book.resume(definition_id, caller.workspace, idem))
-        await idempotency.tell(context, resumed.replay)
-        return ops.ResumeScheduleResponse(schedule=render_schedule.schedule(resumed.value)).SerializeToString()
+        idem = idempotency.read(context, request)
+        resumed = await self._shield.answer(context, self._book.resume(definition_id, caller.workspace, idem))
+        return ops.ResumeScheduleResponse(schedule=render_schedule.schedule(resumed)).SerializeToString()
 
     async def SetSchedulePolicy(self, request: ops.SetSchedulePolicyRequest, context: Context) -> bytes:
         caller = current()
         definition_id, change = parse_schedule.policy(request)
-        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
-        changed = await self._shield.run(self._book.set_policy(definition_id, change, caller.workspace, idem))
-        await idempotency.tell(context, changed.replay)
-        return ops.SetSchedulePolicyResponse(schedule=render_schedule.schedule(changed.value)).SerializeToString()
+        idem = idempotency.read(context, request)
+        changed = await self._shield.answer(
+            context, self._book.set_policy(definition_id, change, caller.workspace, idem)
+        )
+        return ops.SetSchedulePolicyResponse(schedule=render_schedule.schedule(changed)).SerializeToString()
 
     async def ListUpcoming(self, request: ops.ListUpcomingRequest, context: Context) -> bytes:
         definition_id, count = parse_schedule.upcoming(request)

@@ -45,14 +45,14 @@ class WorkflowService:
     async def CreateDefinition(self, request: pb.CreateDefinitionRequest, context: Context) -> bytes:
         caller = current()
         new = parse.new_definition(request, caller)
-        idem = idempotency.read(context, caller, "CreateDefinition", request)
-        created = await self._shield.run(
+        idem = idempotency.read(context, request)
+        created = await self._shield.answer(
+            context,
             self._definitions.create(
                 new.workspace_id, new.name, new.description, new.tags, caller.actor, idem, traces.current()
-            )
+            ),
         )
-        await idempotency.tell(context, created.replay)
-        return answers.definition(created.value).data
+        return answers.definition(created).data
 
     async def GetDefinition(self, request: pb.GetDefinitionRequest, context: Context) -> bytes:
         definition_id = parse.required_id(request)
@@ -69,15 +69,14 @@ class WorkflowService:
     async def PublishVersion(self, request: pb.PublishVersionRequest, context: Context) -> bytes:
         caller = current()
         draft = parse_version.draft(request)
-        idem = idempotency.read(context, caller, "PublishVersion", request)
+        idem = idempotency.read(context, request)
         warnings = await self._look_over(draft)
-        published = await self._shield.run(
-            self._definitions.publish(draft.version, caller.workspace, caller.actor, idem, traces.current())
+        published = await self._shield.answer(
+            context, self._definitions.publish(draft.version, caller.workspace, caller.actor, idem, traces.current())
         )
-        await idempotency.tell(context, published.replay)
         if warnings:
             context.set_trailing_metadata((trailers.warnings(warnings),))
-        return answers.published(published.value).data
+        return answers.published(published).data
 
     async def ListVersions(self, request: pb.ListVersionsRequest, context: Context) -> bytes:
         definition_id = parse.definition_id(request)
@@ -98,27 +97,24 @@ class WorkflowService:
     async def StartRun(self, request: pb.StartRunRequest, context: Context) -> bytes:
         caller = current()
         wanted = parse.start_request(request, caller)
-        idem = idempotency.read(context, caller, "StartRun", request)
-        started = await self._shield.run(self._runs.start(wanted, caller.workspace, caller.actor, idem))
-        await idempotency.tell(context, started.replay)
-        return whole(context, self._answers.run(started.value))
+        idem = idempotency.read(context, request)
+        started = await self._shield.answer(context, self._runs.start(wanted, caller.workspace, caller.actor, idem))
+        return whole(context, self._answers.run(started))
 
     async def HandleTrigger(self, request: pb.HandleTriggerRequest, context: Context) -> bytes:
         caller = current()
         wanted = parse_trigger.trigger(request, caller)
-        idem = idempotency.read(context, caller, "HandleTrigger", request)
-        found = await self._shield.run(self._triggers.handle(wanted, idem))
-        await idempotency.tell(context, found.replay)
-        return whole(context, self._answers.triggered(found.value))
+        idem = idempotency.read(context, request)
+        found = await self._shield.answer(context, self._triggers.handle(wanted, idem))
+        return whole(context, self._answers.triggered(found))
 
     async def TransitionStep(self, request: pb.TransitionStepRequest, context: Context) -> bytes:
         caller = current()
         run_id, report = parse.transition(request, caller)
-        idem = idempotency.read(context, caller, "TransitionStep", request)
+        idem = idempotency.read(context, request)
         envelope = idempotency.envelope(report, caller.actor, idem)
-        moved = await self._shield.run(self._runs.change(run_id, envelope, caller.workspace))
-        await idempotency.tell(context, moved.replay)
-        return whole(context, self._answers.step(moved.value, report.step_id))
+        moved = await self._shield.answer(context, self._runs.change(run_id, envelope, caller.workspace))
+        return whole(context, self._answers.step(moved, report.step_id))
 
     async def GetRun(self, request: pb.GetRunRequest, context: Context) -> bytes:
         run_id = parse.required_id(request)

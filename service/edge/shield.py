@@ -11,6 +11,9 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from service.domain.errors import Refusal
+from service.domain.exchange import Replayable
+from service.edge import idempotency
+from service.edge.errors import Context
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -30,6 +33,12 @@ class Shield:
         except asyncio.CancelledError:
             task.add_done_callback(_tell)
             raise
+
+    async def answer(self, context: Context, work: Coroutine[Any, Any, Replayable[T]]) -> T:
+        """What the work answers; its caller is told where that repeats an answer given before."""
+        done = await self.run(work)
+        await idempotency.tell(context, done.replay)
+        return done.value
 
     async def drain(self, seconds: float) -> int:
         """Waits for what is registered, then cancels the rest; gives how many were cancelled."""

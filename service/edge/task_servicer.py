@@ -39,11 +39,10 @@ class TaskService:
         """Every change is made alike; what it is, the request says."""
         caller = current()
         order = parse_task.order(request, caller)
-        idem = idempotency.read(context, caller, request.DESCRIPTOR.full_name, request)
+        idem = idempotency.read(context, request)
         envelope = idempotency.envelope(order.command, order.actor, idem)
         change = self._tasks.change(order.run_id, order.command.step_id, envelope, caller.workspace)
-        changed = await self._shield.run(change)
-        await idempotency.tell(context, changed.replay)
-        return answers.task(changed.value).data
+        changed = await self._shield.answer(context, change)
+        return answers.task(changed).data
 
     ClaimTask = ReleaseTask = ReassignTask = CommentTask = CompleteTask = RejectTask = _change
