@@ -28,7 +28,7 @@ APPLIES: Mapping[Control, frozenset[RunState]] = {
 }
 
 
-class Outcome(StrEnum):
+class ControlOutcome(StrEnum):
     CHANGED = "CHANGED"
     UNCHANGED = "UNCHANGED"
     REFUSED = "REFUSED"
@@ -84,7 +84,7 @@ class Controlled:
 
     run_id: str
     state: RunState
-    outcome: Outcome | None = None
+    outcome: ControlOutcome | None = None
     reason: str = ""
     message: str = ""
 
@@ -118,4 +118,4 @@ def check_few(matched: int, at_most: int) -> None:
 
 
 def refused(target: Target, reason: str, message: str) -> Controlled:
-    return Controlled(target.run_id, target.state, Outcome.REFUSED, reason, message)
+    return Controlled(target.run_id, target.state, ControlOutcome.REFUSED, reason, message)

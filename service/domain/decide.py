@@ -38,7 +38,7 @@ from service.domain.conclusion import conclude
 from service.domain.control import cancel, pause, resume, tell_drained
 from service.domain.decision import Accepted, Decision, Guard, Ignored, Repeated, Seen, Verdict
 from service.domain.effects import Owed
-from service.domain.errors import Kind, Refusal, conflict
+from service.domain.errors import Refusal, conflict, key_reused
 from service.domain.flow import settle, time_out
 from service.domain.heard import effect_failed, effect_succeeded, event_arrived
 from service.domain.plan import Plan
@@ -128,7 +128,7 @@ def _act(turn: Turn, envelope: Envelope) -> None:
 
 def _again(turn: Turn, effect: Owed | None, envelope: Envelope, before: Seen) -> Verdict:
     if before.digest != envelope.digest:
-        return Refusal(Kind.EXISTS, "idempotency_conflict", "this key was used with another request")
+        return key_reused()
     if effect is not None:
         turn.settled.append(effect)
     return Repeated(before.sequence)

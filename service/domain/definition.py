@@ -13,6 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+from service.domain.errors import not_published
+
 Json: TypeAlias = Any
 """A JSON-shaped value: None, bool, int, float, str, list or dict of the same. Never Decimal, tuple or datetime."""
 
@@ -37,6 +39,10 @@ class TriggerType(StrEnum):
     MANUAL = "MANUAL"
     WEBHOOK = "WEBHOOK"
     WORKFLOW = "WORKFLOW"
+
+
+BY_EVENT = frozenset({TriggerType.EVENT, TriggerType.WEBHOOK})
+"""What an event starts, and starts once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,12 @@ class Definition:
     max_run_seconds: int = 0
     enabled: bool = True
     schema_revisions: Mapping[str, int] = field(default_factory=dict)
+
+    def numbered(self, number: int) -> int:
+        """The number of the version that is meant: 0 is the latest. Raises Refusal when there is none yet."""
+        if not (number or self.latest_version):
+            raise not_published()
+        return number or self.latest_version
 
     def schema_revision(self, version: int) -> int:
         """0 for a version that never had schemas."""

@@ -20,7 +20,7 @@ Path: TypeAlias = tuple[str, ...]
 Ends: TypeAlias = tuple[str, str]
 
 
-class Kind(StrEnum):
+class DifferenceKind(StrEnum):
     ADDED = "ADDED"
     REMOVED = "REMOVED"
     CHANGED = "CHANGED"
@@ -39,14 +39,14 @@ class FieldChange:
 @dataclass(frozen=True, slots=True)
 class StepChange:
     step_id: str
-    kind: Kind
+    kind: DifferenceKind
     fields: tuple[FieldChange, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeChange:
     ends: Ends
-    kind: Kind
+    kind: DifferenceKind
     fields: tuple[FieldChange, ...]
 
 
@@ -119,7 +119,7 @@ def _edges(before: Version | None, after: Version) -> Iterator[EdgeChange]:
     for ends in dict.fromkeys((*old, *new)):
         fields = tuple(_fields(_of_edge(old.get(ends)), _of_edge(new.get(ends)), frozenset({("condition_expr",)})))
         kind = _kind(ends in old, ends in new)
-        if fields or kind is not Kind.CHANGED:
+        if fields or kind is not DifferenceKind.CHANGED:
             yield EdgeChange(ends, kind, fields)
 
 
@@ -138,10 +138,10 @@ def _targets(version: Version | None, step_id: str) -> list[str]:
     return [edge.to_step_id for edge in version.edges if edge.from_step_id == step_id]
 
 
-def _kind(was: bool, is_: bool) -> Kind:
+def _kind(was: bool, is_: bool) -> DifferenceKind:
     if was and is_:
-        return Kind.CHANGED
-    return Kind.ADDED if is_ else Kind.REMOVED
+        return DifferenceKind.CHANGED
+    return DifferenceKind.ADDED if is_ else DifferenceKind.REMOVED
 
 
 def _ends(edge: Edge) -> Ends:

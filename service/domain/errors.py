@@ -47,6 +47,11 @@ class Refusal(Exception):
         self.message = message
         self.violations = violations
 
+    @property
+    def passing(self) -> bool:
+        """Whether the same may succeed when it is tried again."""
+        return self.kind in (Kind.ABORTED, Kind.UNAVAILABLE, Kind.EXHAUSTED)
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Refusal):
             return NotImplemented
@@ -71,6 +76,15 @@ def invalid(path: str, reason: str, message: str) -> Refusal:
 
 def conflict(reason: str, message: str) -> Refusal:
     return Refusal(Kind.CONFLICT, reason, message)
+
+
+def key_reused() -> Refusal:
+    """A caller's key stands for one request."""
+    return Refusal(Kind.EXISTS, "idempotency_conflict", "this key was used with another request")
+
+
+def not_published() -> Refusal:
+    return Refusal(Kind.NOT_FOUND, "not_published", "the definition has no published version yet")
 
 
 def not_found(what: str, key: str) -> Refusal:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from service.domain.definition import Payload
 
 
-class Outcome(StrEnum):
+class ReplayOutcome(StrEnum):
     """What became of a letter that was replayed."""
 
     ROUTED = "ROUTED"
@@ -23,7 +23,7 @@ class Replayed:
     """`reason` says what is still wrong with it."""
 
     at: datetime
-    outcome: Outcome
+    outcome: ReplayOutcome
     reason: str = ""
 
 

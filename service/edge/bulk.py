@@ -13,8 +13,8 @@ from service.domain.bulk import (
     BulkOrder,
     Chosen,
     Controlled,
+    ControlOutcome,
     Counted,
-    Outcome,
     Target,
     check_few,
     command,
@@ -104,5 +104,5 @@ class BulkControl:
         except Exception as error:
             _log.error("a run could not be controlled", exc_info=error)
             return refused(target, "internal", "the run could not be changed; the log tells why")
-        outcome = Outcome.CHANGED if after.sequence > target.sequence else Outcome.UNCHANGED
+        outcome = ControlOutcome.CHANGED if after.sequence > target.sequence else ControlOutcome.UNCHANGED
         return Controlled(target.run_id, after.state, outcome)

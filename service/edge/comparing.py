@@ -6,7 +6,7 @@ definitions for DiffVersions.
 
 from service.domain.definition import Definition, Version
 from service.domain.difference import Comparison, difference
-from service.domain.errors import Kind, Refusal, not_found
+from service.domain.errors import not_found
 from service.edge.app import Definitions
 from service.edge.checks import refusal
 from service.edge.inspector import Inspector
@@ -47,15 +47,8 @@ class Comparing:
         return wanted.version
 
     async def _version(self, definition: Definition, number: int, visible: str | None) -> Version:
-        number = numbered(definition, number)
+        number = definition.numbered(number)
         found = await self._definitions.version(definition.id, number, visible)
         if found is None:
             raise not_found("version", f"{definition.id}/{number}")
         return found
-
-
-def numbered(definition: Definition, number: int) -> int:
-    """The version that is meant: 0 is the latest. Raises Refusal when there is none yet."""
-    if not (number or definition.latest_version):
-        raise Refusal(Kind.NOT_FOUND, "not_published", "the definition has no published version yet")
-    return number or definition.latest_version

@@ -10,7 +10,7 @@ from service.domain.errors import not_found
 from service.edge import idempotency, parse_definition, parse_version, render_definition
 from service.edge.app import Definitions, Inquiries, Schemas
 from service.edge.caller import current
-from service.edge.comparing import Comparing, numbered
+from service.edge.comparing import Comparing
 from service.edge.errors import Context
 from service.edge.inspector import Inspector
 from service.edge.shield import Shield
@@ -75,7 +75,7 @@ class DefinitionService:
     async def GetSchemas(self, request: ops.GetSchemasRequest, context: Context) -> bytes:
         caller, of = current(), parse_definition.schemas_asked(request)
         definition = await self._definition(of.definition_id, caller.workspace)
-        found = await self._schemas.get(definition.id, numbered(definition, of.version), of.revision, caller.workspace)
+        found = await self._schemas.get(definition.id, definition.numbered(of.version), of.revision, caller.workspace)
         if found is None or of.revision not in (0, found.schemas.revision):
             raise not_found("schemas", f"{definition.id}/{of.version}/{of.revision}")
         return ops.GetSchemasResponse(schemas=render_definition.schemas(found)).SerializeToString()

@@ -12,14 +12,13 @@ from workflows.ops.v1 import definitions_pb2, events_pb2, runs_pb2, schedules_pb
 from workflows.ops.v1 import tasks_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
-from service.domain.bulk import Control
-from service.domain.bulk import Outcome as ControlOutcome
+from service.domain.bulk import Control, ControlOutcome
 from service.domain.definition import StepType, TriggerType
-from service.domain.difference import Kind
+from service.domain.difference import DifferenceKind
 from service.domain.picture import Format
 from service.domain.schedule import Overlap
 from service.domain.state import RunState, StepState, TaskStatus
-from service.domain.traffic import EventState, Outcome
+from service.domain.traffic import EventState, ReplayOutcome
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -38,18 +37,23 @@ STEP_STATE = _numbers(StepState, pb.StepRunState.DESCRIPTOR, "STEP_RUN_STATE")
 TASK_STATUS = _numbers(TaskStatus, ops.HumanTaskState.DESCRIPTOR, "HUMAN_TASK_STATE")
 SCHEDULE_OVERLAP = _numbers(Overlap, schedules_pb2.ScheduleOverlap.DESCRIPTOR, "SCHEDULE_OVERLAP")
 EVENT_STATE = _numbers(EventState, events_pb2.EventState.DESCRIPTOR, "EVENT_STATE")
-DIFFERENCE_KIND = _numbers(Kind, definitions_pb2.DifferenceKind.DESCRIPTOR, "DIFFERENCE_KIND")
-REPLAY_OUTCOME = _numbers(Outcome, events_pb2.ReplayOutcome.DESCRIPTOR, "REPLAY_OUTCOME")
+DIFFERENCE_KIND = _numbers(DifferenceKind, definitions_pb2.DifferenceKind.DESCRIPTOR, "DIFFERENCE_KIND")
+REPLAY_OUTCOME = _numbers(ReplayOutcome, events_pb2.ReplayOutcome.DESCRIPTOR, "REPLAY_OUTCOME")
 GRAPH_FORMAT = _numbers(Format, runs_pb2.RunGraphFormat.DESCRIPTOR, "RUN_GRAPH_FORMAT")
 RUN_CONTROL = _numbers(Control, runs_pb2.RunControl.DESCRIPTOR, "RUN_CONTROL")
 CONTROL_OUTCOME = _numbers(ControlOutcome, runs_pb2.ControlOutcome.DESCRIPTOR, "CONTROL_OUTCOME")
 
-STEP_TYPE_OF: Mapping[int, StepType] = {number: member for member, number in STEP_TYPE.items()}
-TRIGGER_TYPE_OF: Mapping[int, TriggerType] = {number: member for member, number in TRIGGER_TYPE.items()}
-RUN_STATE_OF: Mapping[int, RunState] = {number: member for member, number in RUN_STATE.items()}
-STEP_STATE_OF: Mapping[int, StepState] = {number: member for member, number in STEP_STATE.items()}
-TASK_STATUS_OF: Mapping[int, TaskStatus] = {number: member for member, number in TASK_STATUS.items()}
-SCHEDULE_OVERLAP_OF: Mapping[int, Overlap] = {number: member for member, number in SCHEDULE_OVERLAP.items()}
-EVENT_STATE_OF: Mapping[int, EventState] = {number: member for member, number in EVENT_STATE.items()}
-GRAPH_FORMAT_OF: Mapping[int, Format] = {number: member for member, number in GRAPH_FORMAT.items()}
-RUN_CONTROL_OF: Mapping[int, Control] = {number: member for member, number in RUN_CONTROL.items()}
+
+def _members(numbers: Mapping[E, Any]) -> Mapping[int, E]:
+    return {number: member for member, number in numbers.items()}
+
+
+STEP_TYPE_OF = _members(STEP_TYPE)
+TRIGGER_TYPE_OF = _members(TRIGGER_TYPE)
+RUN_STATE_OF = _members(RUN_STATE)
+STEP_STATE_OF = _members(STEP_STATE)
+TASK_STATUS_OF = _members(TASK_STATUS)
+SCHEDULE_OVERLAP_OF = _members(SCHEDULE_OVERLAP)
+EVENT_STATE_OF = _members(EVENT_STATE)
+GRAPH_FORMAT_OF = _members(GRAPH_FORMAT)
+RUN_CONTROL_OF = _members(RUN_CONTROL)

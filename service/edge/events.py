@@ -18,7 +18,7 @@ from service.domain.traffic import (
     LetterFilter,
     OpenedEvent,
     OpenedLetter,
-    Outcome,
+    ReplayOutcome,
     Republishing,
 )
 
@@ -29,7 +29,7 @@ Accept: TypeAlias = Callable[[Sequence[BusEvent]], Awaitable[Sequence[BusEvent]]
 
 
 class Store(Protocol):
-    async def replayed(self, letter_id: int, outcome: Outcome, reason: str) -> DeadLetter | None: ...
+    async def replayed(self, letter_id: int, outcome: ReplayOutcome, reason: str) -> DeadLetter | None: ...
 
     async def discard(self, letter_id: int, visible: str | None) -> bool: ...
 
@@ -68,13 +68,15 @@ class EngineEvents:
         if opened is None:
             return None
         read = self._reread(opened.letter.bus_subject, opened.headers, opened.body)
-        outcome, reason = (Outcome.STILL_POISON, read) if isinstance(read, str) else await self._brought(read, visible)
+        outcome, reason = (
+            (ReplayOutcome.STILL_POISON, read) if isinstance(read, str) else await self._brought(read, visible)
+        )
         return await self._store.replayed(letter_id, outcome, reason)
 
-    async def _brought(self, event: BusEvent, visible: str | None) -> tuple[Outcome, str]:
+    async def _brought(self, event: BusEvent, visible: str | None) -> tuple[ReplayOutcome, str]:
         if visible not in (None, event.tenant):
-            return Outcome.STILL_POISON, "tenant_mismatch"
+            return ReplayOutcome.STILL_POISON, "tenant_mismatch"
         known = await self._reads.routed(EventKey(event.tenant, event.source, event.id))
         if await self._accept([event]):
-            return Outcome.STILL_POISON, "id_reused"
-        return Outcome.KNOWN if known else Outcome.ROUTED, ""
+            return ReplayOutcome.STILL_POISON, "id_reused"
+        return ReplayOutcome.KNOWN if known else ReplayOutcome.ROUTED, ""

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Protocol
 
 from service.domain.definition import Definition
-from service.domain.errors import Kind, Refusal
 from service.domain.explain import Tried, explain
 from service.domain.inquiry import EventPage, Explanation, Found, History, RunAudit, RunSearch
 from service.domain.picture import Format, picture_of_run, picture_of_version
@@ -66,10 +65,7 @@ class EngineInquiries:
         definition = await self._reads.definition(definition_id, visible)
         if definition is None:
             return None
-        number = number or definition.latest_version
-        if not number:
-            raise Refusal(Kind.NOT_FOUND, "not_published", "the definition has no published version yet")
-        plan = await self._plans.get(definition_id, number)
+        plan = await self._plans.get(definition_id, definition.numbered(number))
         return await asyncio.to_thread(picture_of_version, plan, definition.name, wanted)
 
     async def history(

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.commands import TransitionStep
-from service.domain.definition import TriggerType
+from service.domain.definition import BY_EVENT, TriggerType
 from service.domain.exchange import RunFilter, StartRequest
 from service.domain.state import StepState
 from service.edge import enums
@@ -84,7 +84,6 @@ _START_IDS = (
     "parent_run_id",
     "trigger_event_id",
 )
-_STARTED_BY_EVENT = frozenset({TriggerType.EVENT, TriggerType.WEBHOOK})
 
 
 def start_request(request: pb.StartRunRequest, caller: Caller) -> StartRequest:
@@ -116,7 +115,7 @@ def start_request(request: pb.StartRunRequest, caller: Caller) -> StartRequest:
 def _trigger_type(checks: Checks, request: pb.StartRunRequest) -> TriggerType:
     omitted = TriggerType.WORKFLOW if request.parent_run_id else TriggerType.MANUAL
     found = checks.member("trigger_type", request.trigger_type, enums.TRIGGER_TYPE_OF) or omitted
-    if found in _STARTED_BY_EVENT and not request.trigger_event_id:
+    if found in BY_EVENT and not request.trigger_event_id:
         checks.note("trigger_event_id", "required", f"is required when the trigger type is {found}")
     return found
 

@@ -14,8 +14,8 @@ from service.domain.beginning import check_enabled
 from service.domain.commands import Envelope, ForkRun, StartRun
 from service.domain.compensation import levels
 from service.domain.decision import Repeated
-from service.domain.definition import Definition, TriggerType
-from service.domain.errors import Kind, Refusal, not_found
+from service.domain.definition import BY_EVENT, Definition
+from service.domain.errors import Refusal, not_found
 from service.domain.exchange import ForkRequest, Idem, Page, Replayable, RunFilter, StartRequest, Subject, ToUndo
 from service.domain.plan import Plan
 from service.domain.state import Run
@@ -25,8 +25,6 @@ from service.engine.advance import Advance
 from service.engine.plans import Plans
 from service.engine.ports import StartKey
 from service.engine.subjects import Subjects
-
-BY_EVENT = frozenset({TriggerType.EVENT, TriggerType.WEBHOOK})
 
 
 class Reads(Protocol):
@@ -103,10 +101,7 @@ class EngineRuns:
 
     async def _prepared(self, request: StartRequest, definition: Definition, run_id: str) -> tuple[Plan, StartRun]:
         check_enabled(definition)
-        number = request.definition_version or definition.latest_version
-        if number == 0:
-            raise Refusal(Kind.NOT_FOUND, "not_published", "the definition has no published version yet")
-        plan = await self._plans.to_start(definition, number)
+        plan = await self._plans.to_start(definition, request.definition_version)
         parent = await self._parent(request, definition)
         said = Subject(request.entity_id, request.entity_type)
         about = await self._subjects.named(said, definition.workspace_id, traces.current())

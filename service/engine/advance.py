@@ -18,7 +18,7 @@ from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, Eve
 from service.domain.decide import decide
 from service.domain.decision import Accepted, Decision, Ignored, Repeated, Verdict, Wait
 from service.domain.effects import Owed, encode_own
-from service.domain.errors import Kind, Refusal, RunPurged, not_found
+from service.domain.errors import Kind, Refusal, RunPurged, key_reused, not_found
 from service.domain.plan import Plan
 from service.domain.state import Run, changed
 from service.engine.clock import DatabaseClock
@@ -115,7 +115,7 @@ class Advance:
 
     async def _started_before(self, key: StartKey, started: Started) -> Outcome:
         if started.digest and key.digest and started.digest != key.digest:
-            raise Refusal(Kind.EXISTS, "idempotency_conflict", "this key was used with another request")
+            raise key_reused()
         run = await self.store.run_at(started.run_id, started.sequence)
         if run is None:
             raise RunPurged(started.run_id)

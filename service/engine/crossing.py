@@ -26,7 +26,7 @@ from service.domain.commands import (
     StartRun,
 )
 from service.domain.definition import TriggerType
-from service.domain.errors import Kind, Refusal, not_found
+from service.domain.errors import Refusal, not_found
 from service.domain.heard import wanted
 from service.domain.plan import Plan
 from service.domain.state import RunState
@@ -34,7 +34,6 @@ from service.engine.advance import Advance
 from service.engine.ports import Catalogue, StartKey, Work
 
 ACTOR = "service:workflows"
-PASSING = frozenset({Kind.ABORTED, Kind.UNAVAILABLE, Kind.EXHAUSTED})
 PASSING_REASONS = frozenset({"run_not_ended"})
 """A child that is to be undone may have to hear first that it is cancelled: the two words are not in order."""
 
@@ -124,7 +123,7 @@ def _envelope(command: ControlCommand | ChildEnded | StartRun, work: Work) -> En
 
 def _kind(call: RunCall, refusal: Refusal) -> FaultKind:
     """A child that cannot be started now can never be: no retry makes a line of parents shorter."""
-    if refusal.kind in PASSING or refusal.reason in PASSING_REASONS:
+    if refusal.passing or refusal.reason in PASSING_REASONS:
         return FaultKind.TRANSPORT
     return FaultKind.REJECTED if isinstance(call, StartChild) else FaultKind.FAILED
 

@@ -23,7 +23,7 @@ class Plans:
 
     async def to_start(self, definition: Definition, number: int = 0) -> Plan:
         """What a run follows that starts now; 0 is the latest version. Raises Refusal when there is no such version."""
-        number = number or definition.latest_version
+        number = definition.numbered(number)
         return await self.get(definition.id, number, definition.schema_revision(number))
 
     async def get(self, definition_id: str, number: int, schema_revision: int = 0) -> Plan:

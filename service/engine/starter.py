@@ -17,7 +17,7 @@ from service.domain import triggers
 from service.domain.calls import Deliver
 from service.domain.commands import BusEvent, Envelope
 from service.domain.decision import Repeated
-from service.domain.errors import Kind, Refusal, not_found
+from service.domain.errors import Refusal, not_found
 from service.domain.exchange import Subject
 from service.domain.schemas import INPUT_SCHEMA
 from service.domain.state import Run
@@ -28,7 +28,6 @@ from service.engine.ports import Catalogue, EventStore, StartKey, StoreUnavailab
 from service.engine.subjects import Subjects
 
 CLAIM = 100
-PASSING = frozenset({Kind.ABORTED, Kind.UNAVAILABLE, Kind.EXHAUSTED})
 STARTED = "started"
 
 log = logging.getLogger(__name__)
@@ -67,7 +66,7 @@ class Starter:
         try:
             started = await self.start(delivery.definition_id, stored.event)
         except Refusal as refusal:
-            if refusal.kind in PASSING:
+            if refusal.passing:
                 raise
             await self._refused(delivery, refusal.reason)
             return None

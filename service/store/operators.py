@@ -19,8 +19,8 @@ from service.domain.traffic import (
     LetterFilter,
     OpenedEvent,
     OpenedLetter,
-    Outcome,
     Replayed,
+    ReplayOutcome,
     Republishing,
 )
 from service.store.codec import optional
@@ -37,7 +37,7 @@ class Operators:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def replayed(self, letter_id: int, outcome: Outcome, reason: str) -> DeadLetter | None:
+    async def replayed(self, letter_id: int, outcome: ReplayOutcome, reason: str) -> DeadLetter | None:
         """Notes what became of a letter; None when it is gone."""
         rows = await self._pool.write(query("letter_replayed"), (letter_id, outcome.value, reason))
         return _letter(rows[0]) if rows else None
@@ -107,7 +107,7 @@ def _filters(chosen: Republishing) -> tuple[datetime, str, str, str]:
 
 def _letter(row: Sequence[Any]) -> DeadLetter:
     letter_id, workspace_id, bus_subject, reason, received_at, size, replayed_at, outcome, still = row
-    replayed = Replayed(replayed_at, Outcome(outcome), still) if replayed_at else None
+    replayed = Replayed(replayed_at, ReplayOutcome(outcome), still) if replayed_at else None
     return DeadLetter(letter_id, workspace_id, bus_subject, reason, received_at, size, replayed)
 
 

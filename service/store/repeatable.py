@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from service.domain.errors import Kind, Refusal
+from service.domain.errors import key_reused
 from service.domain.exchange import Idem
 from service.store.codec import dumps
 from service.store.pool import Connection, Row
@@ -33,7 +33,7 @@ class Call:
             return None
         method, digest, response = row
         if (method, digest) != (self._method, self._idem.digest):
-            raise Refusal(Kind.EXISTS, "idempotency_conflict", "this key was used with another request")
+            raise key_reused()
         return orjson.loads(response)
 
     async def answer(self, connection: Connection, value: object) -> None:

@@ -6,7 +6,7 @@ reads anyway. Setting what is in force already changes nothing. Satisfies the ed
 
 from service.domain.definition import Schemas as Pair
 from service.domain.difference import same_json
-from service.domain.errors import Kind, Refusal, not_found
+from service.domain.errors import not_found, not_published
 from service.domain.exchange import Idem, Replayable, SchemaRevision
 from service.store.codec import text
 from service.store.definitions import lock
@@ -48,7 +48,7 @@ class Schemas:
 async def _read(connection: Connection, definition_id: str, number: int, revision: int = 0) -> SchemaRevision:
     row = await one(connection, "schemas_read", (definition_id, number, revision))
     if row is None and not number:
-        raise Refusal(Kind.NOT_FOUND, "not_published", "the definition has no published version yet")
+        raise not_published()
     if row is None:
         raise not_found("version", f"{definition_id}/{number}")
     return _revision_of(row)

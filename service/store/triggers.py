@@ -12,7 +12,7 @@ import orjson
 
 from service.domain.commands import BusEvent
 from service.domain.definition import Trigger
-from service.domain.errors import Kind, Refusal
+from service.domain.errors import key_reused
 from service.domain.exchange import Idem
 from service.domain.triggers import address
 from service.engine.ports import TriggerDelivery
@@ -80,7 +80,7 @@ class Triggers:
             return None
         method, digest, response = rows[0]
         if (method, digest) != (METHOD, idem.digest):
-            raise Refusal(Kind.EXISTS, "idempotency_conflict", "this key was used with another request")
+            raise key_reused()
         known: dict[str, Any] | None = orjson.loads(response) if response else None
         return known
 

@@ -8,12 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.domain.definition import RetryPolicy, StepType, Trigger, TriggerType, Version
-from service.domain.difference import Difference, FieldChange, Kind, OpenRuns, difference
+from service.domain.difference import Difference, DifferenceKind, FieldChange, OpenRuns, difference
 from tests.domain.drafts import draft, edges, pipeline, step
 from tests.domain.drawn import graphs
 
 BRANCH, TASK, AGENT = StepType.BRANCH, StepType.HUMAN_TASK, StepType.AGENT_ACTION
-BACK = {Kind.ADDED: Kind.REMOVED, Kind.REMOVED: Kind.ADDED, Kind.CHANGED: Kind.CHANGED}
+BACK = {
+    DifferenceKind.ADDED: DifferenceKind.REMOVED,
+    DifferenceKind.REMOVED: DifferenceKind.ADDED,
+    DifferenceKind.CHANGED: DifferenceKind.CHANGED,
+}
 
 
 def backwards(found: Difference) -> Any:
@@ -67,9 +71,9 @@ def test_every_step_and_edge_is_accounted_for(one: Version, other: Version) -> N
     old, new = ({step.id: step for step in version.steps} for version in (one, other))
     for step_id in old.keys() | new.keys():
         if step_id not in new:
-            assert kinds[step_id] is Kind.REMOVED
+            assert kinds[step_id] is DifferenceKind.REMOVED
         elif step_id not in old:
-            assert kinds[step_id] is Kind.ADDED
+            assert kinds[step_id] is DifferenceKind.ADDED
         elif step_id not in kinds:
             assert old[step_id] == new[step_id]
     assert Counter(change.ends for change in found.edges).keys() >= {
@@ -84,7 +88,7 @@ def test_only_what_was_changed_is_told(version: Version, data: st.DataObject) ->
     after = replace(version, steps=(*version.steps[:place], renamed, *version.steps[place + 1 :]))
     found = difference(version, after)
     assert [(c.step_id, c.kind, [f.path for f in c.fields]) for c in found.steps] == [
-        (renamed.id, Kind.CHANGED, [("name",)])
+        (renamed.id, DifferenceKind.CHANGED, [("name",)])
     ]
     assert not (*found.edges, *found.version)
 
@@ -95,7 +99,7 @@ def test_only_what_was_changed_is_told(version: Version, data: st.DataObject) ->
 def test_against_nothing_everything_is_added() -> None:
     found, version = difference(None, pipeline()), pipeline()
     assert [change.step_id for change in found.steps] == [step.id for step in version.steps]
-    assert {change.kind for change in found.steps} | {change.kind for change in found.edges} == {Kind.ADDED}
+    assert {change.kind for change in found.steps} | {change.kind for change in found.edges} == {DifferenceKind.ADDED}
     assert all(field.before is None for change in found.steps for field in change.fields)
     assert ("trigger", "trigger_type") in [field.path for field in found.version]
 
@@ -122,7 +126,7 @@ def test_of_an_edge_and_of_the_trigger() -> None:
 
 def test_an_edge_that_says_nothing_is_told_all_the_same() -> None:
     (change,) = difference(draft("a", "b", edges=edges("a>b")), draft("a", "b")).edges
-    assert (change.ends, change.kind, change.fields) == (("a", "b"), Kind.REMOVED, ())
+    assert (change.ends, change.kind, change.fields) == (("a", "b"), DifferenceKind.REMOVED, ())
 
 
 def test_of_the_version_itself() -> None:

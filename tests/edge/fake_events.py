@@ -13,15 +13,17 @@ from service.domain.traffic import (
     LetterFilter,
     OpenedEvent,
     OpenedLetter,
-    Outcome,
     Replayed,
+    ReplayOutcome,
     Republishing,
 )
 from tests.edge.fakes import NOW, Fake
 
 
 def letter(**changes: Any) -> DeadLetter:
-    made = DeadLetter(7, "acme", "orders.made", "bad_json", NOW, 3, Replayed(NOW, Outcome.STILL_POISON, "too_deep"))
+    made = DeadLetter(
+        7, "acme", "orders.made", "bad_json", NOW, 3, Replayed(NOW, ReplayOutcome.STILL_POISON, "too_deep")
+    )
     return replace(made, **changes)
 
 

@@ -18,7 +18,7 @@ from service.domain.traffic import (
     EventState,
     LetterFilter,
     OpenedEvent,
-    Outcome,
+    ReplayOutcome,
     Republishing,
 )
 from service.edge.answers import MAX_ANSWER_BYTES
@@ -227,7 +227,7 @@ class Desk(FakeEvents):
     async def routed(self, key: EventKey) -> bool:
         return self.known
 
-    async def replayed(self, letter_id: int, outcome: Outcome, reason: str) -> DeadLetter | None:
+    async def replayed(self, letter_id: int, outcome: ReplayOutcome, reason: str) -> DeadLetter | None:
         self.committed.append((letter_id, outcome, reason))
         return self.found
 
@@ -246,16 +246,16 @@ EVENT = BusEvent("e1", "tap/crm", "crm.deal", "acme")
 @pytest.mark.parametrize(
     ("desk", "visible", "noted", "accepted"),
     [
-        (Desk(EVENT), None, (7, Outcome.ROUTED, ""), 1),
-        (Desk(EVENT), "acme", (7, Outcome.ROUTED, ""), 1),
-        (Desk(EVENT, known=True), None, (7, Outcome.KNOWN, ""), 1),
-        (Desk(EVENT, known=True, clash=True), None, (7, Outcome.STILL_POISON, "id_reused"), 1),
-        (Desk("too_deep"), None, (7, Outcome.STILL_POISON, "too_deep"), 0),
-        (Desk(EVENT), "other", (7, Outcome.STILL_POISON, "tenant_mismatch"), 0),
+        (Desk(EVENT), None, (7, ReplayOutcome.ROUTED, ""), 1),
+        (Desk(EVENT), "acme", (7, ReplayOutcome.ROUTED, ""), 1),
+        (Desk(EVENT, known=True), None, (7, ReplayOutcome.KNOWN, ""), 1),
+        (Desk(EVENT, known=True, clash=True), None, (7, ReplayOutcome.STILL_POISON, "id_reused"), 1),
+        (Desk("too_deep"), None, (7, ReplayOutcome.STILL_POISON, "too_deep"), 0),
+        (Desk(EVENT), "other", (7, ReplayOutcome.STILL_POISON, "tenant_mismatch"), 0),
     ],
 )
 async def test_a_replayed_letter_is_treated_like_a_message(
-    desk: Desk, visible: str | None, noted: tuple[int, Outcome, str], accepted: int
+    desk: Desk, visible: str | None, noted: tuple[int, ReplayOutcome, str], accepted: int
 ) -> None:
     assert await EngineEvents(desk, desk, desk.reread, desk.accept).replay_letter(7, visible) == letter()
     assert desk.committed == [noted]

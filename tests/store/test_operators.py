@@ -15,7 +15,7 @@ from service.domain.traffic import (
     EventState,
     HeardEvent,
     LetterFilter,
-    Outcome,
+    ReplayOutcome,
     Republishing,
 )
 from service.store.decision import SHARDS
@@ -88,13 +88,13 @@ async def test_a_workspace_sees_the_letters_whose_headers_name_it(
 
 async def test_a_letter_keeps_what_became_of_it(inbox: Inbox, shown: OperatorReads, operators: Operators) -> None:
     await bury(inbox)
-    for outcome, reason in ((Outcome.STILL_POISON, "too_deep"), (Outcome.ROUTED, "")):
+    for outcome, reason in ((ReplayOutcome.STILL_POISON, "too_deep"), (ReplayOutcome.ROUTED, "")):
         told = await operators.replayed(1, outcome, reason)
         [kept] = (await shown.letters(EVERYTHING, 9, 0)).rows
         assert told == kept
         assert kept.replayed is not None
         assert (kept.replayed.outcome, kept.replayed.reason, kept.reason) == (outcome, reason, "bad_json")
-    assert await operators.replayed(2, Outcome.KNOWN, "") is None
+    assert await operators.replayed(2, ReplayOutcome.KNOWN, "") is None
 
 
 async def test_a_discarded_letter_is_gone(inbox: Inbox, shown: OperatorReads, operators: Operators) -> None:
