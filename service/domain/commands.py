@@ -41,6 +41,8 @@ class StartRun:
     max_seconds: int = 0
 
 
+OURSELVES = "service:workflows"
+"""Who acts where nobody asked: the clock, an answer, a run that speaks to another, a policy."""
 CALLER, PARENT = "caller", "parent"
 """Who can have paused a run."""
 
@@ -287,6 +289,16 @@ class BusEvent:
     chain: tuple[str, ...] = ()
     handed_in: HandedIn | None = None
     trace: str = ""
+
+    @property
+    def actor(self) -> str:
+        """Who acts where the event does."""
+        return f"event:{self.source}"
+
+    @property
+    def cause(self) -> str:
+        """The same for every delivery of the event."""
+        return f"event:{self.source}/{self.id}"
 
     @property
     def mark(self) -> str:

@@ -15,6 +15,7 @@ from service.domain.answers import Answer, ChildStarted, Fault, FaultKind, RunTo
 from service.domain.beginning import check_enabled
 from service.domain.calls import CancelChild, CompensateChild, PauseChild, ResumeChild, RunCall, StartChild, TellParent
 from service.domain.commands import (
+    OURSELVES,
     PARENT,
     CancelRun,
     ChildEnded,
@@ -33,7 +34,6 @@ from service.domain.state import RunState
 from service.engine.advance import Advance
 from service.engine.ports import Catalogue, StartKey, Work
 
-ACTOR = "service:workflows"
 PASSING_REASONS = frozenset({"run_not_ended"})
 """A child that is to be undone may have to hear first that it is cancelled: the two words are not in order."""
 
@@ -118,7 +118,7 @@ class Crossing:
 
 def _envelope(command: ControlCommand | ChildEnded | StartRun, work: Work) -> Envelope:
     """The other run goes on with the trace of the one that speaks to it."""
-    return Envelope(command, ACTOR, f"run:{work.run_id}", trace=work.trace)
+    return Envelope(command, OURSELVES, f"run:{work.run_id}", trace=work.trace)
 
 
 def _kind(call: RunCall, refusal: Refusal) -> FaultKind:

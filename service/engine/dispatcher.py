@@ -16,7 +16,7 @@ import orjson
 
 from service.domain.answers import Answer, Fault, FaultKind
 from service.domain.calls import CancelChild, CancelObjective, Deliver, PauseChild
-from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, EventArrived
+from service.domain.commands import OURSELVES, EffectFailed, EffectSucceeded, Envelope, EventArrived
 from service.domain.errors import Kind, Refusal
 from service.engine.advance import Advance
 from service.engine.crossing import Crossing
@@ -29,7 +29,6 @@ IN_FLIGHT = 256
 CLAIM = 100
 STOPS = frozenset(call.__name__ for call in (CancelChild, CancelObjective, PauseChild))
 """What ends work never waits behind what begins it."""
-ACTOR = "service:workflows"
 
 log = logging.getLogger(__name__)
 
@@ -141,12 +140,11 @@ class Dispatcher:
             return _own(work, EffectFailed(work.effect, gone))
         event = stored.event
         command = EventArrived(work.effect, event, stored.received_at)
-        cause = f"event:{event.source}/{event.id}"
-        return Envelope(command, f"event:{event.source}", cause, guarded=True, trace=work.trace)
+        return Envelope(command, event.actor, event.cause, guarded=True, trace=work.trace)
 
 
 def _own(work: Work, command: EffectSucceeded | EffectFailed) -> Envelope:
-    return Envelope(command, ACTOR, f"effect:{work.effect.id}", trace=work.trace)
+    return Envelope(command, OURSELVES, f"effect:{work.effect.id}", trace=work.trace)
 
 
 def _tell(span: Span, work: Work, envelope: Envelope) -> None:

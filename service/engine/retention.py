@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from service.domain.commands import OURSELVES
 from service.domain.retention import EVERYONE, Batch, Cut, Obstacle, Place, Policy, PurgeOrder, keeps
 from service.domain.state import RunState
 from service.engine.loop import Loop
 
-ACTOR = "service:workflows"
 BATCH = 100
 """Runs in one transaction."""
 STEPS = 20
@@ -110,9 +110,9 @@ class Retention:
         if not cuts:
             walk.go_on(None)
             return False
-        batch = await self._store.purge(PurgeOrder(walk.workspace, cuts, ACTOR), walk.place, BATCH)
+        batch = await self._store.purge(PurgeOrder(walk.workspace, cuts, OURSELVES), walk.place, BATCH)
         self._count(len(batch.runs), batch.left)
-        tell(walk.workspace, ACTOR, len(batch.runs))
+        tell(walk.workspace, OURSELVES, len(batch.runs))
         walk.go_on(batch.place)
         return bool(batch.runs)
 

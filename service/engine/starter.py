@@ -88,8 +88,7 @@ class Starter:
         about = await self._about(event)
         start = triggers.start(definition, plan, event, about, f"wfr_{self._new_id()}", self._advance.clock.now())
         key = StartKey(event.tenant, start.scope, start.key, b"")
-        cause = f"event:{event.source}/{event.id}"
-        envelope = Envelope(start.command, f"event:{event.source}", cause, trace=event.trace)
+        envelope = Envelope(start.command, event.actor, event.cause, trace=event.trace)
         try:
             outcome = await self._advance.start(key, plan, envelope)
         except Refusal as refusal:

@@ -7,7 +7,7 @@ so no replica's own clock matters and a claim that died comes back. What is due 
 import asyncio
 import logging
 
-from service.domain.commands import Envelope, TimePassed
+from service.domain.commands import OURSELVES, Envelope, TimePassed
 from service.domain.errors import Refusal
 from service.engine.advance import Advance
 from service.engine.loop import Loop
@@ -51,9 +51,7 @@ class Ticker:
 
     async def _wake(self, run: DueRun) -> None:
         try:
-            await self._advance.submit(
-                run.run_id, Envelope(TimePassed(), "service:workflows", "timer", trace=run.trace)
-            )
+            await self._advance.submit(run.run_id, Envelope(TimePassed(), OURSELVES, "timer", trace=run.trace))
         except (Refusal, StoreUnavailable) as error:
             log.warning("the clock of %s is left for later: %s", run.run_id, error)
 

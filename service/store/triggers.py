@@ -62,7 +62,7 @@ class Triggers:
         return bool(rows)
 
     async def moved_by(self, event: BusEvent) -> list[tuple[str, int]]:
-        rows = await self._pool.read(query("runs_moved"), (event.tenant, f"event:{event.source}/{event.id}"))
+        rows = await self._pool.read(query("runs_moved"), (event.tenant, event.cause))
         return [(run_id, sequence) for run_id, sequence in rows]
 
     async def scheduled(self, workspace_id: str, address: str) -> list[str]:

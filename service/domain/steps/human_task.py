@@ -12,7 +12,7 @@ from typing import Any
 from service.domain import outcome
 from service.domain.answers import Answer, Fault, NotificationSent
 from service.domain.calls import SendNotification
-from service.domain.commands import TransitionStep
+from service.domain.commands import OURSELVES, TransitionStep
 from service.domain.definition import Json, Payload
 from service.domain.errors import Kind, Refusal
 from service.domain.forms import violations
@@ -33,9 +33,7 @@ class HumanTask(StepRules):
         turn.arm(step_id, **alarms)
         turn.change_run(tasks={**turn.run.tasks, step_id: task})
         form = {"form_schema": task.form_schema} if task.form_schema else {}
-        turn.say(
-            step_id, "question", "service:workflows", task.instructions or task.title, {**form, "task": step.step_id}
-        )
+        turn.say(step_id, "question", OURSELVES, task.instructions or task.title, {**form, "task": step.step_id})
 
     def answered(self, turn: Turn, step_id: str, answer: Answer) -> None:
         if not isinstance(answer, NotificationSent):
