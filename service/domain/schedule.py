@@ -1,11 +1,11 @@
 """The schedule of a definition: its policy, where it stands, and what is to be done now.
 
-A schedule stands at one tick (`next_at`) and is due when that tick's jitter has passed (`due_at`). `turn` reads the
-database's clock, decides what happens to all ticks that are due by now, and moves the schedule on: of several ticks
+A schedule stands at one tick (`next_at`) and is due when that tick's jitter has passed (`due_at`). `next_move` takes
+the database's clock, decides what happens to all ticks that are due by now, and moves the schedule on: of several ticks
 that were missed only the last is made up for, and only within the catch-up window. A tick is late after a minute.
 
-Invariant: a turn starts at most one run, for a tick that is not in the future, and moves on; the start key made of the
-tick keeps a repeated turn from starting it twice. Called by the scheduler; the store keeps what it gives.
+Invariant: a move starts at most one run, for a tick that is not in the future, and moves on; the start key made of the
+tick keeps a repeated move from starting it twice. Called by the scheduler; the store keeps what it gives.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ ON_TIME = timedelta(minutes=1)
 
 DAY_SECONDS = 86_400
 MOST_TICKS = 500
-"""How many ticks one turn looks at; of a longer downtime the next turns see the rest."""
+"""How many ticks one move looks at; of a longer downtime the next ones see the rest."""
 
 
 class Overlap(StrEnum):
@@ -84,8 +84,8 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """What a turn does: the tick to start a run for, if any, and where the schedule stands afterwards."""
+class Move:
+    """What is done now: the tick to start a run for, if any, and where the schedule stands afterwards."""
 
     next_at: datetime
     due_at: datetime
@@ -95,7 +95,7 @@ class Turn:
     missed: int = 0
     skipped: int = 0
 
-    def refused(self) -> "Turn":
+    def refused(self) -> "Move":
         """The same when no run can be started for its tick, now or ever: the tick is skipped."""
         return replace(self, start=None, skipped=self.skipped + 1)
 
@@ -107,20 +107,20 @@ class Stand(NamedTuple):
     due_at: datetime
 
 
-def turn(schedule: Schedule, now: datetime, *, going: bool, enabled: bool) -> Turn:
+def next_move(schedule: Schedule, now: datetime, *, going: bool, enabled: bool) -> Move:
     """`going`: the run of the last tick has not ended yet. A definition that is not `enabled` lets its ticks pass."""
     if not enabled:
-        return Turn(*stand(schedule.definition_id, schedule.cron_expr, schedule.policy, now))
+        return Move(*stand(schedule.definition_id, schedule.cron_expr, schedule.policy, now))
     if schedule.buffered_at and not going:
-        return Turn(schedule.next_at, schedule.due_at, start=schedule.buffered_at)
+        return Move(schedule.next_at, schedule.due_at, start=schedule.buffered_at)
     due, stands = _due_by(schedule, now)
-    moved = Turn(*stands, buffered_at=schedule.buffered_at, missed=len(due))
+    moved = Move(*stands, buffered_at=schedule.buffered_at, missed=len(due))
     if not due or stands.due_at <= now or now - due[-1].due_at > _patience(schedule.policy):
         return moved
     return _performed(schedule, due[-1].tick, replace(moved, missed=len(due) - 1), going)
 
 
-def _performed(schedule: Schedule, tick: datetime, moved: Turn, going: bool) -> Turn:
+def _performed(schedule: Schedule, tick: datetime, moved: Move, going: bool) -> Move:
     overlap = schedule.policy.overlap
     if not going or overlap is Overlap.ALLOW:
         return replace(moved, start=tick)

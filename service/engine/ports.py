@@ -17,7 +17,7 @@ from service.domain.correlations import Correlate
 from service.domain.decision import Decision, Seen, Wait
 from service.domain.definition import Definition, Version
 from service.domain.effects import Owed
-from service.domain.schedule import Schedule, Turn
+from service.domain.schedule import Move, Schedule
 from service.domain.state import Run
 
 
@@ -240,8 +240,8 @@ class ScheduleStore(Protocol):
 
     async def claim_schedules(self, limit: int, lease_seconds: float) -> list[DueSchedule]: ...
 
-    async def take_turn(self, schedule: Schedule, turn: Turn, run_id: str) -> None:
-        """Writes a turn of the schedule as it was claimed; `run_id` is empty when it started nothing."""
+    async def move_on(self, schedule: Schedule, move: Move, run_id: str) -> None:
+        """Moves the schedule on from where it was claimed; `run_id` is empty when it started nothing."""
         ...
 
 

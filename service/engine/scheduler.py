@@ -1,8 +1,8 @@
 """The calendar: starts a run for every tick of every schedule, once, whichever replica gets to it.
 
-Due schedules are claimed by the database's clock under a lease; `domain/schedule` says what a turn does. A tick's start
-key is its minute, so a claim that died after the start is repeated without a second run, and so is a backfill. A turn
-that cannot be taken is left to the next claim, where late ticks are counted.
+Due schedules are claimed by the database's clock under a lease; `domain/schedule` says what is done now. A tick's start
+key is its minute, so a claim that died after the start is repeated without a second run, and so is a backfill. A move
+that cannot be made is left to the next claim, where late ticks are counted.
 """
 
 import asyncio
@@ -13,18 +13,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from service.domain.beginning import check_enabled
-from service.domain.commands import CancelRun, Envelope, StartRun
+from service.domain.commands import OURSELVES, CancelRun, Envelope, StartRun
 from service.domain.decision import Accepted
 from service.domain.definition import TriggerType
 from service.domain.errors import Refusal, RunPurged, not_found
-from service.domain.schedule import Schedule, Turn, tick_key, turn
+from service.domain.schedule import Move, Schedule, next_move, tick_key
 from service.domain.schemas import INPUT_SCHEMA
 from service.engine.advance import Advance
 from service.engine.loop import Loop
 from service.engine.ports import Catalogue, DueSchedule, ScheduleStore, StartKey, StoreUnavailable
 
 CLAIM = 100
-ACTOR = "service:workflows"
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +52,12 @@ class Scheduler:
         self._catalogue = catalogue
         self._new_id = new_id
         self.counters: Counter[str] = Counter()
-        self.loop = Loop("schedules", self.take_turns, idle_seconds)
+        self.loop = Loop("schedules", self.move_on, idle_seconds)
 
-    async def take_turns(self) -> bool:
+    async def move_on(self) -> bool:
         """One round; True when there may be more."""
         due = await self._schedules.claim_schedules(CLAIM, self._advance.lease.seconds)
-        more = await asyncio.gather(*(self._take(claimed) for claimed in due))
+        more = await asyncio.gather(*(self._move(claimed) for claimed in due))
         return len(due) == CLAIM or any(more)
 
     async def start_ticks(self, schedule: Schedule, ticks: Sequence[datetime], trace: str = "") -> list[Ticked]:
@@ -68,38 +67,38 @@ class Scheduler:
         """
         return [await self._start(schedule, tick, trace) for tick in ticks]
 
-    async def _take(self, claimed: DueSchedule) -> bool:
+    async def _move(self, claimed: DueSchedule) -> bool:
         schedule = claimed.schedule
-        taken = turn(schedule, claimed.now, going=claimed.going, enabled=claimed.enabled)
+        move = next_move(schedule, claimed.now, going=claimed.going, enabled=claimed.enabled)
         try:
             with self._tracer.span("tick", "", definition_id=schedule.definition_id) as span:
-                taken, run_id = await self._perform(schedule, taken, span.trace)
-            await self._schedules.take_turn(schedule, taken, run_id)
+                move, run_id = await self._perform(schedule, move, span.trace)
+            await self._schedules.move_on(schedule, move, run_id)
         except (Refusal, StoreUnavailable) as error:
             log.warning("a tick of %s is left for later: %s", schedule.definition_id, error)
             return False
-        self._count(taken)
-        return taken.due_at <= claimed.now
+        self._count(move)
+        return move.due_at <= claimed.now
 
-    async def _perform(self, schedule: Schedule, taken: Turn, trace: str) -> tuple[Turn, str]:
-        """The turn as it was really taken, and the id of the run that was started, or nothing."""
-        if taken.start is None:
-            return taken, ""
-        if taken.cancel_last:
+    async def _perform(self, schedule: Schedule, move: Move, trace: str) -> tuple[Move, str]:
+        """The move as it was really made, and the id of the run that was started, or nothing."""
+        if move.start is None:
+            return move, ""
+        if move.cancel_last:
             await self._cancel(schedule, trace)
         try:
-            return taken, (await self._start(schedule, taken.start, trace)).run_id
+            return move, (await self._start(schedule, move.start, trace)).run_id
         except Refusal as refusal:
             if refusal.reason != INPUT_SCHEMA:
                 raise
             self.counters[refusal.reason] += 1
             log.warning("a tick of %s is skipped: %s", schedule.definition_id, refusal)
-            return taken.refused(), ""
+            return move.refused(), ""
 
     async def _cancel(self, schedule: Schedule, trace: str) -> None:
         """A run that has ended meanwhile needs no cancelling."""
         command, cause = CancelRun("the next tick of its schedule is due"), _cause(schedule, schedule.next_at)
-        envelope = Envelope(command, ACTOR, cause, trace=trace)
+        envelope = Envelope(command, OURSELVES, cause, trace=trace)
         try:
             await self._advance.submit(schedule.last_run_id, envelope, schedule.workspace_id)
         except Refusal as refusal:
@@ -119,17 +118,17 @@ class Scheduler:
             max_seconds=definition.max_run_seconds,
         )
         key = StartKey(schedule.workspace_id, f"tick:{definition.id}", tick_key(tick), b"")
-        envelope = Envelope(command, ACTOR, _cause(schedule, tick), trace=trace)
+        envelope = Envelope(command, OURSELVES, _cause(schedule, tick), trace=trace)
         try:
             outcome = await self._advance.start(key, plan, envelope)
         except RunPurged as purged:
             return Ticked(tick, purged.run_id, fresh=False)
         return Ticked(tick, outcome.run.id, isinstance(outcome.verdict, Accepted))
 
-    def _count(self, taken: Turn) -> None:
-        self.counters["started"] += taken.start is not None
-        self.counters["missed"] += taken.missed
-        self.counters["skipped"] += taken.skipped
+    def _count(self, move: Move) -> None:
+        self.counters["started"] += move.start is not None
+        self.counters["missed"] += move.missed
+        self.counters["skipped"] += move.skipped
 
 
 def _cause(schedule: Schedule, tick: datetime) -> str:

@@ -1,7 +1,7 @@
 """Schedules: claimed by the scheduler, changed by operators, swapped by publishing, and shown.
 
-A claim is one statement on the database's clock and leases its rows. A turn is written behind the tick that its
-schedule stood at, so that of two that take the same turn one moves it; what operators change locks the row first and
+A claim is one statement on the database's clock and leases its rows. A move is written behind the tick that its
+schedule stood at, so that of two that make the same move one does it; what operators change locks the row first and
 is computed by the domain from what is locked.
 """
 
@@ -13,12 +13,12 @@ from service.domain.definition import Trigger, TriggerType
 from service.domain.errors import not_found
 from service.domain.exchange import Idem, Page, Replayable
 from service.domain.schedule import (
+    Move,
     Overlap,
     Pause,
     Policy,
     PolicyChange,
     Schedule,
-    Turn,
     begun,
     paused,
     resumed,
@@ -45,13 +45,13 @@ class Schedules:
         rows = await self._pool.write(query("schedules_claim"), (limit, lease_seconds))
         return [DueSchedule(schedule_of(row), now, going, enabled) for now, going, enabled, *row in rows]
 
-    async def take_turn(self, schedule: Schedule, turn: Turn, run_id: str) -> None:
+    async def move_on(self, schedule: Schedule, move: Move, run_id: str) -> None:
         """Moves the schedule on, if it still stands where it was claimed, and notes the run that was started."""
         stood = (schedule.definition_id, schedule.next_at, schedule.buffered_at)
-        moved = (turn.next_at, turn.due_at, turn.buffered_at, turn.missed, turn.skipped)
+        moved = (move.next_at, move.due_at, move.buffered_at, move.missed, move.skipped)
         async with self._pool.transaction() as connection:
             if run_id:
-                await connection.execute(query("schedule_ran"), (schedule.definition_id, turn.start, run_id))
+                await connection.execute(query("schedule_ran"), (schedule.definition_id, move.start, run_id))
             await connection.execute(query("schedule_move"), (*stood, *moved))
 
     async def pause(

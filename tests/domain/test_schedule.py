@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.domain.schedule import MOST_TICKS, Overlap, Policy, Schedule, Turn, stand, tick_key, turn
+from service.domain.schedule import MOST_TICKS, Move, Overlap, Policy, Schedule, next_move, stand, tick_key
 from tests.domain.walls import utc
 
 NOON = utc(2026, 3, 2, 12)
@@ -19,17 +19,17 @@ def schedule(cron: str = "0 * * * *", next_at: datetime = NOON, **policy: Any) -
     return Schedule("wf_1", "ws_1", cron, made, *stand("wf_1", cron, made, next_at - timedelta.resolution))
 
 
-def done(standing: Schedule, now: datetime, *, going: bool = False, enabled: bool = True) -> Turn:
-    return turn(standing, now, enabled=enabled, going=going)
+def done(standing: Schedule, now: datetime, *, going: bool = False, enabled: bool = True) -> Move:
+    return next_move(standing, now, enabled=enabled, going=going)
 
 
 def test_a_tick_is_started_and_the_next_one_awaited() -> None:
-    assert done(schedule(), NOON + MOMENT) == Turn(NOON + HOUR, NOON + HOUR, start=NOON)
+    assert done(schedule(), NOON + MOMENT) == Move(NOON + HOUR, NOON + HOUR, start=NOON)
 
 
 def test_nothing_is_early() -> None:
     """A claim made just before the clock was put back."""
-    assert done(schedule(), NOON - MOMENT) == Turn(NOON, NOON)
+    assert done(schedule(), NOON - MOMENT) == Move(NOON, NOON)
 
 
 @pytest.mark.parametrize(
@@ -43,19 +43,19 @@ def test_nothing_is_early() -> None:
 )
 def test_a_late_tick_is_made_up_for_within_the_window(late: timedelta, window: int, started: bool) -> None:
     expected = {"start": NOON} if started else {"missed": 1}
-    assert done(schedule(catch_up_seconds=window), NOON + late) == Turn(NOON + HOUR, NOON + HOUR, **expected)
+    assert done(schedule(catch_up_seconds=window), NOON + late) == Move(NOON + HOUR, NOON + HOUR, **expected)
 
 
 def test_of_several_missed_ticks_only_the_last_is_made_up_for() -> None:
-    assert done(schedule(), NOON + 5.5 * HOUR) == Turn(NOON + 6 * HOUR, NOON + 6 * HOUR, NOON + 5 * HOUR, missed=5)
+    assert done(schedule(), NOON + 5.5 * HOUR) == Move(NOON + 6 * HOUR, NOON + 6 * HOUR, NOON + 5 * HOUR, missed=5)
 
 
 def test_a_downtime_longer_than_the_window_is_only_counted() -> None:
     weekly = schedule("0 12 * * 1", catch_up_seconds=3600)
-    assert done(weekly, NOON + timedelta(days=15)) == Turn(utc(2026, 3, 23, 12), utc(2026, 3, 23, 12), missed=3)
+    assert done(weekly, NOON + timedelta(days=15)) == Move(utc(2026, 3, 23, 12), utc(2026, 3, 23, 12), missed=3)
 
 
-def test_a_long_downtime_is_counted_in_several_turns() -> None:
+def test_a_long_downtime_is_counted_in_several_moves() -> None:
     standing, now, missed, started = schedule("* * * * *"), NOON + timedelta(days=1, seconds=30), 0, []
     while standing.due_at <= now:
         taken = done(standing, now)
@@ -67,7 +67,7 @@ def test_a_long_downtime_is_counted_in_several_turns() -> None:
 
 
 def test_a_disabled_definition_moves_on_in_silence() -> None:
-    assert done(schedule(), NOON + 2.5 * HOUR, enabled=False) == Turn(NOON + 3 * HOUR, NOON + 3 * HOUR)
+    assert done(schedule(), NOON + 2.5 * HOUR, enabled=False) == Move(NOON + 3 * HOUR, NOON + 3 * HOUR)
 
 
 # --- while the last run goes on --------------------------------------------------------------------------------------
@@ -78,30 +78,30 @@ NEXT = (NOON + HOUR, NOON + HOUR)
 @pytest.mark.parametrize(
     ("overlap", "expected"),
     [
-        (Overlap.ALLOW, Turn(*NEXT, start=NOON)),
-        (Overlap.SKIP, Turn(*NEXT, skipped=1)),
-        (Overlap.BUFFER_ONE, Turn(*NEXT, buffered_at=NOON)),
-        (Overlap.CANCEL_OTHER, Turn(*NEXT, start=NOON, cancel_last=True)),
+        (Overlap.ALLOW, Move(*NEXT, start=NOON)),
+        (Overlap.SKIP, Move(*NEXT, skipped=1)),
+        (Overlap.BUFFER_ONE, Move(*NEXT, buffered_at=NOON)),
+        (Overlap.CANCEL_OTHER, Move(*NEXT, start=NOON, cancel_last=True)),
     ],
 )
-def test_overlap(overlap: Overlap, expected: Turn) -> None:
+def test_overlap(overlap: Overlap, expected: Move) -> None:
     assert done(schedule(overlap=overlap), NOON + MOMENT, going=True) == expected
-    assert done(schedule(overlap=overlap), NOON + MOMENT) == Turn(*NEXT, start=NOON)
+    assert done(schedule(overlap=overlap), NOON + MOMENT) == Move(*NEXT, start=NOON)
 
 
 def test_only_one_is_buffered() -> None:
     standing = replace(schedule(overlap=Overlap.BUFFER_ONE), buffered_at=NOON - HOUR)
-    assert done(standing, NOON + MOMENT, going=True) == Turn(*NEXT, buffered_at=NOON - HOUR, skipped=1)
+    assert done(standing, NOON + MOMENT, going=True) == Move(*NEXT, buffered_at=NOON - HOUR, skipped=1)
 
 
 def test_what_was_buffered_goes_first_and_leaves_the_rest_as_it_is() -> None:
     standing = replace(schedule(overlap=Overlap.BUFFER_ONE), buffered_at=NOON - HOUR)
-    assert done(standing, NOON + MOMENT) == Turn(NOON, NOON, start=NOON - HOUR)
+    assert done(standing, NOON + MOMENT) == Move(NOON, NOON, start=NOON - HOUR)
 
 
 def test_missed_ticks_do_not_touch_what_was_buffered() -> None:
     standing = replace(schedule(overlap=Overlap.BUFFER_ONE, catch_up_seconds=0), buffered_at=NOON - HOUR)
-    assert done(standing, NOON + HOUR / 2, going=True) == Turn(*NEXT, buffered_at=NOON - HOUR, missed=1)
+    assert done(standing, NOON + HOUR / 2, going=True) == Move(*NEXT, buffered_at=NOON - HOUR, missed=1)
 
 
 # --- jitter ----------------------------------------------------------------------------------------------------------

@@ -81,9 +81,9 @@ class Calendar:
         return definition_id
 
     async def at(self, now: datetime) -> None:
-        """The clock shows this; every replica takes turns until none has more to do."""
+        """The clock shows this; every replica moves schedules on until none has more to do."""
         await self.clock.set(now)
-        while any(await asyncio.gather(*(replica.scheduler.take_turns() for replica in self.replicas))):
+        while any(await asyncio.gather(*(replica.scheduler.move_on() for replica in self.replicas))):
             pass
 
     async def enable(self, definition_id: str, enabled: bool) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from service.domain.definition import Schemas, TriggerType
 from service.domain.errors import Kind, Refusal
-from service.domain.schedule import Overlap, tick_key, turn
+from service.domain.schedule import Overlap, next_move, tick_key
 from service.store.reads import Reads
 from service.store.schemas import Schemas as VersionSchemas
 from tests.domain.walls import daily, every, utc
@@ -265,14 +265,14 @@ async def test_a_claim_that_died_after_the_start_is_repeated_without_a_second_ru
     assert (await one.schedule(hourly)).last_run_id == (await one.runs(hourly))[0][1]
 
 
-async def test_who_comes_late_with_a_turn_changes_nothing(one: Calendar) -> None:
+async def test_who_comes_late_with_a_move_changes_nothing(one: Calendar) -> None:
     hourly = await one.publish("0 * * * *")
     await one.clock.set(NOON)
     [claimed] = await one.schedules.claim_schedules(10, 30)
     await one.at(NOON + timedelta(seconds=31))
     before = await one.schedule(hourly)
-    late = turn(claimed.schedule, claimed.now, going=False, enabled=True)
-    await one.schedules.take_turn(claimed.schedule, late, before.last_run_id)
+    late = next_move(claimed.schedule, claimed.now, going=False, enabled=True)
+    await one.schedules.move_on(claimed.schedule, late, before.last_run_id)
     assert await one.schedule(hourly) == before
 
 

@@ -12,7 +12,7 @@ import pytest
 from service.domain.definition import Trigger, TriggerType
 from service.domain.errors import Kind, Refusal
 from service.domain.exchange import Idem
-from service.domain.schedule import Overlap, Policy, PolicyChange, Schedule, stand, turn
+from service.domain.schedule import Overlap, Policy, PolicyChange, Schedule, next_move, stand
 from service.store.definitions import Definitions
 from service.store.pool import ENGINE, Pool
 from service.store.queries import query
@@ -236,15 +236,13 @@ async def test_a_paused_schedule_is_not_claimed(definitions: Definitions, schedu
     assert await schedules.claim_schedules(10, LEASE) == []
 
 
-async def test_a_turn_adds_up(
-    definitions: Definitions, schedules: Schedules, shown: ScheduleReads, owner: Owner
-) -> None:
+async def test_moves_add_up(definitions: Definitions, schedules: Schedules, shown: ScheduleReads, owner: Owner) -> None:
     hourly = await publish(definitions, await create(definitions))
     await owner.execute("update schedules set missed = 5, skipped = 6")
     await overdue(owner)
     [due] = await schedules.claim_schedules(10, LEASE)
-    taken = replace(turn(due.schedule, due.now, going=False, enabled=True), missed=1, skipped=1)
-    await schedules.take_turn(due.schedule, taken, "wfr_1")
+    taken = replace(next_move(due.schedule, due.now, going=False, enabled=True), missed=1, skipped=1)
+    await schedules.move_on(due.schedule, taken, "wfr_1")
     found = await of(shown, hourly)
     assert (found.missed, found.skipped) == (6, 7)
     assert (found.last_tick_at, found.last_run_id) == (taken.start, "wfr_1")
@@ -259,7 +257,7 @@ async def test_a_schedule_that_was_changed_meanwhile_is_not_moved(
     [due] = await schedules.claim_schedules(10, LEASE)
     await publish(definitions, hourly, "5 5 5 5 *")
     before = await of(shown, hourly)
-    await schedules.take_turn(due.schedule, turn(due.schedule, due.now, going=False, enabled=True), "wfr_1")
+    await schedules.move_on(due.schedule, next_move(due.schedule, due.now, going=False, enabled=True), "wfr_1")
     assert await of(shown, hourly) == replace(before, last_tick_at=due.schedule.next_at, last_run_id="wfr_1")
 
 
