@@ -10,19 +10,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
-SIBLINGS = (
-    "objectives",
-    "agents",
-    "registry",
-    "approvals",
-    "governance",
-    "notifications",
-    "meter",
-    "prompts",
-    "skills",
-    "entities",
-    "identity",
-)
+from service.domain.calls import SIBLINGS
 
 ADDRESS = r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}"  # host:port
 WORKSPACES = r"\s*([^=,\s]+=[^=,*\s]+\s*(,\s*|$))*"  # organization=workspace, by commas

@@ -10,6 +10,21 @@ from typing import TypeAlias
 
 from service.domain.definition import Payload
 
+SIBLINGS = (
+    "objectives",
+    "agents",
+    "registry",
+    "approvals",
+    "governance",
+    "notifications",
+    "meter",
+    "prompts",
+    "skills",
+    "entities",
+    "identity",
+)
+"""The services around ours, which are called; each has an address of its own."""
+
 # --- calls to siblings -------------------------------------------------------------------------------------------
 
 

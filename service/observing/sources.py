@@ -7,6 +7,7 @@ from importlib.metadata import version
 from typing import TypeVar
 
 from service.bus.listener import Listener
+from service.domain.calls import SIBLINGS
 from service.domain.retention import Obstacle
 from service.edge.health import Health
 from service.edge.rpc_meter import RpcMeter
@@ -21,7 +22,7 @@ from service.observing.census import KeptCounts
 from service.observing.exposition import Source, Values
 from service.observing.loop_lag import LoopLag
 from service.observing.metrics import Metric
-from service.siblings import SIBLINGS, SiblingClients
+from service.siblings import SiblingClients
 from service.siblings.breaker import BreakerState
 from service.siblings.sibling import Sibling
 from service.store.census import Counts

@@ -9,9 +9,8 @@ deadline among an errand's calls, `sibling` owns a connection, `credentials` wha
 """
 
 from service.siblings.clients import SiblingClients
-from service.siblings.connections import SIBLINGS
 from service.siblings.credentials import Credentials, CredentialsError
 from service.siblings.entities import Entities
 from service.siblings.identity import Identity
 
-__all__ = ["SIBLINGS", "Credentials", "CredentialsError", "Entities", "Identity", "SiblingClients"]
+__all__ = ["Credentials", "CredentialsError", "Entities", "Identity", "SiblingClients"]

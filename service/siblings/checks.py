@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
+from service.domain.calls import SIBLINGS
 from service.domain.checkup import Check, failed, ok, warning
-from service.siblings.connections import SIBLINGS
 from service.siblings.credentials import PLAIN, Credentials
 
 SECONDS = 3.0

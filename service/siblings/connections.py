@@ -13,6 +13,7 @@ from urllib.parse import quote
 from google.protobuf.message import Message
 
 from service.domain.answers import Fault
+from service.domain.calls import SIBLINGS
 from service.domain.trace import told
 from service.engine.tracing import UNTRACED, Role, Tracer
 from service.siblings.breaker import Breaker
@@ -20,20 +21,6 @@ from service.siblings.credentials import PLAIN, Credentials
 from service.siblings.faults import not_configured, transport
 from service.siblings.method import Method, Value
 from service.siblings.sibling import Metadata, Sibling
-
-SIBLINGS = (
-    "objectives",
-    "agents",
-    "registry",
-    "approvals",
-    "governance",
-    "notifications",
-    "meter",
-    "prompts",
-    "skills",
-    "entities",
-    "identity",
-)
 
 _METADATA_SAFE = string.punctuation.replace("%", "") + " "
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.dev.nats import EmbeddedNats
-from service.siblings.connections import SIBLINGS
+from service.domain.calls import SIBLINGS
 from tests.console.shell import Desk, Ended, Shell
 
 NOWHERE = "127.0.0.1:1"

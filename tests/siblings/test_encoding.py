@@ -7,6 +7,7 @@ from agents.v1.agents_pb2 import DelegateRequest
 
 from service import config
 from service.domain.calls import (
+    SIBLINGS,
     CreateObjective,
     Delegate,
     EvaluateAction,
@@ -15,7 +16,7 @@ from service.domain.calls import (
     SendNotification,
     SiblingCall,
 )
-from service.siblings import SIBLINGS, SiblingClients
+from service.siblings import SiblingClients
 from service.siblings.table import METHODS
 from tests.siblings.asking import RUN, WORKSPACE
 
@@ -54,7 +55,6 @@ def test_a_composite_look_up_is_stored_as_sorted_json() -> None:
 
 
 def test_every_sibling_has_a_setting_for_its_address() -> None:
-    assert SIBLINGS == config.SIBLINGS
     told = {f"{name.upper()}_ADDRESS": f"{name}:1" for name in SIBLINGS}
     read = config.Config.read({"DATABASE_URL": "d", "NATS_URL": "n", **told})
     assert read.siblings == {name: f"{name}:1" for name in SIBLINGS}

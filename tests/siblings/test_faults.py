@@ -8,8 +8,8 @@ import pytest
 from service.dev.siblings import Fault as Scripted
 from service.dev.siblings import SimulatedSiblings
 from service.domain.answers import Fault, FaultKind, ObjectiveCreated
-from service.domain.calls import GetApproval, PrepareObjective
-from service.siblings import SIBLINGS, SiblingClients
+from service.domain.calls import SIBLINGS, GetApproval, PrepareObjective
+from service.siblings import SiblingClients
 from service.siblings.faults import KINDS, from_status
 from tests.siblings.asking import OBJECTIVE, ask, errand, held_objective
 

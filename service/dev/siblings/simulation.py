@@ -24,20 +24,7 @@ from service.dev.siblings.objectives import Objectives
 from service.dev.siblings.script import Fault, Ruling, Script, Work
 from service.dev.siblings.serving import Call, Desk, Route
 from service.dev.siblings.stage import Stage
-
-_NAMES = (
-    "objectives",
-    "agents",
-    "registry",
-    "approvals",
-    "governance",
-    "notifications",
-    "meter",
-    "prompts",
-    "skills",
-    "entities",
-    "identity",
-)
+from service.domain.calls import SIBLINGS
 
 
 class SimulatedSiblings:
@@ -88,7 +75,7 @@ class SimulatedSiblings:
         port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.add_generic_rpc_handlers(self._desk.handlers(self._routes()))
         await self._server.start()
-        self.addresses = {name: f"127.0.0.1:{port}" for name in _NAMES}
+        self.addresses = {name: f"127.0.0.1:{port}" for name in SIBLINGS}
 
     def _routes(self) -> list[Route]:
         siblings = (
