@@ -76,6 +76,11 @@ class DelegationStatus:
     message: str = ""
 
 
+PASSED = frozenset({"APPROVED", "AUTO_APPROVED"})
+STOPPED = frozenset({"DENIED", "EXPIRED"})
+"""Which decisions of an approval are a yes, and which a no; the others decide nothing yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class ApprovalStatus:
     """An approval as its owner has it: PENDING, APPROVED, AUTO_APPROVED, DENIED, EXPIRED or ESCALATED."""

@@ -21,16 +21,14 @@ from approvals.v1.approvals_pb2 import (
     RiskLevel,
 )
 
-from service.domain.answers import ApprovalRequested, ApprovalStatus
+from service.domain.answers import PASSED, STOPPED, ApprovalRequested, ApprovalStatus
 from service.domain.calls import GetApproval, RequestApproval
 from service.siblings.method import SURFACE, Garbled, Method, demand, json_bytes, json_object
 from service.siblings.search import PAGE_SIZE, Page, Search
 
 _SERVICE = "/approvals.v1.ApprovalService"
-_PASSING = frozenset({"APPROVED", "AUTO_APPROVED"})
-_REFUSING = frozenset({"DENIED", "EXPIRED"})
 _UNDECIDED = frozenset({"PENDING", "ESCALATED"})
-_KNOWN = _PASSING | _REFUSING | _UNDECIDED
+_KNOWN = PASSED | STOPPED | _UNDECIDED
 _PREFIXES = ("DECISION_TYPE_", "APPROVAL_STATE_")
 
 
@@ -112,7 +110,7 @@ def _decision(state: str, last: ApprovalDecision) -> str:
     recorded = _word(DecisionType.Name(last.decision) if last.decision in DecisionType.values() else "")
     if told not in _KNOWN and recorded not in _KNOWN:
         raise Garbled(f"neither a state nor a decision: {state[:64]!r}")
-    if {told, recorded} & _PASSING and {told, recorded} & _REFUSING:
+    if {told, recorded} & PASSED and {told, recorded} & STOPPED:
         raise Garbled(f"state {told} contradicts the recorded decision {recorded}")
     return told if told in _KNOWN else recorded
 

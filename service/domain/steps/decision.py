@@ -8,7 +8,7 @@ error, or the word of the agent that asked. What was asked and decided is kept i
 from typing import Any
 
 from service.domain import outcome
-from service.domain.answers import ApprovalRequested, ApprovalStatus
+from service.domain.answers import PASSED, STOPPED, ApprovalRequested, ApprovalStatus
 from service.domain.calls import GetApproval, RequestApproval
 from service.domain.commands import ApprovalReport, EventArrived, TransitionStep
 from service.domain.definition import Payload
@@ -17,8 +17,6 @@ from service.domain.state import StepRun, StepState
 from service.domain.steps.rules import StepRules, Unwanted
 from service.domain.turn import Turn
 
-PASSED = frozenset({"APPROVED", "AUTO_APPROVED"})
-STOPPED = frozenset({"DENIED", "EXPIRED"})
 HINTS = PASSED | STOPPED | {"ESCALATED"}
 
 
