@@ -5,33 +5,28 @@ Whatever must stay stays here too: the database says so, not the caller. Called 
 """
 
 import getpass
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from service.domain.retention import ENDED, EVERYONE, Cut, Policy, keeps
+from service.console import moments
+from service.domain.retention import ENDED, EVERYONE, MOST_SECONDS, Cut, Policy, keeps
 from service.domain.state import RunState
 from service.engine.retention import Purged, Wanted, purge_now
 from service.store.migrate import Migrator
 from service.store.pool import ENGINE, Pool
 from service.store.purging import Purges
 
-MOST_SECONDS = 100 * 366 * 86_400
-
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
-
 
 def seconds_of(text: str) -> int:
     """`90d`, `12h` or the like as seconds. Raises ValueError."""
-    found = re.fullmatch(r"([0-9]{1,10})([smhdw])", text.strip())
-    seconds = int(found[1]) * _UNITS[found[2]] if found else MOST_SECONDS + 1
-    if seconds > MOST_SECONDS:
+    seconds = moments.span(text.strip())
+    if seconds is None or seconds > MOST_SECONDS:
         raise ValueError(f"{text!r} is no age like 90d: a number and s, m, h, d or w, at most a hundred years")
     return seconds
 
 
 def states_of(names: Sequence[str]) -> frozenset[RunState]:
-    """None means all in which a run ends. Raises ValueError."""
+    """Of no names all in which a run ends. Raises ValueError."""
     unknown = [name for name in names if name.upper() not in ENDED]
     if unknown:
         raise ValueError(f"{unknown[0]!r} is no state a run ends in: {', '.join(ENDED)}")

@@ -7,10 +7,9 @@ import typer
 from service.console import options, run_search
 from service.console.command import command
 from service.console.session import Session
+from service.domain.retention import EVERYONE
 
 app = typer.Typer(help="Say how long ended runs are kept, and which must stay.", no_args_is_help=True)
-
-EVERYONE = "*"
 
 Ended = Annotated[str | None, typer.Option("--state", help="completed, failed or cancelled; otherwise all of them.")]
 Everyone = Annotated[bool, typer.Option("--everyone", help="Of every workspace.")]

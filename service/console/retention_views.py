@@ -4,6 +4,7 @@ from typing import Any
 
 from service.console import moments, show
 from service.console.show import Column
+from service.domain.retention import EVERYONE
 
 
 def policies(found: Any) -> None:
@@ -54,7 +55,7 @@ def purged(found: Any, dry_run: bool) -> None:
 
 
 def _whose(found: Any) -> str:
-    return "everyone" if found.workspace_id == "*" else str(found.workspace_id)
+    return "everyone" if found.workspace_id == EVERYONE else str(found.workspace_id)
 
 
 def _kept(seconds: int) -> str:

@@ -16,6 +16,9 @@ from typing import TypeAlias
 from service.domain.state import RunState
 
 EVERYONE = "*"
+MOST_SECONDS = 100 * 366 * 86_400
+"""A hundred years: a longer age is a mistake."""
+
 ENDED = tuple(state for state in RunState if state.terminal)
 
 

@@ -8,13 +8,12 @@ from typing import Any
 
 from workflows.ops.v1 import retention_pb2 as ops
 
-from service.domain.retention import ENDED, EVERYONE, Cut, Policy, PurgeRequest
+from service.domain.retention import ENDED, EVERYONE, MOST_SECONDS, Cut, Policy, PurgeRequest
 from service.domain.state import RunState
 from service.edge import enums
 from service.edge.caller import Caller
 from service.edge.checks import Checks, Window
 
-MOST_SECONDS = 100 * 366 * 86_400
 DEFAULT_PURGED = 1_000
 MOST_PURGED = 10_000
 
