@@ -13,10 +13,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from service.bus.poison import Poison
 from service.bus.strict_json import clean
+from service.domain.limits import MAX_KEY_BYTES
 
 Record: TypeAlias = Mapping[str, Any]
 
-MAX_KEY_BYTES = 512
 MAX_TEXT_BYTES = 65_536
 _MAX_DIGITS = 38
 _MAX_EXPONENT = 18

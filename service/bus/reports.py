@@ -13,12 +13,13 @@ from governance.v1.governance_pb2 import ActionDecision
 from objectives.v1.objectives_pb2 import ObjectiveState
 
 from service.bus import packed
-from service.bus.fields import MAX_KEY_BYTES, MAX_TEXT_BYTES, Record, money, nested, text
+from service.bus.fields import MAX_TEXT_BYTES, Record, money, nested, text
 from service.bus.poison import Poison
 from service.bus.said import said
 from service.bus.strict_json import clean, plain
 from service.domain.commands import ApprovalReport, GovernanceReport, ObjectiveReport, Report
 from service.domain.definition import Payload
+from service.domain.limits import MAX_KEY_BYTES
 
 _APPROVALS = ("approval", "approval_request", "approval_decision")
 _EVALUATION = "governance_evaluation"

@@ -9,10 +9,11 @@ report for, so what is malformed or too long is not said; a question then stands
 from collections.abc import Mapping
 from typing import Any
 
-from service.bus.fields import MAX_KEY_BYTES, MAX_TEXT_BYTES, Record
+from service.bus.fields import MAX_TEXT_BYTES, Record
 from service.bus.poison import Poison
 from service.bus.strict_json import clean
 from service.domain.definition import Payload
+from service.domain.limits import MAX_KEY_BYTES
 
 MAX_CHOICES = 100
 _QUESTIONS = ("question", "choice")

@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 
 from service.bus.poison import Poison
 from service.domain.definition import Json
+from service.domain.limits import MAX_DEPTH
 
-MAX_DEPTH = 16
 _EXACT_IN_A_DOUBLE = 2**53
 
 

@@ -25,6 +25,7 @@ from cel_expr_python import cel
 
 from service.domain.definition import Json
 from service.domain.expression_text import Shape, bare_names, shape, tokenize, trailing_field
+from service.domain.limits import MAX_DEPTH
 
 MAX_LENGTH = 2048  # bytes of UTF-8
 MAX_NAMES = 64
@@ -32,7 +33,6 @@ MAX_GROWTH = 100
 MAX_WORK = 20_000_000  # nodes visited, ten characters of text counting as one
 MAX_ITERATIONS = 10_000  # what CEL itself allows
 MAX_DATA_DEPTH = 64
-MAX_RESULT_DEPTH = 16
 
 
 class Wants(StrEnum):
@@ -269,7 +269,7 @@ def _scalar(value: Any) -> Any:
 def _to_json(value: Any, depth: int = 0) -> Json:
     if value is None or isinstance(value, bool | int):
         return value
-    if depth > MAX_RESULT_DEPTH:
+    if depth > MAX_DEPTH:
         raise ExpressionError("wrong_value", "the result nests too deeply")
     if isinstance(value, dict):
         return {_key(key): _to_json(item, depth + 1) for key, item in value.items()}

@@ -15,8 +15,9 @@ from service.domain.config import MAX_SECONDS
 from service.domain.costs import ask_meter_later
 from service.domain.definition import Payload, StepType
 from service.domain.expressions import ExpressionError
+from service.domain.limits import MAX_PAYLOAD_BYTES
 from service.domain.plan import StepPlan
-from service.domain.scope import CONTROL, MAX_HANDED_DOWN, hands_down, holds
+from service.domain.scope import CONTROL, hands_down, holds
 from service.domain.state import StepRun, StepState, changed
 from service.domain.turn import Turn
 
@@ -27,7 +28,7 @@ def complete(turn: Turn, step_id: str, output: Payload, **changes: Any) -> None:
     """Ends a step well: fixes the fate of its edges, or fails it when that or its size is wrong."""
     step, told = turn.step(step_id), dict(changes)  # what it cost counts also if it cannot complete
     handed = step.input_payload if hands_down(step) is step.input_payload else output
-    if len(orjson.dumps(handed)) > MAX_HANDED_DOWN:
+    if len(orjson.dumps(handed)) > MAX_PAYLOAD_BYTES:
         return fail_for_good(turn, step_id, "payload_too_large", "what this step hands down is over 256 KiB", **told)
     evidence = {**step.evidence, **changes.pop("evidence", {})}
     changes = {"error_reason": "", "error_message": ""} | changes  # what an earlier attempt failed of is over

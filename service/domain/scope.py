@@ -12,10 +12,10 @@ import orjson
 from service.domain.commands import BusEvent
 from service.domain.definition import Json, Payload, StepType
 from service.domain.expressions import ExpressionError, Program
+from service.domain.limits import MAX_PAYLOAD_BYTES
+from service.domain.places import alias
 from service.domain.state import StepRun, StepState
 from service.domain.turn import Turn
-
-MAX_HANDED_DOWN = 256 * 1024  # bytes of JSON
 
 CONTROL = frozenset(
     {
@@ -88,7 +88,7 @@ def evaluate_all(
     for key, program in programs.items():
         found[key] = evaluate(program, turn, step_id, bare)
         size += len(orjson.dumps(found[key], default=str))
-        if size > MAX_HANDED_DOWN:
+        if size > MAX_PAYLOAD_BYTES:
             raise ExpressionError("value_too_large", f"{program.source!r}: the values are over 256 KiB together")
     return found
 
@@ -129,6 +129,6 @@ def _compensated(turn: Turn, step_id: str) -> Json:
 
 def _aliased(turn: Turn, step_id: str, name: str) -> StepRun | None:
     for key, step in _visible(turn, step_id).items():
-        if key.replace("-", "_") == name:
+        if alias(key) == name:
             return step
     return None

@@ -22,11 +22,12 @@ from service.domain.commands import BusEvent, HandedIn, StartRun
 from service.domain.definition import Definition, Json, Trigger, TriggerType
 from service.domain.exchange import Subject
 from service.domain.expressions import ExpressionError, Program
+from service.domain.limits import MAX_PAYLOAD_BYTES
 from service.domain.patterns import generalizations, subject_matches
 from service.domain.plan import Plan
 from service.domain.schedule import tick_key
 from service.domain.schemas import INPUT_SCHEMA
-from service.domain.scope import MAX_HANDED_DOWN, event_view
+from service.domain.scope import event_view
 
 _SCOPES = {TriggerType.EVENT: "event", TriggerType.WEBHOOK: "tap", TriggerType.SCHEDULE: "tick"}
 _AS_IN_SUBJECTS = str.maketrans(" /-:.", "_____")
@@ -102,7 +103,7 @@ def objection(definition: Definition, plan: Plan, event: BusEvent) -> Objection 
         return refused
     if definition.id in event.chain:
         return Objection.CYCLE
-    return Objection.PAYLOAD_TOO_LARGE if len(orjson.dumps(payload)) > MAX_HANDED_DOWN else None
+    return Objection.PAYLOAD_TOO_LARGE if len(orjson.dumps(payload)) > MAX_PAYLOAD_BYTES else None
 
 
 def start(definition: Definition, plan: Plan, event: BusEvent, about: Subject, run_id: str, now: datetime) -> Start:

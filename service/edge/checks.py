@@ -17,10 +17,9 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from service.domain.errors import Kind, Refusal, Violation
+from service.domain.limits import MAX_ID, MAX_NAME
 from service.edge import payloads
 
-MAX_ID = 128
-MAX_NAME = 200
 MAX_TAGS = 64
 MAX_TAG = 64
 MAX_LONG_TEXT = 10_000

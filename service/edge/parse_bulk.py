@@ -9,9 +9,10 @@ from workflows.ops.v1 import runs_pb2 as ops
 
 from service.domain.bulk import BulkOrder, Chosen, Control, unbounded
 from service.domain.inquiry import RunSearch
+from service.domain.limits import MAX_ID
 from service.edge import enums, parse_inquiry
 from service.edge.caller import Caller
-from service.edge.checks import MAX_ID, Checks
+from service.edge.checks import Checks
 
 _BETWEEN = "\n"  # no id holds it
 

@@ -9,12 +9,11 @@ from typing import TypeAlias
 
 from workflows.ops.v1 import events_pb2 as ops
 
+from service.domain.limits import MAX_KEY_BYTES
 from service.domain.traffic import EventFilter, EventKey, LetterFilter, Republishing
 from service.edge import enums
 from service.edge.caller import Caller
 from service.edge.checks import Checks, Window
-
-MAX_KEY_BYTES = 512
 
 OfLetter: TypeAlias = ops.GetDeadLetterRequest | ops.ReplayDeadLetterRequest | ops.DiscardDeadLetterRequest
 Since: TypeAlias = ops.ListDeadLettersRequest | ops.ListEventsRequest | ops.RepublishRequest

@@ -12,11 +12,12 @@ from typing import Any, TypeAlias
 from workflows.ops.v1 import runs_pb2 as ops
 
 from service.domain.inquiry import RunSearch
+from service.domain.limits import MAX_ID
 from service.domain.picture import Format
 from service.domain.state import RunState, StepState
 from service.edge import enums
 from service.edge.caller import Caller
-from service.edge.checks import DEFAULT_LIMIT, MAX_ID, MAX_LIMIT, Checks
+from service.edge.checks import DEFAULT_LIMIT, MAX_LIMIT, Checks
 
 OfRun: TypeAlias = ops.ExplainRunRequest | ops.ListRunEventsRequest | ops.WatchRunRequest | ops.GetRunGraphRequest
 OPEN = tuple(state for state in StepState if state.open)

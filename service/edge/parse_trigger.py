@@ -9,11 +9,12 @@ from workflows.v1 import workflows_pb2 as pb
 from service.domain.commands import BusEvent, HandedIn, Tap
 from service.domain.definition import Payload, TriggerType
 from service.domain.exchange import TriggerRequest
+from service.domain.limits import MAX_ID
 from service.domain.patterns import MAX_LENGTH
 from service.domain.publish.triggers import bad_cron
 from service.edge import enums, traces
 from service.edge.caller import Caller
-from service.edge.checks import MAX_ID, Checks
+from service.edge.checks import Checks
 
 SOURCE = "rpc"
 HANDLED = (TriggerType.EVENT, TriggerType.WEBHOOK, TriggerType.SCHEDULE)

@@ -11,8 +11,8 @@ from typing import Any
 
 from google.protobuf.struct_pb2 import NULL_VALUE, Struct, Value
 
-MAX_DEPTH = 16
-MAX_BYTES = 256 * 1024
+from service.domain.limits import MAX_DEPTH, MAX_PAYLOAD_BYTES
+
 _SHOWN_KEY = 64
 
 
@@ -28,8 +28,8 @@ class BadPayload(Exception):
 
 def read(struct: Struct) -> dict[str, Any]:
     """The payload as JSON-shaped values. Raises BadPayload at the first thing that is wrong."""
-    if struct.ByteSize() > MAX_BYTES:
-        raise BadPayload("payload_too_large", f"is over {MAX_BYTES // 1024} KiB")
+    if struct.ByteSize() > MAX_PAYLOAD_BYTES:
+        raise BadPayload("payload_too_large", f"is over {MAX_PAYLOAD_BYTES // 1024} KiB")
     return _read_object(struct, 1)
 
 

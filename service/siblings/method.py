@@ -15,12 +15,10 @@ from google.protobuf.message import DecodeError, Message
 
 from service.domain.answers import Fault
 from service.domain.definition import Payload
+from service.domain.limits import MAX_DEPTH
 
 SURFACE = "workflows"
 """What siblings are told about where a request came from."""
-
-MAX_DEPTH = 16
-"""Payloads nested deeper are not passed on."""
 
 Reply = TypeVar("Reply", bound=Message)
 Value = TypeVar("Value")

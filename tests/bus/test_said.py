@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from service.bus.fields import MAX_KEY_BYTES, MAX_TEXT_BYTES
+from service.bus.fields import MAX_TEXT_BYTES
 from service.bus.said import MAX_CHOICES, said
+from service.domain.limits import MAX_KEY_BYTES
 
 CHOICES = ["Team", "Scale"]
 

@@ -7,14 +7,12 @@ from typing import Any
 from service.domain import config, forms
 from service.domain.definition import RetryPolicy, StepDefinition, StepType, Version
 from service.domain.errors import Violation
+from service.domain.limits import MAX_DEPTH, MAX_ID, MAX_NAME
 from service.domain.patterns import malformed, mended
 from service.domain.suggestions import nearest
 
-MAX_NAME = 200
-MAX_ID = 128
 MAX_RETRIES = 1000
 MAX_MULTIPLIER = 1000.0
-MAX_DEPTH = 16
 
 RISK_LEVELS = frozenset(f"RISK_LEVEL_{name}" for name in ("UNSPECIFIED", "LOW", "MEDIUM", "HIGH", "CRITICAL"))
 CHANNELS = frozenset(f"DELIVERY_CHANNEL_{name}" for name in ("UNSPECIFIED", "SLACK", "EMAIL", "WEBHOOK", "IN_APP"))
