@@ -16,7 +16,7 @@ async def name(shell: Shell, tmp_path: Path) -> str:
     return name
 
 
-async def test_many_runs_are_paused_and_resumed(shell: Shell, name: str) -> None:
+async def test_many_runs_are_paused_and_resumed(shell: Shell, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = {await started(shell, name) for _ in range(3)}
     where = ("--where", f"definition={name}")
     dry = await shell.done("runs", "pause", *where, "--dry-run")
@@ -26,6 +26,7 @@ async def test_many_runs_are_paused_and_resumed(shell: Shell, name: str) -> None
     assert (unasked.code, unasked.out) == (2, "")
     assert "this would pause 3 runs; without a terminal to ask at, --yes says that it may" in unasked.err
     assert (await shell.done("runs", "search", f"definition={name}", "state=paused")).lines == ["no runs"]
+    monkeypatch.setattr("service.console.bulk._PAGE", 2)
     paused = await shell.done("runs", "pause", *where, "--yes", "--key", name, "-r", "all of them")
     assert {tuple(line.split()[:3]) for line in paused.lines[1:]} == {(each, "CHANGED", "PAUSED") for each in runs}
     assert paused.err == "3 changed\n"
