@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import orjson
 
 from service.domain.definition import StepType, TriggerType
+from service.domain.exchange import Page
 from service.domain.state import Run, RunState, StepRun, StepState, Task, TaskStatus
 
 RUN_COLUMNS = (
@@ -115,6 +116,11 @@ class StepCodec:
 
 def optional(parse: Callable[[Any], T], value: Any) -> T | None:
     return None if value is None else parse(value)
+
+
+def page_of(rows: Sequence[tuple[Any, ...]], one: Callable[[tuple[Any, ...]], T]) -> Page[T]:
+    """A list's first column is the total; an empty page is one row with nothing beside it."""
+    return Page([one(row[1:]) for row in rows if row[1] is not None], rows[0][0])
 
 
 def step_of(column: Mapping[str, Any]) -> StepRun:

@@ -52,7 +52,7 @@ class Definitions:
                 if known is not None:
                     return Replayable(_definition_again(known), replay=True)
                 definition = await _create(connection, (_new_id("wf"), workspace_id, name, description, list(tags)))
-                await _record(connection, definition, 1, "definition", "create", (actor, trace), _told(definition))
+                await _record(connection, definition, 1, "definition", "create", (actor, trace), asdict(definition))
                 await call.answer(connection, definition)
                 return Replayable(definition)
         except psycopg.errors.UniqueViolation as taken:
@@ -206,10 +206,6 @@ def _awaited_types(draft: Version) -> list[dict[str, Any]]:
 
 def _new_id(kind: str) -> str:
     return f"{kind}_{uuid7()}"
-
-
-def _told(definition: Definition) -> dict[str, Any]:
-    return asdict(definition)
 
 
 def _told_version(version: Version) -> dict[str, Any]:

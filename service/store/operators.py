@@ -23,7 +23,7 @@ from service.domain.traffic import (
     ReplayOutcome,
     Republishing,
 )
-from service.store.codec import optional
+from service.store.codec import optional, page_of
 from service.store.decision import SHARDS, shard_of
 from service.store.pool import EVERY_WORKSPACE, Pool, Row
 from service.store.queries import query
@@ -67,7 +67,7 @@ class OperatorReads:
         workspace = chosen.workspace_id or EVERY_WORKSPACE
         params = (workspace, chosen.reason, chosen.since, limit, offset)
         rows = await self._pool.read_as(workspace, query("letters_list"), params)
-        return Page([_letter(row[1:]) for row in rows if row[1] is not None], rows[0][0])
+        return page_of(rows, _letter)
 
     async def letter(self, letter_id: int, visible: str | None) -> OpenedLetter | None:
         rows = await self._pool.read_as(visible or EVERY_WORKSPACE, query("letter_get"), (letter_id,))
@@ -78,7 +78,7 @@ class OperatorReads:
         state = chosen.state.value if chosen.state else ""
         params = (chosen.workspace_id, chosen.type_prefix, state, chosen.since, limit, offset)
         rows = await self._pool.read_as(chosen.workspace_id, query("events_list"), params)
-        return Page([_event(row[1:]) for row in rows if row[1] is not None], rows[0][0])
+        return page_of(rows, _event)
 
     async def event(self, key: EventKey) -> OpenedEvent | None:
         rows = await self._pool.read_as(key.workspace_id, query("event_open"), (key.workspace_id, key.source, key.id))

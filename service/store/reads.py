@@ -11,7 +11,7 @@ from service.domain.definition import Definition, StepType, Version
 from service.domain.difference import OpenRuns
 from service.domain.exchange import Page, RunFilter
 from service.domain.state import Run
-from service.store.codec import run_of, steps_of, tasks_of
+from service.store.codec import page_of, run_of, steps_of, tasks_of
 from service.store.graph import definition_of, version_of
 from service.store.pool import EVERY_WORKSPACE, Pool, Row
 from service.store.queries import query
@@ -42,7 +42,7 @@ class Reads:
             limit,
             offset,
         )
-        return Page([_listed(row) for row in _present(rows)], rows[0][0])
+        return page_of(rows, _listed)
 
     async def definition(self, definition_id: str, visible: str | None) -> Definition | None:
         rows = await self._read(visible, "definition_get", definition_id)
@@ -52,7 +52,7 @@ class Reads:
         """Newest first; an empty tag matches all."""
         workspace = workspace_id or EVERY_WORKSPACE
         rows = await self._read(workspace_id, "definitions_list", workspace, tag, limit, offset)
-        return Page([definition_of(row[1:]) for row in _present(rows)], rows[0][0])
+        return page_of(rows, definition_of)
 
     async def versions(self, definition_id: str, visible: str | None) -> Sequence[Version] | None:
         """Newest first; None when there is no such definition."""
@@ -84,10 +84,5 @@ def _whole(row: Row) -> Run:
 
 
 def _listed(row: Row) -> Run:
-    _, *columns, steps = row
+    *columns, steps = row
     return run_of(columns, steps=steps_of([{**step, **_HIDDEN} for step in steps or ()]))
-
-
-def _present(rows: Sequence[Row]) -> list[Row]:
-    """A list's first column is the total; an empty page is one row with nothing beside it."""
-    return [row for row in rows if row[1] is not None]

@@ -12,6 +12,7 @@ from service.domain.errors import Refusal, conflict, not_found
 from service.domain.exchange import Idem, Page, Replayable
 from service.domain.retention import EVERYONE, Hold, Policy
 from service.domain.state import RunState
+from service.store.codec import page_of
 from service.store.pool import EVERY_WORKSPACE, Connection, Pool
 from service.store.queries import query
 from service.store.repeatable import Call, one
@@ -93,7 +94,7 @@ class HoldReads:
         """The latest first."""
         workspace = workspace_id or EVERY_WORKSPACE
         rows = await self._pool.read_as(workspace, query("holds_list"), (workspace, limit, offset))
-        return Page([Hold(*row[1:]) for row in rows if row[1] is not None], rows[0][0])
+        return page_of(rows, lambda row: Hold(*row))
 
 
 def policy_of(row: Sequence[Any]) -> Policy:

@@ -26,6 +26,7 @@ from service.domain.schedule import (
     with_policy,
 )
 from service.engine.ports import DueSchedule
+from service.store.codec import page_of
 from service.store.pool import EVERY_WORKSPACE, Connection, Pool
 from service.store.queries import query
 from service.store.repeatable import Call, one
@@ -106,7 +107,7 @@ class ScheduleReads:
         """Of the newest definitions first."""
         workspace = workspace_id or EVERY_WORKSPACE
         rows = await self._pool.read_as(workspace, query("schedules_list"), (workspace, limit, offset))
-        return Page([schedule_of(row[1:]) for row in rows if row[1] is not None], rows[0][0])
+        return page_of(rows, schedule_of)
 
 
 async def swap(connection: Connection, definition_id: str, workspace_id: str, trigger: Trigger | None) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from service.domain.exchange import Page, TaskComment, TaskFilter, TaskRow
-from service.store.codec import task_of
+from service.store.codec import page_of, task_of
 from service.store.pool import EVERY_WORKSPACE, Pool, Row
 from service.store.queries import query
 
@@ -32,7 +32,7 @@ class TaskReads:
         people = (chosen.assignee, chosen.group, chosen.claimed_by)
         params = (workspace, *people, status, chosen.due_before, limit, offset)
         rows = await self._pool.read_as(workspace, query("tasks_list"), params)
-        return Page([_task_row(row[1:]) for row in rows if row[1] is not None], rows[0][0])
+        return page_of(rows, _task_row)
 
 
 def _task_row(row: Row) -> TaskRow:
