@@ -3,39 +3,23 @@
 Methods are named like the RPCs of `RetentionService`. Errors and the shield as in `servicer`.
 """
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from workflows.ops.v1 import retention_pb2 as ops
 
-from service.domain.exchange import Idem, Page, Replayable
-from service.domain.retention import Hold, Policy, PurgeRequest
-from service.domain.state import RunState
+from service.domain.retention import PurgeRequest
 from service.edge import idempotency, parse_retention, render_retention
 from service.edge.caller import current
 from service.edge.errors import Context
+from service.edge.retention import Reads, Store
 from service.edge.shield import Shield
 from service.engine.retention import Purged
 
 
-class RetentionBook(Protocol):
+class RetentionBook(Store, Reads, Protocol):
     """What the servicer needs of the service behind it; see `app` for what `visible` means and what is raised."""
 
     default_seconds: int
-
-    async def policies(self, workspace_id: str | None) -> Sequence[Policy]: ...
-
-    async def set_policy(self, wanted: Policy, idem: Idem | None) -> Replayable[Policy]: ...
-
-    async def delete_policy(self, workspace_id: str, state: RunState | None, idem: Idem | None) -> Replayable[None]: ...
-
-    async def hold(
-        self, run_id: str, reason: str, visible: str | None, actor: str, idem: Idem | None
-    ) -> Replayable[Hold]: ...
-
-    async def release(self, run_id: str, visible: str | None, idem: Idem | None) -> Replayable[Hold | None]: ...
-
-    async def holds(self, workspace_id: str | None, limit: int, offset: int) -> Page[Hold]: ...
 
     async def purge(self, request: PurgeRequest, actor: str) -> Purged: ...
 

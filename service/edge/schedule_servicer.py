@@ -9,31 +9,22 @@ from typing import Protocol
 
 from workflows.ops.v1 import schedules_pb2 as ops
 
-from service.domain.exchange import Idem, Page, Replayable
-from service.domain.schedule import PolicyChange, Schedule
+from service.domain.exchange import Page
+from service.domain.schedule import Schedule
 from service.edge import idempotency, parse_schedule, render_schedule
 from service.edge.caller import current
 from service.edge.errors import Context
+from service.edge.schedules import Store
 from service.edge.shield import Shield
 from service.engine.scheduler import Ticked
 
 
-class ScheduleBook(Protocol):
+class ScheduleBook(Store, Protocol):
     """What the servicer needs of the service behind it; see `app` for what `visible` means and what is raised."""
 
     async def get(self, definition_id: str, visible: str | None) -> Schedule: ...
 
     async def list(self, workspace_id: str | None, limit: int, offset: int) -> Page[Schedule]: ...
-
-    async def pause(
-        self, definition_id: str, reason: str, visible: str | None, actor: str, idem: Idem | None
-    ) -> Replayable[Schedule]: ...
-
-    async def resume(self, definition_id: str, visible: str | None, idem: Idem | None) -> Replayable[Schedule]: ...
-
-    async def set_policy(
-        self, definition_id: str, wanted: PolicyChange, visible: str | None, idem: Idem | None
-    ) -> Replayable[Schedule]: ...
 
     async def upcoming(self, definition_id: str, count: int, visible: str | None) -> Sequence[datetime]: ...
 
