@@ -17,7 +17,6 @@ from service.edge import payloads, render, render_task, wire
 from service.edge.render import Renderer
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024 - 1024
-_FRAME = 8  # more than the tag and the length of a run
 
 RunOrStep = TypeVar("RunOrStep", Run, StepRun)
 
@@ -65,11 +64,11 @@ class Answers:
         left_out: list[str] = []
         for number, name, runs in ((1, "started_runs", found.started), (2, "updated_runs", found.updated)):
             for place, run in enumerate(runs):
-                row, dropped = self._fitted(run, room - _FRAME)
-                if len(row) > room - _FRAME:
+                row, dropped = self._fitted(run, room - wire.FRAME)
+                if len(row) > room - wire.FRAME:
                     return Answer(data, (*left_out, f"{name}[{place}:{len(runs)}]"))
                 left_out += [f"{name}[{place}].{path}" for path in dropped]
-                data, room = data + wire.field(number, row), room - _FRAME - len(row)
+                data, room = data + wire.field(number, row), room - wire.FRAME - len(row)
         return Answer(data, tuple(left_out))
 
     async def runs(self, page: Page[Run]) -> Answer:

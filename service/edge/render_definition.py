@@ -15,7 +15,7 @@ from service.domain.definition import Json, Version
 from service.domain.difference import Comparison, EdgeChange, FieldChange, OpenRuns, StepChange
 from service.domain.errors import Violation
 from service.domain.exchange import SchemaRevision
-from service.edge import enums, payloads
+from service.edge import enums, payloads, wire
 from service.edge.answers import MAX_ANSWER_BYTES
 from service.edge.inspector import Findings
 from service.edge.render import moment
@@ -23,7 +23,6 @@ from service.edge.render import moment
 MOST_FINDINGS = 1_000
 _MAX_TEXT = 2_000
 _ENUMS = {"step_type": "STEP_TYPE_", "trigger.trigger_type": "TRIGGER_TYPE_"}
-_FRAME = 8  # more than the tag and the length of an entry
 
 M = TypeVar("M", bound=Message)
 
@@ -39,7 +38,7 @@ class _Room:
         """As many as there is room for, in order; the others are counted."""
         kept: list[M] = []
         for entry in entries:
-            self._left -= entry.ByteSize() + _FRAME
+            self._left -= entry.ByteSize() + wire.FRAME
             if self._left < 0 or len(kept) == most:
                 self.left_out += 1
             else:

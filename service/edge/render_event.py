@@ -8,7 +8,7 @@ from workflows.ops.v1 import events_pb2 as ops
 
 from service.domain.exchange import Page
 from service.domain.traffic import DeadLetter, HeardEvent, OpenedEvent, OpenedLetter
-from service.edge import enums, payloads
+from service.edge import enums, payloads, wire
 from service.edge.answers import MAX_ANSWER_BYTES, Answer
 from service.edge.render import moment
 
@@ -34,7 +34,7 @@ def letter(value: DeadLetter) -> ops.DeadLetter:
 
 def opened_letter(value: OpenedLetter, max_bytes: int = MAX_ANSWER_BYTES) -> Answer:
     message = ops.GetDeadLetterResponse(letter=letter(value.letter), headers=value.headers)
-    room = max(0, max_bytes - message.ByteSize() - 8)
+    room = max(0, max_bytes - message.ByteSize() - wire.FRAME)
     message.body = value.body[:room]
     return Answer(message.SerializeToString(), ("body",) if len(value.body) > room else ())
 
@@ -62,7 +62,7 @@ def opened_event(value: OpenedEvent, max_bytes: int = MAX_ANSWER_BYTES) -> Answe
     if value.payload is None:
         return Answer(message.SerializeToString())
     payload = payloads.write(value.payload)
-    if len(payload) > max_bytes - message.ByteSize() - 8:
+    if len(payload) > max_bytes - message.ByteSize() - wire.FRAME:
         return Answer(message.SerializeToString(), ("payload",))
     message.payload.ParseFromString(payload)
     return Answer(message.SerializeToString())

@@ -4,6 +4,9 @@ A message inside another one is its field's tag, its length and its bytes, in an
 the outer message. Called by `render` and `answers`.
 """
 
+FRAME = 8
+"""Bytes; more than the tag and the length of a field."""
+
 _LENGTH_DELIMITED = 2
 
 
