@@ -74,19 +74,19 @@ class Advance:
 
     async def start(self, key: StartKey, plan: Plan, envelope: Envelope) -> Outcome:
         """Begins a run, once per key. A repetition answers like the first time. Raises Refusal, StoreUnavailable."""
-        with self._span(envelope) as span:
-            outcome = await self._begin(key, lambda: begin(plan, envelope, self.clock.now()))
-            span.tell(run_id=outcome.run.id, outcomes=_word(outcome.verdict))
-        return outcome
+        return await self._begin(key, envelope, lambda: begin(plan, envelope, self.clock.now()))
 
     async def fork(self, key: StartKey, plan: Plan, source: Run, envelope: Envelope) -> Outcome:
         """Begins a run from what `source` did, once per key, and changes `source` in nothing. Raises like `start`."""
+        return await self._begin(key, envelope, lambda: fork(plan, source, envelope, self.clock.now()))
+
+    async def _begin(self, key: StartKey, envelope: Envelope, first: Callable[[], Decision]) -> Outcome:
         with self._span(envelope) as span:
-            outcome = await self._begin(key, lambda: fork(plan, source, envelope, self.clock.now()))
+            outcome = await self._begun(key, first)
             span.tell(run_id=outcome.run.id, outcomes=_word(outcome.verdict))
         return outcome
 
-    async def _begin(self, key: StartKey, first: Callable[[], Decision]) -> Outcome:
+    async def _begun(self, key: StartKey, first: Callable[[], Decision]) -> Outcome:
         try:
             decision = first()
         except Refusal as refusal:
