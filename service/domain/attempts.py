@@ -27,7 +27,7 @@ def _remembered(step: StepRun, cost: Decimal, reason: str) -> dict[str, Any]:
     """The evidence of a step whose attempt is over, so that what its objective (or child run) cost still finds it."""
     past = {
         "attempt": step.attempt,
-        "objective_id": step.objective_id or step.evidence.get("child_run_id", ""),
+        "objective_id": step.objective_id or step.child_run_id,
         "delegation_id": step.delegation_id,
         "cost_usd": str(cost - step.settled_cost_usd),
         "error_reason": reason,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from service.domain import undoing
 from service.domain.calls import TellParent
 from service.domain.decision import Decision, Verdict, Wait
 from service.domain.state import Run, RunState, StepRun
@@ -54,9 +55,9 @@ def _undone(before: Run | None, turn: Turn) -> str:
     """`done` or `failed` when a compensation has just come to its end, else empty."""
     told = {event.operation for event in turn.events if event.step is None}
     if "compensated" in told:
-        return "done"
+        return undoing.DONE
     compensating = "compensate" in told or (before is not None and before.state is RunState.COMPENSATING)
-    return "failed" if compensating and turn.run.state.terminal else ""
+    return undoing.FAILED if compensating and turn.run.state.terminal else ""
 
 
 def _waits(before: Run | None, turn: Turn) -> tuple[tuple[Wait, ...], tuple[Wait, ...]]:

@@ -44,7 +44,7 @@ def resume(turn: Turn, command: ResumeRun) -> None:
         return
     turn.move_run(RunState.RUNNING, "resume")
     for child in _children(turn):
-        turn.owe(child, ResumeChild(child.evidence["child_run_id"], turn.run.sequence), str(turn.run.sequence))
+        turn.owe(child, ResumeChild(child.child_run_id, turn.run.sequence), str(turn.run.sequence))
 
 
 def cancel(turn: Turn, command: CancelRun) -> None:
@@ -72,4 +72,4 @@ def _take_word(turn: Turn, command: PauseRun | ResumeRun) -> None:
 def _children(turn: Turn) -> list[StepRun]:
     """The steps whose work is a child run that goes on."""
     steps = turn.run.steps.values()
-    return [step for step in steps if step.state is StepState.WAITING and step.evidence.get("child_run_id")]
+    return [step for step in steps if step.state is StepState.WAITING and step.child_run_id]

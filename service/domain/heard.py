@@ -71,7 +71,7 @@ def _undo(turn: Turn, step: StepRun, effect: Owed, answer: Answer) -> None:
             _remember(turn, step, began_after_all(step, effect.attempt, objective_id=objective_id))
             turn.owe(step, CancelObjective(objective_id, "the attempt was given up"), objective_id)
             turn.owe(step, QueryUsage(objective_id), f"late/{objective_id}", LATE_SECONDS)
-        case ChildStarted(run_id) if run_id != step.evidence.get("child_run_id"):
+        case ChildStarted(run_id) if run_id != step.child_run_id:
             _remember(turn, step, began_after_all(step, effect.attempt, child_run_id=run_id))
             turn.owe(step, CancelChild(run_id, "the attempt was given up"), run_id)
         case _:

@@ -129,5 +129,5 @@ def take_back(turn: Turn, step: StepRun, reason: str) -> None:
     if step.objective_id:
         turn.owe(step, CancelObjective(step.objective_id, reason))
         ask_meter_later(turn, step)
-    if child := step.evidence.get("child_run_id"):
+    if child := step.child_run_id:
         turn.owe(step, CancelChild(child, reason))

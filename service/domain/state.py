@@ -71,6 +71,11 @@ class StepRun:
     `attempt` is 0 before the first start, then counts up; `retry_count` is the wire's number of retries. `cost_usd` is
     the sum over attempts, `settled_cost_usd` the part of it that earlier attempts used. `evidence` keeps what decisions
     rested on and what earlier attempts were; it stays in the database and is not on the wire.
+
+    What `evidence` holds, each written in one place: `attempts` (see `attempts`), `dead` (see `outcome`), `approval`,
+    `governance`, `correlation`, `child_run_id` and `completed_after_all` (see the step types), `metered` (see `costs`),
+    `undoing` (see `undoing`), of an item `item`, `index` and `batch`; `kept`, `fork_reason` and `retry_reason` are for
+    people alone.
     """
 
     step_id: str
@@ -98,6 +103,12 @@ class StepRun:
     deadline_at: datetime | None = None
     retry_at: datetime | None = None
     alarms: Mapping[str, datetime] = field(default_factory=dict)
+
+    @property
+    def child_run_id(self) -> str:
+        """The run that the present attempt has started, or the last one."""
+        found: str = self.evidence.get("child_run_id", "")
+        return found
 
     @property
     def earlier_objectives(self) -> list[str]:

@@ -19,7 +19,7 @@ def children(planned: StepPlan, step: StepRun) -> list[str]:
     """The runs the step has started and that are known, the latest first."""
     if "workflow" not in planned.config:
         return []
-    latest = step.evidence.get("child_run_id")
+    latest = step.child_run_id
     return [*([latest] if latest else ()), *reversed(step.earlier_objectives)]
 
 

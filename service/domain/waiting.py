@@ -116,7 +116,7 @@ def _items(turn: Turn, items: Sequence[StepRun]) -> Waiting:
 
 
 def _child_run(step: StepRun) -> Waiting:
-    child = step.evidence.get("child_run_id")
+    child = step.child_run_id
     if not child:
         return Waiting("preparation", "its child run to be started", "the definition of the child run can be started")
     return Waiting("run", f"run {child}", "that run ends", details={"run_id": child})

@@ -64,7 +64,7 @@ class SubWorkflow(StepRules):
 def pause_child(turn: Turn, step: StepRun) -> None:
     """Call when a run is paused that has this child, or gets it while it is paused."""
     reason = next(iter(turn.run.pauses.values()), {}).get("reason", "")
-    call = PauseChild(step.evidence["child_run_id"], reason, turn.run.sequence)
+    call = PauseChild(step.child_run_id, reason, turn.run.sequence)
     turn.owe(step, call, str(turn.run.sequence))
 
 
@@ -97,7 +97,7 @@ def _end(turn: Turn, command: ChildEnded) -> None:
 
 
 def _late_cost(step: StepRun, command: ChildEnded) -> dict[str, Any]:
-    if step.evidence.get("child_run_id") != command.child_run_id:
+    if step.child_run_id != command.child_run_id:
         return of_objective(step, command.child_run_id, command.cost_usd)
     total = attempt_cost(step, command.cost_usd)
     return {"cost_usd": total} if total != step.cost_usd else {}
