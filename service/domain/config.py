@@ -10,7 +10,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, ValidationError
 
 from service.domain.definition import Payload, StepType
-from service.domain.errors import Violation
+from service.domain.errors import Violation, path_to
 from service.domain.suggestions import nearest
 
 MAX_SECONDS = 315_360_000
@@ -143,11 +143,7 @@ def faults(step_type: StepType, config: Payload) -> Iterator[Violation]:
         else:
             for error in validators[key].iter_errors(value):
                 message = _sentence(error.validator, error.validator_value)
-                yield Violation(_path(key, error.absolute_path), "bad_config", message, suggestion=_meant(error))
-
-
-def _path(key: str, below: Any) -> str:
-    return key + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in below)
+                yield Violation(path_to(key, error.absolute_path), "bad_config", message, suggestion=_meant(error))
 
 
 def _sentence(rule: str, value: Any) -> str:

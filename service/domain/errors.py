@@ -5,6 +5,7 @@ one command that broke the rule, and by the edge, whose error table turns its ki
 stable word for programs, `message` a sentence for people; neither ever holds a payload, a token or a class name.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -37,6 +38,11 @@ class Violation:
     def within(self, owner: str) -> "Violation":
         """The same with its path below that of what the field belongs to."""
         return replace(self, path=f"{owner}.{self.path}")
+
+
+def path_to(owner: str, parts: Iterable[str | int]) -> str:
+    """The path of what is so far below its owner: `config.steps[3].amount`."""
+    return owner + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
 
 
 class Refusal(Exception):

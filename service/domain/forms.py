@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator, SchemaError, ValidationError, valid
 from referencing import Registry
 
 from service.domain.definition import Json, Payload
-from service.domain.errors import Violation
+from service.domain.errors import Violation, path_to
 from service.domain.expressions import ExpressionError, compile_program
 
 MAX_NODES = 2000
@@ -65,7 +65,7 @@ def violations(
         errors = list(islice(_Validator(form, registry=Registry()).iter_errors(dict(output)), MOST_VIOLATIONS))
     except _Refused as refused:
         return (Violation(field, reason, str(refused)),)
-    return tuple(Violation(_path(field, error.absolute_path), reason, _sentence(error)) for error in errors)
+    return tuple(Violation(path_to(field, error.absolute_path), reason, _sentence(error)) for error in errors)
 
 
 def matches(text: str, pattern: str) -> bool:
@@ -163,7 +163,3 @@ def _sentence(error: ValidationError) -> str:
     if error.validator == "type":
         return f"is not of type {wanted if isinstance(wanted, str) else ' or '.join(wanted)}"
     return f"does not satisfy {error.validator!r}"
-
-
-def _path(field: str, parts: Any) -> str:
-    return field + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)

@@ -10,20 +10,17 @@ from service.domain.errors import Kind, Refusal, Violation
 from service.domain.forms import violations
 
 INPUT_SCHEMA = "input_schema"
+"""Why a run is not started."""
+
 OUTPUT_SCHEMA = "output_schema"
-"""Why a run is not started, and why one has failed."""
+"""Why one has failed."""
 
 
-def check_input(schemas: Schemas, payload: Payload) -> None:
-    """Raises Refusal, naming every place below `input_payload` that does not conform."""
+def check_input(schemas: Schemas, payload: Payload, kind: Kind = Kind.INVALID) -> None:
+    """Raises Refusal, naming every place below `input_payload` that does not conform. Of a run that is forked it is a
+    CONFLICT: not the request is wrong, the version demands something else."""
     if found := _faults(schemas.input, payload, "input_payload"):
-        raise Refusal(Kind.INVALID, "input_schema", _demanded(found, "input"), found)
-
-
-def check_forked_input(schemas: Schemas, payload: Payload) -> None:
-    """The same for the input of a run that is forked: not the request is wrong, the version demands something else."""
-    if found := _faults(schemas.input, payload, "input_payload"):
-        raise Refusal(Kind.CONFLICT, "input_schema", _demanded(found, "input"), found)
+        raise Refusal(kind, INPUT_SCHEMA, _demanded(found, "input"), found)
 
 
 def output_fault(schemas: Schemas, output: Payload) -> str:
