@@ -30,7 +30,9 @@ from service.engine.subjects import Subjects
 class Reads(Protocol):
     """Reading runs, seeing only what the workspace may see."""
 
-    async def run(self, run_id: str, visible: str | None) -> Run | None: ...
+    async def run(self, run_id: str, visible: str | None, known: Run | None = None) -> Run | None:
+        """`known` is what is remembered of it, and given back when it has not changed since."""
+        ...
 
     async def runs(self, chosen: RunFilter, limit: int, offset: int) -> Page[Run]: ...
 
@@ -94,7 +96,8 @@ class EngineRuns:
         return [[_to_undo(plan, run, step_id) for step_id in level] for level in levels(plan, run)]
 
     async def get(self, run_id: str, visible: str | None) -> Run | None:
-        return await self._reads.run(run_id, visible)
+        """What this process remembers is neither read nor rendered anew, but it is asked whether it still holds."""
+        return await self._reads.run(run_id, visible, self._advance.recent(run_id))
 
     async def list(self, chosen: RunFilter, limit: int, offset: int) -> Page[Run]:
         return await self._reads.runs(chosen, limit, offset)

@@ -130,6 +130,10 @@ class Advance:
         """Of how many runs this process has the last state."""
         return len(self._recent)
 
+    def recent(self, run_id: str) -> Run | None:
+        """The run as this process remembers it; others may have moved it since."""
+        return self._recent.get(run_id)
+
     async def look(self, run_id: str) -> Run | None:
         """The run as this process remembers it, else as it is stored. Raises StoreUnavailable."""
         known = self._recent.get(run_id)

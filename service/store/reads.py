@@ -11,11 +11,13 @@ from service.domain.definition import Definition, StepType, Version
 from service.domain.difference import OpenRuns
 from service.domain.exchange import Page, RunFilter
 from service.domain.state import Run
-from service.store.codec import page_of, run_of, steps_of, tasks_of
+from service.store.codec import RUN_COLUMNS, page_of, run_of, steps_of, tasks_of
 from service.store.graph import definition_of, version_of
 from service.store.pool import EVERY_WORKSPACE, Pool, Row
 from service.store.queries import query
 
+_NEVER = 0  # the versions of stored runs begin with 1
+_VERSION = RUN_COLUMNS.index("version")
 _HIDDEN: dict[str, Any] = {"input_payload": {}, "output_payload": {}, "evidence": {}}
 
 
@@ -25,8 +27,11 @@ class Reads:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def run(self, run_id: str, visible: str | None) -> Run | None:
-        rows = await self._read(visible, "run_get", run_id)
+    async def run(self, run_id: str, visible: str | None, known: Run | None = None) -> Run | None:
+        """`known` is the run as the caller remembers it: what has not changed since is that again, and is not read."""
+        rows = await self._read(visible, "run_get", run_id, known.version if known else _NEVER)
+        if known and rows and rows[0][_VERSION] == known.version:
+            return known
         return _whole(rows[0]) if rows else None
 
     async def runs(self, chosen: RunFilter, limit: int, offset: int) -> Page[Run]:

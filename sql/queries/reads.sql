@@ -7,22 +7,22 @@ select r.id, r.workspace_id, r.definition_id, r.definition_version, r.state, r.t
        r.failure_message, r.started_at, r.completed_at, r.deadline_at, r.pauses, r.parent_word,
        r.compensation, r.forked_from, r.forked_step, r.max_seconds, r.schema_revision,
        r.version, r.sequence,
-       (select json_agg(s) from (
+       case when r.version <> $2 then (select json_agg(s) from (
             select step_id, step_name, step_type, state, attempt, objective_id, agent_id, delegation_id,
                    approval_request_id, governance_decision, event_id, notification_id, input_payload, output_payload,
                    evidence, error_reason, error_message, retry_count, cost_usd::text, settled_cost_usd::text,
                    started_at, completed_at, deadline_at, retry_at, alarms
-              from step_runs where run_id = $1 order by position) s) as steps,
-       (select json_agg(i) from (
+              from step_runs where run_id = $1 order by position) s) end as steps,
+       case when r.version <> $2 then (select json_agg(i) from (
             select step_id, step_name, step_type, state, attempt, objective_id, agent_id, delegation_id,
                    approval_request_id, governance_decision, event_id, notification_id, input_payload, output_payload,
                    evidence, error_reason, error_message, retry_count, cost_usd::text, settled_cost_usd::text,
                    started_at, completed_at, deadline_at, retry_at, alarms
-              from step_items where run_id = $1 order by parent_step, item_index) i) as items,
-       (select json_agg(t) from (
+              from step_items where run_id = $1 order by parent_step, item_index) i) end as items,
+       case when r.version <> $2 then (select json_agg(t) from (
             select step_id, attempt, status, title, instructions, form_schema, assignee, "group", due_at, remind_at,
                    claimed_by, completed_by, version, opened_at, closed_at
-              from human_tasks where run_id = $1 order by step_id) t) as tasks
+              from human_tasks where run_id = $1 order by step_id) t) end as tasks
   from workflow_runs r
  where r.id = $1
 

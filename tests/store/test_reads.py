@@ -74,3 +74,16 @@ async def test_a_run_is_read_whole(runs: Runs, reads: Reads) -> None:
     decision = moved(await store(runs))
     await runs.apply(decision, {}, LEASE)
     assert await reads.run(decision.run.id, "ws_1") == replace(decision.run, version=2)
+
+
+async def test_a_run_that_is_remembered_is_given_back_while_it_holds(runs: Runs, reads: Reads) -> None:
+    begun = await store(runs)
+    assert await reads.run(begun.id, "ws_1", begun) is begun
+    decision = moved(begun)
+    await runs.apply(decision, {}, LEASE)
+    assert await reads.run(begun.id, "ws_1", begun) == replace(decision.run, version=2)
+
+
+async def test_a_foreign_run_is_not_there_for_having_been_remembered(runs: Runs, reads: Reads) -> None:
+    begun = await store(runs)
+    assert await reads.run(begun.id, "ws_2", begun) is None
