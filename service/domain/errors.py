@@ -94,4 +94,4 @@ def not_published() -> Refusal:
 
 
 def not_found(what: str, key: str) -> Refusal:
-    return Refusal(Kind.NOT_FOUND, f"{what}_not_found", f"{what} {key!r} was not found")
+    return Refusal(Kind.NOT_FOUND, f"{what}_not_found", f"{what.replace('_', ' ')} {key!r} was not found")

@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from service.domain.cron import ticks_after
-from service.domain.errors import conflict
+from service.domain.errors import Kind, Refusal, conflict
 
 ON_TIME = timedelta(minutes=1)
 """A tick that is performed this soon is not late, whatever the catch-up window."""
@@ -167,6 +167,12 @@ def with_policy(schedule: Schedule, change: PolicyChange, now: datetime) -> Sche
     changed = replace(schedule, policy=replace(schedule.policy, **said), version=schedule.version + 1)
     moved = changed.policy.timezone != schedule.policy.timezone
     return _standing(changed, now if moved else _just_before(schedule.next_at))
+
+
+def no_schedule(definition_id: str) -> Refusal:
+    """Also for a definition that does not exist or is not the caller's: nobody is told which of them it is."""
+    why = "there is none, or the clock does not start its latest version"
+    return Refusal(Kind.NOT_FOUND, "schedule_not_found", f"definition {definition_id!r} has no schedule: {why}")
 
 
 def paused(schedule: Schedule, pause: Pause) -> Schedule:

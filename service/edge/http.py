@@ -100,7 +100,7 @@ class HttpServer:
 
 
 def _json(status: HTTPStatus, value: Mapping[str, object]) -> Page:
-    return Page(status, "application/json", json.dumps(value).encode())
+    return Page(status, "application/json", f"{json.dumps(value, indent=2)}\n".encode())
 
 
 def _encoded(page: Page) -> bytes:

@@ -165,7 +165,7 @@ def transition(request: pb.TransitionStepRequest, caller: Caller) -> tuple[str, 
 def _reported_state(checks: Checks, number: int) -> StepState:
     state = checks.member("state", number, enums.STEP_STATE_OF)
     if state is StepState.PENDING or number == 0:
-        checks.note("state", "state_not_reportable", "has to be what the step has reached")
+        checks.note("state", "state_not_reportable", "has to be what the step has reached, such as COMPLETED or FAILED")
     return state or StepState.PENDING
 
 

@@ -10,9 +10,9 @@ from itertools import islice
 from typing import Protocol
 
 from service.domain.cron import ticks, ticks_after
-from service.domain.errors import invalid, not_found
+from service.domain.errors import invalid
 from service.domain.exchange import Idem, Page, Replayable
-from service.domain.schedule import PolicyChange, Schedule
+from service.domain.schedule import PolicyChange, Schedule, no_schedule
 from service.edge import traces
 from service.engine.scheduler import Scheduler, Ticked
 
@@ -74,5 +74,5 @@ class EngineSchedules:
     async def _found(self, definition_id: str, visible: str | None) -> tuple[Schedule, datetime]:
         found = await self._reads.get(definition_id, visible)
         if found is None:
-            raise not_found("schedule", definition_id)
+            raise no_schedule(definition_id)
         return found

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from service.domain.definition import Trigger, TriggerType
-from service.domain.errors import not_found
 from service.domain.exchange import Idem, Page, Replayable
 from service.domain.schedule import (
     Move,
@@ -20,6 +19,7 @@ from service.domain.schedule import (
     PolicyChange,
     Schedule,
     begun,
+    no_schedule,
     paused,
     resumed,
     with_cron,
@@ -81,7 +81,7 @@ class Schedules:
         async with self._pool.transaction() as connection:
             row = await one(connection, "schedule_lock", (definition_id,))
             if row is None or visible not in (None, row[2]):
-                raise not_found("schedule", definition_id)
+                raise no_schedule(definition_id)
             now, schedule = row[0], schedule_of(row[1:])
             call = Call(method, schedule.workspace_id, idem)
             if await call.answered(connection) is not None:

@@ -44,7 +44,7 @@ async def get(port: int, path: str) -> tuple[int, bytes]:
 
 
 async def test_alive(pages: Pages) -> None:
-    assert await get(pages.port, "/healthz?x=1") == (200, b'{"status": "alive"}')
+    assert await get(pages.port, "/healthz?x=1") == (200, b'{\n  "status": "alive"\n}\n')
 
 
 async def test_ready_tells_why_or_why_not(pages: Pages) -> None:
