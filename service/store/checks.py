@@ -92,5 +92,6 @@ async def _schema(dsn: str) -> Check:
     try:
         await migrator.check_current()
     except (SchemaMismatch, StoreUnavailable) as error:
-        return failed(_AREA, "schema", str(error), "run `workflows migrate up` of the release that serves")
+        found = str(error).partition(": run ")[0]  # what to do stands beside it
+        return failed(_AREA, "schema", found, "run `workflows migrate up` of the release that serves")
     return ok(_AREA, "schema", f"current, {len(migrator.known)} migrations")

@@ -89,7 +89,7 @@ async def test_what_is_switched_off_is_told(
 
 async def test_a_database_that_was_never_migrated(doctor: Shell, blank_database: str) -> None:
     found = wrong(await doctor("doctor", "--json", "--only", "database", DATABASE_URL=blank_database))
-    assert "workflows migrate up" in found["database", "schema"]["found"]
+    assert "workflows migrate up" in found["database", "schema"]["advice"]
 
 
 async def test_a_user_without_the_roles(doctor: Shell, desk: Desk) -> None:

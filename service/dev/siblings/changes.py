@@ -44,7 +44,12 @@ class Changes:
     async def start(self) -> None:
         """Connects and creates the siblings' streams where they are missing. Raises nats' errors."""
         self._client = await nats.connect(
-            self._url, max_reconnect_attempts=-1, reconnect_time_wait=0.2, error_cb=_log_error
+            self._url,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.2,
+            error_cb=_log_error,
+            disconnected_cb=_log_away,
+            reconnected_cb=_log_back,
         )
         for name, subjects in STREAMS.items():
             await self._create_if_missing(name, subjects)
@@ -91,4 +96,13 @@ def _body(message: Message) -> bytes:
 
 
 async def _log_error(error: Exception) -> None:
-    _LOG.warning("bus: %s", error)
+    """Five in a second while the bus is away, which is said once."""
+    _LOG.debug("bus: %s", error)
+
+
+async def _log_away() -> None:
+    _LOG.warning("the simulated siblings have lost the bus")
+
+
+async def _log_back() -> None:
+    _LOG.info("the simulated siblings have the bus again")
