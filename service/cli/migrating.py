@@ -21,7 +21,9 @@ app = typer.Typer(
 
 
 @app.command()
-def up(target: Annotated[int | None, typer.Argument(help="The last migration to apply.")] = None) -> None:
+def up(
+    target: Annotated[int | None, typer.Argument(metavar="NUMBER", help="The last migration to apply.")] = None,
+) -> None:
     """Apply what is pending."""
     with _migrator() as migrator:
         applied = asyncio.run(migrator.up(target))
@@ -29,7 +31,11 @@ def up(target: Annotated[int | None, typer.Argument(help="The last migration to 
 
 
 @app.command()
-def down(target: Annotated[int, typer.Argument(help="The migration to go back to; 0 takes back everything.")]) -> None:
+def down(
+    target: Annotated[
+        int, typer.Argument(metavar="NUMBER", help="The migration to go back to; 0 takes back everything.")
+    ],
+) -> None:
     """Take migrations back, newest first, with all data in their tables."""
     with _migrator() as migrator:
         taken = asyncio.run(migrator.down(target))
@@ -44,7 +50,7 @@ def status() -> None:
     for one in found:
         applied = "pending" if one.applied_at is None else f"applied {one.applied_at:%Y-%m-%d %H:%M:%S}"
         typer.echo(f"{one.version:04} {one.name:<20} {applied}{', edited since' if one.edited else ''}")
-    verify()
+    _check()
 
 
 @app.command("list")
@@ -67,6 +73,11 @@ def script() -> None:
 @app.command()
 def verify() -> None:
     """Check that the schema is the one of this release. Exit code 3 when it is not."""
+    _check()
+    typer.echo("the schema is the one of this release")
+
+
+def _check() -> None:
     from service.store.migrate import SchemaMismatch
 
     with _migrator() as migrator:

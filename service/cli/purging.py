@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from service.cli.telling import one_line
+from service.console.exits import USAGE
 
 
 def add(app: typer.Typer) -> None:
@@ -30,8 +31,9 @@ def purge(
     from service.engine.retention import Wanted
     from service.store.migrate import SchemaMismatch
 
-    with one_line(ValueError, SchemaMismatch, StoreUnavailable):
+    with one_line(ValueError, code=USAGE):
         chosen, age = work.states_of(state or ()), work.seconds_of(older_than) if older_than else None
+    with one_line(ValueError, SchemaMismatch, StoreUnavailable):
         how = partial(Wanted, limit=limit, batch=batch, dry_run=dry_run)
         done = asyncio.run(work.purge(_database(), workspace, chosen, age, retention_seconds(), how))
     typer.echo("\n".join(work.told(done, dry_run=dry_run)))

@@ -10,12 +10,12 @@ from service.console.exits import FAILED
 
 
 @contextmanager
-def one_line(*expected: type[Exception]) -> Iterator[None]:
-    """What an operator can get wrong, told in one line."""
+def one_line(*expected: type[Exception], code: int = FAILED) -> Iterator[None]:
+    """What an operator can get wrong, told in one line; ends with that exit code."""
     try:
         yield
     except expected as error:
-        fail(error, FAILED)
+        fail(error, code)
 
 
 def fail(error: Exception, code: int) -> NoReturn:

@@ -60,13 +60,24 @@ async def test_a_purge_stops_at_its_limit_and_takes_the_states_it_was_told(
     [
         ((), {}, "DATABASE_URL is not set"),
         ((), {"DATABASE_URL": NOWHERE}, "database does not answer"),
-        (("--older-than", "90"), {"DATABASE_URL": NOWHERE}, "'90' is no age like 90d"),
-        (("--state", "RUNNING"), {"DATABASE_URL": NOWHERE}, "'RUNNING' is no state a run ends in"),
         ((), {"DATABASE_URL": NOWHERE, "RETENTION_SECONDS": "soon"}, "RETENTION_SECONDS cannot be read"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(args: tuple[str, ...], environment: dict[str, str], said: str) -> None:
     assert said in refused("purge", *args, **environment)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--older-than", "90"), "'90' is no age like 90d"),
+        (("--state", "RUNNING"), "'RUNNING' is no state a run ends in"),
+    ],
+)
+def test_a_value_that_cannot_be_read_has_its_own_exit_code(args: tuple[str, ...], said: str) -> None:
+    found = workflows("purge", *args, DATABASE_URL=NOWHERE)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert said in found.stderr
 
 
 def test_a_schema_that_was_never_migrated_is_refused(blank_database: str) -> None:
