@@ -168,7 +168,10 @@ def schemas(
 
     which: dict[str, Any] = {"definition_id": session.definition_id(definition), "version": version}
     found = session.ask("GetSchemas", **which, revision=revision)
-    said = {"input_schema": values.mapping(new_input), "output_schema": values.mapping(new_output)}
+    said = {
+        "input_schema": values.mapping(new_input, "--input"),
+        "output_schema": values.mapping(new_output, "--output"),
+    }
     wanted = {name: value for name, value in said.items() if value is not None}
     if wanted:
         found = session.change("SetSchemas", key, **which, **{**pipeline_text.schemas_of(found.schemas), **wanted})

@@ -55,7 +55,7 @@ def _spoken(code: StatusCode, status: Any) -> Failed:
     delay = _detail(status, error_details_pb2.RetryInfo()).retry_delay
     seconds = delay.seconds + delay.nanos / 1e9
     about: dict[str, Any] = {"status": code.name, "reason": info.reason}
-    lines = [f"{each.field or 'request'}: {each.description} ({each.reason})" for each in bad]
+    lines = [] if _says_it_all(bad, status) else [f"{_said(each)} ({each.reason})" for each in bad]
     if bad:
         about["violations"] = [{"field": e.field, "reason": e.reason, "description": e.description} for e in bad]
         missing = int(info.metadata.get("violations", len(bad))) - len(bad)
@@ -66,8 +66,17 @@ def _spoken(code: StatusCode, status: Any) -> Failed:
     if hint := _HINTS.get(code):
         lines.append(hint)
     about["try_again"] = code in (StatusCode.UNAVAILABLE, StatusCode.RESOURCE_EXHAUSTED)
-    message = f"{_WORDS.get(code, 'failed')}: {status.message} ({code.name}, {info.reason})"
-    return Failed(message, CODES.get(code, FAILED), lines, about)
+    word = "" if code is StatusCode.NOT_FOUND else f"{_WORDS.get(code, 'failed')}: "  # its messages say so themselves
+    return Failed(f"{word}{status.message} ({code.name}, {info.reason})", CODES.get(code, FAILED), lines, about)
+
+
+def _said(violation: Any) -> str:
+    return f"{violation.field or 'request'}: {violation.description}"
+
+
+def _says_it_all(bad: Any, status: Any) -> bool:
+    """Whether the message is that of the only violation, which need not be told twice."""
+    return len(bad) == 1 and _said(bad[0]) == status.message
 
 
 def _bare(error: Any, settings: Settings, rpc: str) -> Failed:

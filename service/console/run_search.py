@@ -75,9 +75,11 @@ def number(word: str, value: str) -> int:
 
 def _pairs(texts: Iterable[str]) -> Iterable[tuple[str, str]]:
     for term in (term for text in texts for term in _split(text)):
-        word, equals, value = term.partition("=")
-        if not equals or not value or word not in WORDS:
-            raise Failed(f"{term!r} is not known; {HELP[0].lower()}{HELP[1:]}", USAGE)
+        word, _, value = term.partition("=")
+        if word not in WORDS:
+            raise Failed(f"{word!r} is not known; {HELP[0].lower()}{HELP[1:]}", USAGE)
+        if not value:
+            raise Failed(f"{word} needs a value: {word}=...", USAGE)
         yield word, value
 
 

@@ -47,8 +47,10 @@ def _of_found(column: Column) -> Column:
 
 
 def started(run: Any) -> None:
-    """Its id alone: `RUN=$(workflows runs start ...)` is how scripts go on."""
+    """Its id alone, for `RUN=$(workflows runs start ...)`; that it has failed already is said beside the answer."""
     show.line(run.id)
+    if show.word(run, "state") == "FAILED":
+        show.say("workflows: the run has FAILED already", "  `workflows runs show` says why")
 
 
 def controlled(run: Any) -> None:
@@ -117,17 +119,20 @@ def explanation(found: Any) -> None:
             ("state", show.word(found, "state") + (", nothing is in flight" if found.drained else "")),
             ("summary", found.summary),
             ("ends by", show.when(found, "deadline_at")),
+            *(("paused", _pause(pause)) for pause in found.pauses),
         )
     )
-    for pause in found.pauses:
-        reason = f": {pause.reason}" if pause.reason else ""
-        show.line(f"paused by {pause.by or pause.source} {show.when(pause, 'at')}{reason}")
     if found.steps:
         show.heading("Waiting")
         show.table(_WAITS, [(step, wait) for step in found.steps for wait in step.waits], "nothing is waited for")
     if found.owed:
         show.heading("Calls that do not get through")
         show.table(_OWED, found.owed, "none")
+
+
+def _pause(pause: Any) -> str:
+    reason = f": {pause.reason}" if pause.reason else ""
+    return f"{show.when(pause, 'at')} by {pause.by or pause.source}{reason}"
 
 
 def history(found: Any, limit: int) -> None:

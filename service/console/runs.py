@@ -39,7 +39,7 @@ def start(
     from service.console import run_views as views
     from service.console import values, watching
 
-    limit = watching.limit(at_most)
+    limit, given = watching.limit(at_most), values.mapping(payload, "--input")
     run = session.change(
         "StartRun",
         key,
@@ -50,7 +50,7 @@ def start(
         initiator_user_id=user,
         entity_id=entity,
         entity_type=entity_type,
-        input_payload=values.mapping(payload),
+        input_payload=given,
     ).run
     if wait:
         watching.until_ended(session, run.id, limit)

@@ -126,7 +126,7 @@ def complete(
     """Complete a task, and its step."""
     from service.console import values
 
-    said = values.mapping(output)
+    said = values.mapping(output, "--output")
     _changed(session, "CompleteTask", key, id=task_id, output=said, user_id=user, expected_version=seen)
 
 

@@ -8,8 +8,8 @@ from service.console.documents import Document
 from service.console.exits import USAGE, Failed
 
 
-def mapping(text: str | None) -> dict[str, Any] | None:
-    """The object of `{...}`, `@file` or `-`. Raises Failed (usage)."""
+def mapping(text: str | None, option: str) -> dict[str, Any] | None:
+    """The object of `{...}`, `@file` or `-`, given with the option of that name. Raises Failed (usage)."""
     if text is None:
         return None
     if text == "-":
@@ -17,7 +17,7 @@ def mapping(text: str | None) -> dict[str, Any] | None:
     elif text.startswith("@"):
         found = documents.read(Path(text[1:]))
     else:
-        found = [Document("the value", documents.parsed("the value", text))]
+        found = [Document(option, documents.parsed(option, text))]
     if len(found) != 1 or not isinstance(found[0].value, dict):
         raise Failed(f"{found[0].file} has to be one JSON object", USAGE)
     return found[0].value

@@ -79,6 +79,15 @@ async def test_every_violation_is_told(desk: Desk, shell: Shell) -> None:
     assert [line.split(":")[0].strip() for line in lines] == ["entity_id", "entity_type"]
 
 
+async def test_what_the_message_says_is_not_told_again(desk: Desk, shell: Shell) -> None:
+    ended = await shell("tasks", "claim", "nope")
+    assert ended.err == "workflows: refused: id: has to be <run_id>/<step_id> (INVALID_ARGUMENT, malformed)\n"
+    told = json.loads((await shell("tasks", "claim", "nope", "--json")).err)
+    assert [each["field"] for each in told["error"]["violations"]] == ["id"]
+    ended = await shell("runs", "show", "wfr_nope")
+    assert ended.err == "workflows: run 'wfr_nope' was not found (NOT_FOUND, run_not_found)\n"
+
+
 async def test_the_token_goes_along(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("from-file\n")
     async with refusing() as server:

@@ -21,6 +21,14 @@ name: {name}
 steps:
   - {{id: tell, type: notification, notification_channel: slack, notification_template: t, config: {{recipient: team}}}}
 """
+FAILS_AT_ONCE = """
+workspace: {workspace}
+name: {name}
+steps:
+  - {{id: choose, type: branch, condition: input.kind}}
+  - {{id: hear, type: wait_for_event, event_type_pattern: a.b}}
+edges: [choose -> hear]
+"""
 FAILS = """
 workspace: {workspace}
 name: {name}
@@ -78,6 +86,22 @@ async def test_an_input_comes_from_a_file_or_stdin(shell: Shell, publish: Publis
         assert (await shell("runs", "start", name, "-i", bad)).code == 2
 
 
+async def test_an_input_that_cannot_be_read_is_named(shell: Shell) -> None:
+    for words in (("runs", "start", "any", "--input"), ("tasks", "complete", "wfr_1/a", "--output")):
+        ended = await shell(*words, "amount=3")
+        assert ended.code == 2
+        assert ended.err.startswith(f"workflows: {words[-1]} is no JSON: ")
+        assert (await shell(*words, "[1]")).err == f"workflows: {words[-1]} has to be one JSON object\n"
+
+
+async def test_a_run_that_fails_as_it_starts_says_so(shell: Shell, publish: Publish) -> None:
+    name = await publish(FAILS_AT_ONCE)
+    ended = await shell.done("runs", "start", name)
+    [run_id] = ended.lines
+    assert ended.err.splitlines()[0] == "workflows: the run has FAILED already"
+    assert (await shell.done("runs", "show", run_id, "--json")).json["state"] == "WORKFLOW_STATE_FAILED"
+
+
 async def test_waiting_ends_as_the_run_ends(shell: Shell, publish: Publish) -> None:
     good = await shell.done("runs", "start", await publish(AT_ONCE), "--wait")
     assert "state       COMPLETED" in good.lines
@@ -104,7 +128,7 @@ async def test_a_run_is_paused_explained_and_ended(shell: Shell, publish: Publis
     run_id = await started(shell, await publish(WAITS))
     assert (await shell.done("runs", "pause", run_id, "-r", "hold on")).lines == [f"{run_id} PAUSED"]
     explained = await shell.done("runs", "explain", run_id)
-    assert any(line.startswith("paused by anonymous") and line.endswith(": hold on") for line in explained.lines)
+    assert any(line.startswith("paused") and line.endswith("by anonymous: hold on") for line in explained.lines)
     assert "hear" in explained.out
     asked = (await shell.done("runs", "explain", run_id, "--json")).json
     assert asked["pauses"][0]["reason"] == "hold on"
@@ -160,8 +184,8 @@ async def test_runs_are_listed_and_found(shell: Shell, publish: Publish) -> None
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("stat=1", "'stat=1' is not known"),
-        ("state", "'state' is not known"),
+        ("stat=1", "'stat' is not known"),
+        ("state", "state needs a value: state=..."),
         ("state=odd", "'odd' is no state: pending, running,"),
         ("version=x", "version has to be a number"),
         ("from=yesterday", "'yesterday' is no time"),
