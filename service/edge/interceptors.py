@@ -1,4 +1,4 @@
-"""What every call passes through, in order: trace, meter, errors, limit, caller, parsing.
+"""What every call passes through, in order: trace, meter, errors, caller, limit, parsing.
 
 A layer wraps a call and gives a call. The grpc interceptor folds them around a method once and keeps the result. A
 stream of ours is a call that writes its messages and gives nothing back; it lasts, so it has a limit of its own
@@ -18,6 +18,7 @@ from service.edge import access, caller, errors
 from service.edge.caller import Caller
 from service.edge.errors import Call, Context, Layer
 from service.edge.gate import Gate
+from service.edge.room import Room
 from service.edge.rpc_meter import RpcMeter
 from service.edge.traces import tracing
 from service.engine.tracing import Tracer
@@ -42,23 +43,21 @@ def answering_errors(call: Call) -> Call:
     return answered
 
 
-class Limit:
-    """At most so many calls at once; one more is told to come back."""
+def limiting(room: Room) -> Layer:
+    """At most so many calls at once. Only callers who may call take room, so those who may not cannot fill it."""
 
-    def __init__(self, most: int) -> None:
-        self._free = most
-
-    def limiting(self, call: Call) -> Call:
+    def layer(call: Call) -> Call:
         async def limited(request: Any, context: Context) -> Any:
-            if self._free == 0:
-                raise Refusal(Kind.EXHAUSTED, "overloaded", "too many calls at once")
-            self._free -= 1
+            workspace = caller.current().workspace
+            room.enter(workspace)
             try:
                 return await call(request, context)
             finally:
-                self._free += 1
+                room.leave(workspace)
 
         return limited
+
+    return layer
 
 
 def identifying(gate: Gate, scope: str) -> Layer:
@@ -102,7 +101,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
     def __init__(self, max_calls: int, gate: Gate, meter: RpcMeter, tracer: Tracer) -> None:
         self._tracer = tracer
-        self._limit = Limit(max_calls)
+        self._limit = limiting(Room(max_calls, "overloaded", "too many calls at once"))
         self._gate = gate
         self._meter = meter
         self._wrapped: dict[str, Handler] = {}
@@ -141,4 +140,4 @@ class Interceptor(grpc.aio.ServerInterceptor):
             metering: Layer = partial(self._meter.metering_stream, method)
             return [trace, metering, answering_errors, identify, parse]
         metering = partial(self._meter.metering, method)
-        return [trace, metering, answering_errors, self._limit.limiting, identify, parse]
+        return [trace, metering, answering_errors, identify, self._limit, parse]

@@ -94,7 +94,7 @@ class RunService:
         async def send(event: RunEvent) -> None:
             await context.write(ops.WatchRunResponse(event=render_run.event(event)).SerializeToString())
 
-        await self.watches.follow(look, send, after)
+        await self.watches.follow(look, send, after, visible)
 
     async def GetRunGraph(self, request: ops.GetRunGraphRequest, context: Context) -> bytes:
         run_id, wanted = parse_inquiry.graph(request)

@@ -26,6 +26,8 @@ GOOD_SECONDS = 30.0
 BAD_SECONDS = 5.0
 ASK_SECONDS = 3.0
 MOST = 10_000
+MOST_WAITING = 1_000
+"""Calls that wait for identity at once; while it is slow, made-up tokens must not pile up here."""
 
 Verdict: TypeAlias = Caller | Refusal
 
@@ -61,12 +63,14 @@ class Tokens:
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         most: int = MOST,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
         self._identity = identity
         self._workspaces = workspaces
         self._monotonic = monotonic
         self._now = now
         self._most = most
+        self._room = most_waiting
         self._good: dict[bytes, Good] = {}
         self._bad: dict[bytes, Bad] = {}
         self._asking: dict[bytes, asyncio.Task[Verdict]] = {}
@@ -94,11 +98,20 @@ class Tokens:
 
     async def _asked(self, key: bytes, token: str) -> Verdict:
         """One question for all who want to know at once; whoever goes away does not take it along."""
+        if self._room == 0:
+            return Refusal(Kind.UNAVAILABLE, "identity_unavailable", "too many tokens are being asked about")
+        self._room -= 1
+        try:
+            return await asyncio.shield(self._question(key, token))
+        finally:
+            self._room += 1
+
+    def _question(self, key: bytes, token: str) -> asyncio.Task[Verdict]:
         asking = self._asking.get(key)
         if asking is None:
             asking = self._asking[key] = asyncio.create_task(self._ask(key, token))
             asking.add_done_callback(lambda _: self._asking.pop(key))
-        return await asyncio.shield(asking)
+        return asking
 
     async def _ask(self, key: bytes, token: str) -> Verdict:
         found = await self._identity.introspect(token, ASK_SECONDS)

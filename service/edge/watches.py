@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from service.domain.errors import Kind, Refusal
 from service.domain.inquiry import EventPage, RunEvent
+from service.edge.room import Room
 
 MOST_WATCHES = 100
 SOON_SECONDS = 0.25
@@ -24,7 +25,7 @@ Send: TypeAlias = Callable[[RunEvent], Awaitable[None]]
 
 class Watches:
     def __init__(self, most: int = MOST_WATCHES, soon_seconds: float = SOON_SECONDS) -> None:
-        self._free = most
+        self._room = Room(most, "too_many_watches", "too many runs are being watched")
         self._soon_seconds = soon_seconds
         self._ending = asyncio.Event()
 
@@ -32,16 +33,14 @@ class Watches:
         """Ends every watch after what it is sending; new ones end as well."""
         self._ending.set()
 
-    async def follow(self, look: Look, send: Send, after: int) -> None:
-        """Sends every event after the sequence `after`; returns when no more can follow. Raises Refusal when there are
-        too many watches, or when the server stops."""
-        if self._free == 0:
-            raise Refusal(Kind.EXHAUSTED, "too_many_watches", "too many runs are being watched")
-        self._free -= 1
+    async def follow(self, look: Look, send: Send, after: int, workspace: str | None = None) -> None:
+        """Sends every event after the sequence `after`; returns when no more can follow. `workspace` is the one that
+        the watcher sees, None for all. Raises Refusal when there are too many watches, or when the server stops."""
+        self._room.enter(workspace)
         try:
             await self._follow(look, send, after)
         finally:
-            self._free += 1
+            self._room.leave(workspace)
 
     async def _follow(self, look: Look, send: Send, after: int) -> None:
         rest = self._soon_seconds

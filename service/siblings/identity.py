@@ -2,16 +2,19 @@
 
 Not an effect: nothing is owed when it is asked. It shares connections and breakers with the calls that are. The token
 is in the request alone: what identity answers, a message of its own among it, is never told to anybody.
+
+A holder that cannot be taken as it is (no name, a NUL, an end at no moment) makes its token no good. It is no fault of
+identity's: else whoever has such a token could open the breaker for everybody.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC
 
 from identity.v1.identity_pb2 import IntrospectRequest, IntrospectResponse
 
 from service.domain.answers import Fault, FaultKind
 from service.domain.identity import TokenHolder
 from service.siblings.connections import Connections
-from service.siblings.method import Garbled, Method, demand
+from service.siblings.method import Method, storable
 
 _INACTIVE = Fault(FaultKind.FAILED, "token_inactive", "the token is not good")
 
@@ -30,25 +33,24 @@ class Identity:
 def _read(reply: IntrospectResponse) -> TokenHolder | Fault:
     if not reply.active:
         return _INACTIVE
+    try:
+        holder = _holder(reply)
+    except ValueError:  # the moment at which it ends is none
+        return _INACTIVE
+    return holder if holder.subject and storable(holder) else _INACTIVE
+
+
+def _holder(reply: IntrospectResponse) -> TokenHolder:
     return TokenHolder(
-        subject=demand(reply.subject or reply.service, "subject"),
+        subject=reply.subject or reply.service,
         organization_id=reply.organization_id,
         scopes=tuple(reply.scopes),
         token_type=reply.token_type,
         service=reply.service,
         agent_type=reply.agent_type,
         user_subject=reply.user_subject,
-        expires_at=_expiry(reply),
+        expires_at=reply.expires_at.ToDatetime(UTC) if reply.HasField("expires_at") else None,
     )
-
-
-def _expiry(reply: IntrospectResponse) -> datetime | None:
-    if not reply.HasField("expires_at"):
-        return None
-    try:
-        return reply.expires_at.ToDatetime(UTC)
-    except ValueError as error:
-        raise Garbled("the token ends at no moment") from error
 
 
 _INTROSPECT = Method("identity", "/identity.v1.TokenService/Introspect", IntrospectResponse, _read, absent=_INACTIVE)

@@ -36,12 +36,11 @@ class Identity:
 class Bench:
     """Tokens on clocks that are moved by hand."""
 
-    def __init__(self, most: int = 100) -> None:
+    def __init__(self, most: int = 100, most_waiting: int = 100) -> None:
         self.identity = Identity()
         self.passed = 0.0
-        self.tokens = Tokens(
-            self.identity, {}, lambda: self.passed, lambda: NOON + timedelta(seconds=self.passed), most
-        )
+        clocks = (lambda: self.passed, lambda: NOON + timedelta(seconds=self.passed))
+        self.tokens = Tokens(self.identity, {}, *clocks, most, most_waiting)
 
     async def refused(self, token: str) -> Refusal:
         with pytest.raises(Refusal) as caught:
@@ -117,6 +116,21 @@ async def test_many_at_once_ask_once_and_nobody_takes_the_answer_along(bench: Be
     _, *found = await asyncio.gather(*waiting, return_exceptions=True)
     assert {type(each) for each in found} == {Caller}
     assert bench.identity.asked == ["ann"]
+
+
+async def test_no_more_than_so_many_wait_for_identity_and_the_known_go_on() -> None:
+    bench = Bench(most_waiting=3)
+    await bench.tokens.caller("ann")
+    bench.identity.held = asyncio.Event()
+    waiting = [asyncio.create_task(bench.refused(f"made-up-{number % 2}")) for number in range(3)]
+    await asyncio.sleep(0)
+    refusal = await bench.refused("one-more")
+    assert (refusal.kind, refusal.reason) == (Kind.UNAVAILABLE, "identity_unavailable")
+    assert "one-more" not in bench.identity.asked
+    await bench.tokens.caller("ann")
+    bench.identity.held.set()
+    assert {each.reason for each in await asyncio.gather(*waiting)} == {"token_inactive"}
+    assert (await bench.refused("one-more")).reason == "token_inactive"
 
 
 async def test_what_is_kept_is_bounded_and_the_bad_crowd_out_no_good() -> None:

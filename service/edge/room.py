@@ -1,0 +1,39 @@
+"""So many at once, and of them so many for one workspace, so that a busy one leaves room for the others.
+
+Whoever sees every workspace is bounded by the whole alone. Counts of workspaces are forgotten with their last call.
+Held by the interceptor for calls, and by `watches`.
+"""
+
+from collections import Counter
+
+from service.domain.errors import Kind, Refusal
+
+SHARE = 0.75
+"""The part of all that one workspace can take."""
+
+
+class Room:
+    """For `most` at once; one more is refused with this reason, to come back later."""
+
+    def __init__(self, most: int, reason: str, message: str) -> None:
+        self._free = most
+        self._share = max(1, int(most * SHARE))
+        self._reason, self._message = reason, message
+        self._taken: Counter[str] = Counter()
+
+    def enter(self, workspace: str | None) -> None:
+        """Call `leave` in the end. Raises Refusal (EXHAUSTED)."""
+        if self._free <= 0:
+            raise Refusal(Kind.EXHAUSTED, self._reason, self._message)
+        if workspace is not None:
+            if self._taken[workspace] >= self._share:
+                raise Refusal(Kind.EXHAUSTED, self._reason, f"{self._message} for one workspace")
+            self._taken[workspace] += 1
+        self._free -= 1
+
+    def leave(self, workspace: str | None) -> None:
+        self._free += 1
+        if workspace is not None:
+            self._taken[workspace] -= 1
+            if not self._taken[workspace]:
+                del self._taken[workspace]
