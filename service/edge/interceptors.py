@@ -101,7 +101,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
     def __init__(self, max_calls: int, gate: Gate, meter: RpcMeter, tracer: Tracer) -> None:
         self._tracer = tracer
-        self._limit = limiting(Room(max_calls, "overloaded", "too many calls at once"))
+        self._limit = limiting(Room(max_calls, lambda: Refusal(Kind.EXHAUSTED, "overloaded", "too many calls at once")))
         self._gate = gate
         self._meter = meter
         self._wrapped: dict[str, Handler] = {}

@@ -5,31 +5,30 @@ Held by the interceptor for calls, and by `watches`.
 """
 
 from collections import Counter
+from collections.abc import Callable
 
-from service.domain.errors import Kind, Refusal
+from service.domain.errors import Refusal
 
 SHARE = 0.75
 """The part of all that one workspace can take."""
 
 
 class Room:
-    """For `most` at once; one more is refused with this reason, to come back later."""
+    """For `most` at once; one more gets the refusal."""
 
-    def __init__(self, most: int, reason: str, message: str) -> None:
+    def __init__(self, most: int, refusal: Callable[[], Refusal]) -> None:
         self._free = most
         self._share = max(1, int(most * SHARE))
-        self._reason, self._message = reason, message
+        self._refusal = refusal
         self._taken: Counter[str] = Counter()
 
     def enter(self, workspace: str | None) -> None:
-        """Call `leave` in the end. Raises Refusal (EXHAUSTED)."""
-        if self._free <= 0:
-            raise Refusal(Kind.EXHAUSTED, self._reason, self._message)
-        if workspace is not None:
-            if self._taken[workspace] >= self._share:
-                raise Refusal(Kind.EXHAUSTED, self._reason, f"{self._message} for one workspace")
-            self._taken[workspace] += 1
+        """Call `leave` in the end. Raises the refusal."""
+        if self._free <= 0 or (workspace is not None and self._taken[workspace] >= self._share):
+            raise self._refusal()
         self._free -= 1
+        if workspace is not None:
+            self._taken[workspace] += 1
 
     def leave(self, workspace: str | None) -> None:
         self._free += 1

@@ -25,7 +25,7 @@ Send: TypeAlias = Callable[[RunEvent], Awaitable[None]]
 
 class Watches:
     def __init__(self, most: int = MOST_WATCHES, soon_seconds: float = SOON_SECONDS) -> None:
-        self._room = Room(most, "too_many_watches", "too many runs are being watched")
+        self._room = Room(most, lambda: Refusal(Kind.EXHAUSTED, "too_many_watches", "too many runs are being watched"))
         self._soon_seconds = soon_seconds
         self._ending = asyncio.Event()
 

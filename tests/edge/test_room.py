@@ -6,12 +6,16 @@ import grpc
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.answers import Fault
-from service.domain.errors import Refusal
+from service.domain.errors import Kind, Refusal
 from service.domain.identity import TokenHolder
 from service.edge.gate import Gate
 from service.edge.room import Room
 from service.edge.tokens import Tokens
 from tests.edge.edge import refused, serving
+
+
+def full() -> Refusal:
+    return Refusal(Kind.EXHAUSTED, "full", "")
 
 
 def entered(room: Room, *workspaces: str | None) -> list[bool]:
@@ -26,7 +30,7 @@ def entered(room: Room, *workspaces: str | None) -> list[bool]:
 
 
 def test_one_workspace_leaves_room_for_the_others() -> None:
-    room = Room(4, "full", "")
+    room = Room(4, full)
     assert entered(room, "a", "a", "a", "a", "b", "b") == [True, True, True, False, True, False]
     room.leave("b")
     assert entered(room, "a", None, None) == [False, True, False]
@@ -35,15 +39,15 @@ def test_one_workspace_leaves_room_for_the_others() -> None:
 
 
 def test_who_sees_every_workspace_may_fill_it() -> None:
-    assert entered(Room(2, "full", ""), None, None, None) == [True, True, False]
+    assert entered(Room(2, full), None, None, None) == [True, True, False]
 
 
 def test_the_smallest_room_is_for_one() -> None:
-    assert entered(Room(1, "full", ""), "a", "a") == [True, False]
+    assert entered(Room(1, full), "a", "a") == [True, False]
 
 
 def test_no_workspace_is_counted_that_has_left() -> None:
-    room = Room(2, "full", "")
+    room = Room(2, full)
     for number in range(100):
         entered(room, f"ws_{number}")
         room.leave(f"ws_{number}")
