@@ -10,10 +10,10 @@ from service.domain.commands import Envelope, ForkRun, StartRun
 from service.domain.conclusion import conclude
 from service.domain.decision import Accepted, Decision
 from service.domain.definition import Definition, StepType, TriggerType
-from service.domain.errors import Kind, conflict, not_found
+from service.domain.errors import conflict, not_found
 from service.domain.flow import settle
 from service.domain.plan import Plan
-from service.domain.schemas import check_input
+from service.domain.schemas import check_forked_input, check_input
 from service.domain.state import Run, RunState, StepRun, StepState, changed
 from service.domain.turn import Turn
 
@@ -41,7 +41,7 @@ def fork(plan: Plan, source: Run, envelope: Envelope, now: datetime) -> Decision
     assert isinstance(command, ForkRun)
     if command.step_id not in plan.graph.order:
         raise not_found("step", command.step_id)
-    check_input(plan.version.schemas, source.input_payload, Kind.CONFLICT)
+    check_forked_input(plan.version.schemas, source.input_payload)
     like = StartRun(
         run_id=command.run_id,
         trigger_type=source.trigger_type,

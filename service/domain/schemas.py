@@ -16,11 +16,16 @@ OUTPUT_SCHEMA = "output_schema"
 """Why one has failed."""
 
 
-def check_input(schemas: Schemas, payload: Payload, kind: Kind = Kind.INVALID) -> None:
-    """Raises Refusal, naming every place below `input_payload` that does not conform. Of a run that is forked it is a
-    CONFLICT: not the request is wrong, the version demands something else."""
+def check_input(schemas: Schemas, payload: Payload) -> None:
+    """Raises Refusal, naming every place below `input_payload` that does not conform."""
     if found := _faults(schemas.input, payload, "input_payload"):
-        raise Refusal(kind, INPUT_SCHEMA, _demanded(found, "input"), found)
+        raise Refusal(Kind.INVALID, "input_schema", _demanded(found, "input"), found)
+
+
+def check_forked_input(schemas: Schemas, payload: Payload) -> None:
+    """The same for the input of a run that is forked: not the request is wrong, the version demands something else."""
+    if found := _faults(schemas.input, payload, "input_payload"):
+        raise Refusal(Kind.CONFLICT, "input_schema", _demanded(found, "input"), found)
 
 
 def output_fault(schemas: Schemas, output: Payload) -> str:
