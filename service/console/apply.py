@@ -6,14 +6,12 @@ unpublished. A version is published only where the graph differs from the latest
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
 from workflows.ops.v1 import definitions_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
-from service.console import documents, pipeline_file, pipeline_text, show
+from service.console import contract, differences, pipeline_text, show
 from service.console.exits import FAILED, NOT_CURRENT, USAGE, Failed
 from service.console.pipeline_file import Wanted
 from service.console.session import Session
@@ -66,11 +64,6 @@ class Plan:
         return f"{self.wanted.place(each.path)}: {kind}: {each.path}: {each.message}{hint} ({each.reason})"
 
 
-def read(paths: Iterable[Path]) -> list[Wanted]:
-    """Raises Failed (usage)."""
-    return [pipeline_file.read(document) for path in paths for document in documents.read(path)]
-
-
 def planned(session: Session, wanted: Wanted) -> Plan:
     """Raises Failed."""
     plan = Plan(wanted, _workspace(session, wanted))
@@ -87,7 +80,7 @@ def planned(session: Session, wanted: Wanted) -> Plan:
 
 def findings(session: Session, wanted: Wanted, definition_id: str) -> list[Any]:
     """What the server says of the draft."""
-    draft = {**as_fields(wanted.request), "definition_id": definition_id}
+    draft = {**contract.fields(wanted.request), "definition_id": definition_id}
     return list(session.ask("ValidateVersion", draft=draft).findings)
 
 
@@ -111,15 +104,8 @@ def carried_out(session: Session, plan: Plan, key: str | None) -> None:
         _set_schemas(session, plan, schemas, key)
 
 
-def as_fields(message: Any) -> dict[str, Any]:
-    found: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
-    return found
-
-
 def _consequences(session: Session, plan: Plan) -> list[str]:
-    from service.console import differences
-
-    draft = as_fields(plan.wanted.request)
+    draft = contract.fields(plan.wanted.request)
     return list(differences.consequences(session.ask("DiffVersions", definition_id=plan.definition.id, draft=draft)))
 
 
@@ -161,6 +147,6 @@ def _set_schemas(session: Session, plan: Plan, schemas: Mapping[str, Any], key: 
 
 
 def _publish(session: Session, plan: Plan, key: str | None) -> None:
-    request = {**as_fields(plan.wanted.request), "definition_id": plan.definition.id}
+    request = {**contract.fields(plan.wanted.request), "definition_id": plan.definition.id}
     answer: pb.PublishVersionResponse = session.change("PublishVersion", key and f"{key}/publish", **request)
     plan.latest, plan.definition = answer.version, answer.definition

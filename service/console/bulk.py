@@ -12,7 +12,7 @@ import typer
 
 from service.console import asking, run_search, show
 from service.console.exits import FAILED
-from service.console.run_controls import Many
+from service.console.run_search import Many
 from service.console.session import Session
 from service.console.show import Column
 

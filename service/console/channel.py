@@ -10,7 +10,6 @@ from service.console.exits import USAGE, Failed
 from service.console.settings import Settings
 
 _OPTIONS = (("grpc.enable_retries", 0), ("grpc.enable_http_proxy", 0), ("grpc.initial_reconnect_backoff_ms", 200))
-_HERE = frozenset({"127.0.0.1", "localhost", "::1", None})
 
 
 def channel(settings: Settings) -> grpc.Channel:
@@ -18,7 +17,7 @@ def channel(settings: Settings) -> grpc.Channel:
     _check(settings)
     if settings.secure:
         return grpc.secure_channel(settings.host, _credentials(settings), _OPTIONS)
-    if settings.bearer() and urlsplit(f"//{settings.host}").hostname not in _HERE:
+    if settings.bearer() and not settings.local:
         show.say("workflows: the token goes out unencrypted; --ca or https:// would protect it")
     return grpc.insecure_channel(settings.host, _OPTIONS)
 

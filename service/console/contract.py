@@ -1,4 +1,4 @@
-"""The RPCs of the contract by their names, read from the generated descriptors; and requests from plain values."""
+"""The RPCs of the contract by their names, read from the generated descriptors; and its messages as plain values."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -6,8 +6,8 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, NamedTuple
 
-from google.protobuf.descriptor import MethodDescriptor
-from google.protobuf.json_format import ParseDict, ParseError
+from google.protobuf.descriptor import EnumDescriptor, MethodDescriptor
+from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
@@ -33,6 +33,29 @@ def request(method: Method, fields: Mapping[str, Any]) -> Message:
         return ParseDict(said, method.request())
     except ParseError as error:
         raise Failed(f"a value cannot be sent: {error}", USAGE) from None
+
+
+def fields(message: Message) -> dict[str, Any]:
+    """What a message says, as `request` takes it."""
+    found: dict[str, Any] = MessageToDict(message, preserving_proto_field_name=True)
+    return found
+
+
+def prefix(enum: EnumDescriptor) -> str:
+    """What the names of all its values begin with."""
+    return enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
+
+
+def member(rpc: str, field: str, word: str | None) -> str | None:
+    """The name of the value that a word means for an enum of a request. Raises Failed (usage)."""
+    if word is None:
+        return None
+    enum: Any = method(rpc).request.DESCRIPTOR.fields_by_name[field].enum_type
+    name = prefix(enum) + word.strip().upper().replace("-", "_").removeprefix(prefix(enum))
+    if name not in enum.values_by_name or not enum.values_by_name[name].number:
+        known = ", ".join(each.name.removeprefix(prefix(enum)).lower() for each in enum.values if each.number)
+        raise Failed(f"{word!r} is none of {known}", USAGE)
+    return name
 
 
 @cache

@@ -24,8 +24,9 @@ def apply(session: Session, files: Files, key: options.Key = None, dry_run: opti
     from service.console import apply as work
     from service.console import definition_views as views
     from service.console import show
+    from service.console.pipeline_file import read_all
 
-    plans = [work.planned(session, wanted) for wanted in work.read(files)]
+    plans = [work.planned(session, wanted) for wanted in read_all(files)]
     work.check(plans)
     told: list[dict[str, Any]] = []
     try:
@@ -46,8 +47,9 @@ def validate(session: Session, files: Files) -> None:
     """Say everything that publishing the files would be refused or warned for. Changes nothing."""
     from service.console import apply as work
     from service.console import show
+    from service.console.pipeline_file import read_all
 
-    plans = [work.Plan(wanted, "", findings=work.findings(session, wanted, "")) for wanted in work.read(files)]
+    plans = [work.Plan(wanted, "", findings=work.findings(session, wanted, "")) for wanted in read_all(files)]
     valid = not any(plan.faults for plan in plans)
     if session.settings.json:
         found = [

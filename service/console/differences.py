@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
-from service.console import apply, show
+from service.console import contract, pipeline_file, show
 from service.console.exits import USAGE, Failed
 from service.console.session import Session
 
@@ -20,10 +20,10 @@ def asked(session: Session, definition: Any, before: int, after: int, file: Path
     if file is None:
         latest = after or definition.latest_version
         return session.ask("DiffVersions", **wanted, from_version=before or max(latest - 1, 1), to_version=latest)
-    documents = apply.read([file])
-    if len(documents) != 1 or after:
+    found = pipeline_file.read_all([file])
+    if len(found) != 1 or after:
         raise Failed("a version is compared with one document, and with nothing else", USAGE)
-    return session.ask("DiffVersions", **wanted, from_version=before, draft=apply.as_fields(documents[0].request))
+    return session.ask("DiffVersions", **wanted, from_version=before, draft=contract.fields(found[0].request))
 
 
 def told(found: Any) -> None:

@@ -82,14 +82,14 @@ def list_events(
     offset: options.Offset = 0,
 ) -> None:
     """List the events that were heard, newest first."""
+    from service.console import contract, moments
     from service.console import event_views as views
-    from service.console import moments, values
 
     found = session.ask(
         "ListEvents",
         workspace_id=session.workspace,
         type_prefix=type_prefix,
-        state=values.member("ListEvents", "state", state),
+        state=contract.member("ListEvents", "state", state),
         since=moments.ago(since),
         limit=limit,
         offset=offset,

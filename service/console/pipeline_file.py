@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
@@ -19,11 +20,11 @@ from google.protobuf.json_format import ParseDict
 from google.protobuf.struct_pb2 import Struct
 from workflows.v1 import workflows_pb2 as pb
 
-from service.console import moments
+from service.console import documents, moments
+from service.console.contract import prefix
 from service.console.documents import At, Document
 from service.console.exits import USAGE, Failed
 from service.console.pipeline_words import ENUM_NAMES, FLOATS, SHORT, with_prefix
-from service.console.show import prefix
 
 _ABOUT = {
     "workspace": "workspace",
@@ -59,6 +60,11 @@ class Wanted:
         while path and path not in self.ways:
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
         return self.document.place(self.ways.get(path, ()))
+
+
+def read_all(paths: Iterable[Path]) -> list[Wanted]:
+    """Every document of the files. Raises Failed (usage)."""
+    return [read(document) for path in paths for document in documents.read(path)]
 
 
 def read(document: Document) -> Wanted:
@@ -166,10 +172,9 @@ class _Reading:
             self._note(at, "is not a finite number")
 
     def _enum(self, kind: EnumDescriptor, value: Any, at: At) -> str:
-        unspecified = kind.values_by_number[0].name
-        name = with_prefix(value, prefix(unspecified)) if isinstance(value, str) else ""
-        if name not in kind.values_by_name or name == unspecified:
-            known = [each.name.removeprefix(prefix(unspecified)).lower() for each in kind.values if each.number]
+        name = with_prefix(value, prefix(kind)) if isinstance(value, str) else ""
+        if name not in kind.values_by_name or not kind.values_by_name[name].number:
+            known = [each.name.removeprefix(prefix(kind)).lower() for each in kind.values if each.number]
             self._note(at, f"{value!r} is none of {', '.join(known)}")
         return name
 

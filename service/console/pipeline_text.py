@@ -16,8 +16,9 @@ from ruamel.yaml import YAML
 from workflows.v1 import workflows_pb2 as pb
 
 from service.console import moments
+from service.console.contract import prefix
 from service.console.pipeline_words import ENUM_NAMES, FLOATS, SHORT
-from service.console.show import prefix, whole
+from service.console.show import whole
 
 NOTHING = pb.PublishVersionRequest()
 
@@ -66,7 +67,7 @@ def _word(field: FieldDescriptor) -> Callable[[Any], Any]:
         return plain
     if field.enum_type is not None:
         enum = field.enum_type
-        before = prefix(enum.values_by_number[0].name)
+        before = prefix(enum)
         return lambda value: enum.values_by_number[value].name.removeprefix(before).lower()
     if field.name in ENUM_NAMES:
         before = ENUM_NAMES[field.name]

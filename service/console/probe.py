@@ -1,8 +1,6 @@
 """Does the server answer, is it healthy, can it be asked for its contract, and who may ask it?"""
 
 import time
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
@@ -81,17 +79,7 @@ def _answers(session: Session, *, token: bool) -> bool:
 
 
 def _open(settings: Settings) -> Check:
-    if _here(settings):
+    if settings.local:
         return ok(AREA, "protection", "open to everybody on this machine")
     advice = "whoever reaches it may do everything: configure tokens or mTLS, or keep it to a private network"
     return warning(AREA, "protection", "open to everybody", advice)
-
-
-def _here(settings: Settings) -> bool:
-    host = urlsplit(f"//{settings.host}").hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

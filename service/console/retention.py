@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.console import options, run_search
+from service.console import options
 from service.console.command import command
 from service.console.session import Session
 from service.domain.retention import EVERYONE
@@ -33,14 +33,14 @@ def set_policy(
     key: options.Key = None,
 ) -> None:
     """Keep runs that long after their end."""
-    from service.console import moments
+    from service.console import contract, moments
     from service.console import retention_views as views
 
     found = session.change(
         "SetPolicy",
         key,
         workspace_id=EVERYONE if everyone else session.workspace,
-        state=run_search.state("WORKFLOW_STATE_", state) if state else None,
+        state=contract.member("SetPolicy", "state", state),
         keep_seconds=moments.seconds(keep),
     ).policy
     session.answer(found, lambda: views.policy(found))
@@ -49,13 +49,13 @@ def set_policy(
 @command(app, "delete")
 def delete_policy(session: Session, state: Ended = None, everyone: Everyone = False, key: options.Key = None) -> None:
     """Take a policy back; the next less specific one counts then."""
-    from service.console import show
+    from service.console import contract, show
 
     found = session.change(
         "DeletePolicy",
         key,
         workspace_id=EVERYONE if everyone else session.workspace,
-        state=run_search.state("WORKFLOW_STATE_", state) if state else None,
+        state=contract.member("DeletePolicy", "state", state),
     )
     session.answer(found, lambda: show.line("deleted"))
 
@@ -103,12 +103,12 @@ def purge(
     yes: options.Yes = False,
 ) -> None:
     """Remove ended runs with all there is of them, whatever the policies say."""
-    from service.console import asking, moments
+    from service.console import asking, contract, moments
     from service.console import retention_views as views
 
     chosen: dict[str, Any] = {
         "workspace_id": EVERYONE if everyone else session.workspace,
-        "states": [run_search.state("WORKFLOW_STATE_", each) for each in state or ()],
+        "states": [contract.member("Purge", "states", each) for each in state or ()],
         "older_than_seconds": moments.seconds(older_than),
         "limit": limit,
     }

@@ -1,12 +1,13 @@
 """`workflows runs pause` and its like: what changes a run, by hand."""
 
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
 from service.console import completion, options, run_search
 from service.console.command import command
 from service.console.exits import USAGE, Failed
+from service.console.run_search import Many
 from service.console.session import Session
 
 
@@ -118,18 +119,6 @@ def fork(
 ) -> None:
     """Begin anew from a step on, with what the run did before it. The run itself does not change."""
     _changed(session, "ForkRun", key, run_id=run_id, step_id=step_id, definition_version=version, reason=reason)
-
-
-class Many(NamedTuple):
-    """What was said of a control, but for the one run."""
-
-    word: str
-    where: list[str] | None
-    reason: str
-    at_most: int
-    dry_run: bool
-    yes: bool
-    key: str | None
 
 
 def _one_or_many(session: Session, run_id: str | None, how: Many, rpc: str, **fields: Any) -> None:

@@ -5,7 +5,7 @@ The same words find runs (`runs search`) and choose those that are changed toget
 
 import shlex
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from service.console import moments
 from service.console.exits import USAGE, Failed
@@ -25,6 +25,18 @@ WORDS = ("state", "definition", "version", *PLAIN, "step-state", "from", "before
 HELP = f"Words like state=failed,paused or from=2h: {', '.join(WORDS)}."
 
 
+class Many(NamedTuple):
+    """A control of all runs that were chosen, with all that was said of it."""
+
+    word: str
+    where: list[str] | None
+    reason: str
+    at_most: int
+    dry_run: bool
+    yes: bool
+    key: str | None
+
+
 def filters(session: Session, texts: Iterable[str]) -> dict[str, Any]:
     """The fields of SearchRunsRequest. Raises Failed (usage)."""
     found: dict[str, Any] = {"workspace_id": session.workspace}
@@ -37,11 +49,13 @@ def filters(session: Session, texts: Iterable[str]) -> dict[str, Any]:
 
 
 def _fields(session: Session, word: str, value: str) -> dict[str, Any]:
+    from service.console import contract
+
     match word:
         case "state":
-            return {"states": [state("WORKFLOW_STATE_", each) for each in value.split(",")]}
+            return {"states": [contract.member("SearchRuns", "states", each) for each in value.split(",")]}
         case "step-state":
-            return {"step_state": state("STEP_RUN_STATE_", value)}
+            return {"step_state": contract.member("SearchRuns", "step_state", value)}
         case "definition":
             return {"definition_id": session.definition_id(value)}
         case "version":
@@ -52,18 +66,6 @@ def _fields(session: Session, word: str, value: str) -> dict[str, Any]:
             return {"started_before": moments.ago(value)}
         case _:
             return {PLAIN[word]: value}
-
-
-def state(prefix: str, word: str) -> str:
-    """The name of the enum's value. Raises Failed (usage)."""
-    from workflows.v1 import workflows_pb2 as pb
-
-    enum = pb.WorkflowState if prefix == "WORKFLOW_STATE_" else pb.StepRunState
-    name = prefix + word.strip().upper().removeprefix(prefix)
-    if name not in enum.keys() or not enum.Value(name):  # noqa: SIM118 -- no dict
-        known = ", ".join(each.removeprefix(prefix).lower() for each in enum.keys()[1:])
-        raise Failed(f"{word!r} is no state: {known} are", USAGE)
-    return name
 
 
 def number(word: str, value: str) -> int:

@@ -69,13 +69,14 @@ def list_runs(
     offset: options.Offset = 0,
 ) -> None:
     """List runs, newest first."""
+    from service.console import contract
     from service.console import run_views as views
 
     found = session.ask(
         "ListRuns",
         workspace_id=session.workspace,
         definition_id=session.definition_id(definition),
-        state=run_search.state("WORKFLOW_STATE_", state) if state else None,
+        state=contract.member("ListRuns", "state", state),
         entity_id=entity,
         initiator_agent_id=agent,
         limit=limit,

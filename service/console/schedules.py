@@ -59,7 +59,7 @@ def policy(
     key: options.Key = None,
 ) -> None:
     """Change the parts of a schedule's policy that are given."""
-    from service.console import moments, values
+    from service.console import contract, moments
 
     _changed(
         session,
@@ -67,7 +67,7 @@ def policy(
         key,
         definition,
         timezone=timezone,
-        overlap=values.member("SetSchedulePolicy", "overlap", overlap),
+        overlap=contract.member("SetSchedulePolicy", "overlap", overlap),
         catch_up_seconds=moments.seconds(catch_up) if catch_up else None,
         jitter_seconds=moments.seconds(jitter) if jitter else None,
         expected_version=seen,

@@ -5,8 +5,10 @@ and win there. Called as the root of the command line; `command` reads what it l
 """
 
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -34,6 +36,15 @@ class Settings:
     def host(self) -> str:
         """The address without a scheme."""
         return self.address.partition("://")[2] or self.address
+
+    @property
+    def local(self) -> bool:
+        """Whether the server is on this machine, as its address says."""
+        try:
+            host = urlsplit(f"//{self.host}").hostname or ""
+            return host == "localhost" or ip_address(host).is_loopback
+        except ValueError:
+            return False
 
     @property
     def secure(self) -> bool:

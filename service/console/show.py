@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 from rich.console import Console
 from rich.text import Text
 
-from service.console import moments
+from service.console import contract, moments
 
 WIDE = 100_000
 _LEAST = 12  # characters that a column is cut to before the table drops one
@@ -179,12 +179,7 @@ def word(message: Any, field: str) -> str:
     number = getattr(message, field)
     value = enum.values_by_number.get(number)
     name = value.name if value else str(number)
-    return "" if number == 0 else name.removeprefix(prefix(enum.values_by_number[0].name))
-
-
-def prefix(unspecified: str) -> str:
-    """What all names of an enum begin with, from that of its zero."""
-    return unspecified.removesuffix("UNSPECIFIED")
+    return "" if number == 0 else name.removeprefix(contract.prefix(enum))
 
 
 def when(message: Message, field: str) -> str:

@@ -26,13 +26,13 @@ def list_tasks(
     offset: options.Offset = 0,
 ) -> None:
     """List tasks, newest first."""
-    from service.console import moments, values
+    from service.console import contract, moments
     from service.console import task_views as views
 
     found = session.ask(
         "ListTasks",
         workspace_id=session.workspace,
-        state=values.member("ListTasks", "state", state),
+        state=contract.member("ListTasks", "state", state),
         assignee=assignee,
         group=group,
         claimed_by=claimed_by,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from service.console import contract, documents, show
+from service.console import documents, show
 from service.console.documents import Document
 from service.console.exits import USAGE, Failed
 
@@ -33,16 +33,3 @@ def write(text: str, output: Path | None) -> None:
     except OSError as error:
         raise Failed(f"{output} cannot be written: {error.strerror}") from None
     show.say(f"written to {output}")
-
-
-def member(rpc: str, field: str, word: str | None) -> str | None:
-    """The name of the value that a word means for an enum of a request. Raises Failed (usage)."""
-    if word is None:
-        return None
-    enum: Any = contract.method(rpc).request.DESCRIPTOR.fields_by_name[field].enum_type
-    before = show.prefix(enum.values_by_number[0].name)
-    name = before + word.upper().replace("-", "_").removeprefix(before)
-    if name not in enum.values_by_name or not enum.values_by_name[name].number:
-        known = ", ".join(each.name.removeprefix(before).lower() for each in enum.values if each.number)
-        raise Failed(f"{word!r} is not known as {field}: {known} are", USAGE)
-    return name

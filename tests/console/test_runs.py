@@ -186,7 +186,7 @@ async def test_runs_are_listed_and_found(shell: Shell, publish: Publish) -> None
     [
         ("stat=1", "'stat' is not known"),
         ("state", "state needs a value: state=..."),
-        ("state=odd", "'odd' is no state: pending, running,"),
+        ("state=odd", "'odd' is none of pending, running,"),
         ("version=x", "version has to be a number"),
         ("from=yesterday", "'yesterday' is no time"),
         ("tag=a tag=b", "tag is said twice"),

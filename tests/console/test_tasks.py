@@ -46,4 +46,4 @@ async def test_a_task_changes_hands(desk: Desk, shell: Shell, tmp_path: Path) ->
 async def test_what_is_no_state_is_refused(shell: Shell) -> None:
     ended = await shell("tasks", "list", "--state", "lost")
     assert ended.code == 2
-    assert "'lost' is not known as state: open, claimed, completed, rejected, cancelled are" in ended.err
+    assert "'lost' is none of open, claimed, completed, rejected, cancelled" in ended.err
