@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from service.domain.commands import BusEvent
-from service.domain.expressions import ExpressionError, Program, compile_program
+from service.domain.expression_faults import ExpressionError
+from service.domain.expressions import Program, compile_program
 from service.domain.places import EVENT_NAMES
 from service.domain.scope import event_view
 from service.domain.waits import correlation

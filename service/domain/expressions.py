@@ -6,24 +6,31 @@ literal needs `2.0`); `steps` is a map by step id and `now` a timestamp, given a
 that the scope lacks is null. Results are plain JSON; a timestamp becomes RFC 3339 text.
 
 Bounds: 2 kB of text, 32 levels of nesting, 10,000 iterations, and limits on how far an expression may multiply its
-data. Programs are immutable and hold no state of an evaluation, so they live in the cache of their version.
+data. Programs are immutable and hold no state of an evaluation, so they live in the cache of their version. What goes
+wrong is told by `expression_faults`.
 """
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
-from itertools import accumulate
 from types import NoneType
 from typing import Any
 
 from cel_expr_python import cel
 
 from service.domain.definition import Json
+from service.domain.expression_faults import (
+    ConditionError,
+    ExpressionError,
+    compile_error,
+    complaints,
+    evaluation_error,
+)
 from service.domain.expression_text import Shape, bare_names, shape, tokenize, trailing_field
 from service.domain.limits import MAX_DEPTH
 
@@ -41,20 +48,6 @@ class Wants(StrEnum):
     ANY = "ANY"
     BOOL = "BOOL"
     LIST = "LIST"
-
-
-class ExpressionError(Exception):
-    """What is wrong with an expression: a stable reason, and where known the offset (in characters) and the name."""
-
-    def __init__(self, reason: str, message: str, *, offset: int | None = None, name: str | None = None) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.offset = offset
-        self.name = name
-
-
-class ConditionError(ExpressionError):
-    """An evaluation failed. The message names the expression and never shows a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +80,9 @@ class Program:
             result = self._compiled.eval(data=data)
             value = result.plain_value()
         except Exception as error:  # the library raises what its C++ part happens to throw
-            raise _evaluation_error(str(error), data) from None
+            raise evaluation_error(str(error), data) from None
         if result.type() == cel.Type.ERROR:
-            raise _evaluation_error(value, data)
+            raise evaluation_error(value, data)
         return value
 
     def _check_work(self, data: dict[str, Any]) -> None:
@@ -131,7 +124,6 @@ def _check_text(source: str) -> None:
 
 # --- compiling -----------------------------------------------------------------------------------------------------
 
-_ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '\.?([^']*)'")
 _TYPES: Mapping[str, cel.Type] = {"steps": cel.Type.Map(cel.Type.STRING, cel.Type.DYN), "now": cel.Type.TIMESTAMP}
 _TYPED = frozenset(_TYPES)
@@ -160,7 +152,7 @@ def _compile(
 def _wanted(source: str, text: str, used: frozenset[str], open_names: bool) -> set[str]:
     """The names to declare before the next try; raises when declaring names cannot help."""
     fresh = set()
-    for offset, message in _complaints(source, text):
+    for offset, message in complaints(source, text):
         reference = _UNDECLARED.match(message)
         if not reference:
             continue
@@ -173,25 +165,8 @@ def _wanted(source: str, text: str, used: frozenset[str], open_names: bool) -> s
             raise ExpressionError("unknown_name", f"{name!r} is not known here", offset=begin, name=name)
         fresh.add(name)
     if fresh <= used:  # no variable is missing
-        raise _compile_error(source, text)
+        raise compile_error(source, text)
     return fresh
-
-
-def _complaints(source: str, text: str) -> Iterator[tuple[int, str]]:
-    """The compiler's messages, each with its offset in the source; -1 where it gives none."""
-    begins = list(accumulate((len(line) + 1 for line in source.split("\n")), initial=0))
-    for line, column, message in _ERROR.findall(text):
-        yield (begins[int(line) - 1] + int(column) - 1 if int(line) > 0 else -1), message
-
-
-def _compile_error(source: str, text: str) -> ExpressionError:
-    if "recursion" in text:
-        return ExpressionError("expression_too_deep", "the expression nests too deeply")
-    offset, message = next(_complaints(source, text), (-1, "it cannot be read"))
-    message = message.removeprefix("Syntax error: ").removesuffix(" [INVALID_ARGUMENT]").split(" expecting {")[0]
-    reason = "wrong_type" if "overload" in message or "type" in message else "expression_syntax"
-    where = f" (at character {offset})" if offset >= 0 else ""
-    return ExpressionError(reason, message + where, offset=offset if offset >= 0 else None)
 
 
 def _check_type(name: str, wants: Wants) -> None:
@@ -203,40 +178,6 @@ def _check_type(name: str, wants: Wants) -> None:
 
 
 # --- evaluating ----------------------------------------------------------------------------------------------------
-
-_MISSING_KEY = re.compile(r'Key not found in map : "?(.*?)"?$', re.DOTALL)
-_FAULTS = (
-    ("Iteration budget", "expression_too_costly", "it takes more iterations than allowed"),
-    ("by zero", "division_by_zero", "division by zero"),
-    ("modulus by zero", "division_by_zero", "division by zero"),
-    ("Index error", "missing_field", "an index is outside its list"),
-    ("OUT_OF_RANGE", "out_of_range", "a number is out of range"),
-    ("regular expression", "wrong_value", "a pattern is not a regular expression"),
-    ("conversion failed", "wrong_value", "a text has not the form it is read as"),
-    ("cannot convert", "wrong_value", "a text has not the form it is read as"),
-)
-
-
-def _evaluation_error(text: str, data: Mapping[str, Any]) -> ExpressionError:
-    """Translates CEL's own words, which may show values, into ours, which do not."""
-    if missing := _MISSING_KEY.search(text):
-        return ExpressionError("missing_field", f"{missing[1]!r} is missing", name=missing[1])
-    for words, reason, message in _FAULTS:
-        if words in text:
-            return ExpressionError(reason, message)
-    absent = sorted(name for name, value in data.items() if value is None)
-    if absent:
-        return ExpressionError("missing_field", f"{', '.join(absent)} is absent", name=absent[0])
-    return ExpressionError("wrong_type", _mismatch(text))
-
-
-def _mismatch(text: str) -> str:
-    _, found, operation = text.partition("No matching overloads found : ")
-    if not found:
-        return "a value has the wrong type"
-    hint = "; numbers are doubles, write 2.0 for 2" if "double" in operation and "int64" in operation else ""
-    return f"no operation {operation}{hint}"
-
 
 _AS_IS = frozenset({str, float, bool, NoneType})
 

@@ -17,7 +17,8 @@ from referencing import Registry
 
 from service.domain.definition import Json, Payload
 from service.domain.errors import Violation, path_to
-from service.domain.expressions import ExpressionError, compile_program
+from service.domain.expression_faults import ExpressionError
+from service.domain.expressions import compile_program
 
 MAX_NODES = 2000
 MOST_VIOLATIONS = 100

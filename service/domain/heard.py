@@ -34,7 +34,7 @@ from service.domain.commands import BusEvent, EventArrived, ObjectiveReport
 from service.domain.costs import LATE_SECONDS, metered
 from service.domain.decision import Postponed
 from service.domain.effects import Owed
-from service.domain.expressions import ExpressionError
+from service.domain.expression_faults import ExpressionError
 from service.domain.state import StepRun, StepState
 from service.domain.steps import rules_of
 from service.domain.steps.rules import Unwanted

@@ -14,7 +14,7 @@ from service.domain.calls import CancelChild, CancelObjective
 from service.domain.config import MAX_SECONDS
 from service.domain.costs import ask_meter_later
 from service.domain.definition import Payload, StepType
-from service.domain.expressions import ExpressionError
+from service.domain.expression_faults import ExpressionError
 from service.domain.limits import MAX_PAYLOAD_BYTES
 from service.domain.plan import StepPlan
 from service.domain.scope import CONTROL, hands_down, holds

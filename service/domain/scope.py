@@ -11,7 +11,8 @@ import orjson
 
 from service.domain.commands import BusEvent
 from service.domain.definition import Json, Payload, StepType
-from service.domain.expressions import ExpressionError, Program
+from service.domain.expression_faults import ExpressionError
+from service.domain.expressions import Program
 from service.domain.limits import MAX_PAYLOAD_BYTES
 from service.domain.places import alias
 from service.domain.state import StepRun, StepState

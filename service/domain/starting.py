@@ -3,7 +3,7 @@
 from typing import Any
 
 from service.domain.definition import Payload
-from service.domain.expressions import ExpressionError
+from service.domain.expression_faults import ExpressionError
 from service.domain.outcome import fail_for_good
 from service.domain.scope import evaluate_all
 from service.domain.state import StepState

@@ -21,7 +21,8 @@ import orjson
 from service.domain.commands import BusEvent, HandedIn, StartRun
 from service.domain.definition import Definition, Json, Trigger, TriggerType
 from service.domain.exchange import Subject
-from service.domain.expressions import ExpressionError, Program
+from service.domain.expression_faults import ExpressionError
+from service.domain.expressions import Program
 from service.domain.limits import MAX_PAYLOAD_BYTES
 from service.domain.patterns import generalizations, subject_matches
 from service.domain.plan import Plan

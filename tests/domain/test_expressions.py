@@ -11,14 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.domain.expression_faults import ConditionError, ExpressionError
 from service.domain.expression_text import named_steps, shape, step_like_names, tokenize
-from service.domain.expressions import (
-    MAX_LENGTH,
-    ConditionError,
-    ExpressionError,
-    Wants,
-    compile_program,
-)
+from service.domain.expressions import MAX_LENGTH, Wants, compile_program
 
 NAMES = frozenset({"steps", "input", "run", "now", "qualify_lead"})
 SCOPE: Mapping[str, Any] = {

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import pytest
 
 from service.domain.definition import RetryPolicy, StepType, Trigger, TriggerType
-from service.domain.expressions import ExpressionError, Program
+from service.domain.expression_faults import ExpressionError
+from service.domain.expressions import Program
 from service.domain.plan import NO_RETRIES, Plan
 from tests.domain.drafts import draft, edges, pipeline, step
 

@@ -7,8 +7,8 @@ from itertools import islice
 
 from service.domain.definition import Version
 from service.domain.errors import Violation
+from service.domain.expression_faults import ExpressionError
 from service.domain.expression_text import MACROS, named_steps, step_like_names, tokenize
-from service.domain.expressions import ExpressionError
 from service.domain.graph import Graph
 from service.domain.places import Place, Scopes, alias, of_trigger
 from service.domain.suggestions import Memory, did_you_mean, one_of

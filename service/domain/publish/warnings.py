@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from service.domain.definition import Edge, StepDefinition, StepType, Version
 from service.domain.errors import Violation
+from service.domain.expression_faults import ExpressionError
 from service.domain.expression_text import named_steps, tokenize
-from service.domain.expressions import ExpressionError
 from service.domain.graph import Graph
 from service.domain.places import Place, Scopes, alias
 

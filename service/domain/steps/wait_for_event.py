@@ -11,7 +11,7 @@ from typing import Any
 from service.domain import outcome
 from service.domain.commands import BusEvent, EventArrived, TransitionStep
 from service.domain.definition import Payload
-from service.domain.expressions import ExpressionError
+from service.domain.expression_faults import ExpressionError
 from service.domain.patterns import subject_matches
 from service.domain.scope import evaluate, event_view, holds
 from service.domain.state import StepState
