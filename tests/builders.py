@@ -9,15 +9,14 @@ from typing import Any, TypeVar
 
 from service.domain.answers import Answer, Fault, FaultKind, ObjectiveCreated, ObjectivePrepared
 from service.domain.beginning import begin
+from service.domain.bus_event import BusEvent, ObjectiveReport
 from service.domain.calls import Call, Deliver
 from service.domain.commands import (
-    BusEvent,
     Command,
     EffectFailed,
     EffectSucceeded,
     Envelope,
     EventArrived,
-    ObjectiveReport,
     StartRun,
     TimePassed,
     TransitionStep,

@@ -13,7 +13,7 @@ from service.bus.fields import MAX_TEXT_BYTES, Record, moment, nested, required,
 from service.bus.poison import Poison
 from service.bus.reports import about
 from service.bus.strict_json import clean, plain
-from service.domain.commands import BusEvent
+from service.domain.bus_event import BusEvent
 
 
 def parse(bus_subject: str, headers: Mapping[str, str], body: bytes) -> BusEvent:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from service.bus.incoming import parse
 from service.bus.poison import Poison
-from service.domain.commands import BusEvent
+from service.domain.bus_event import BusEvent
 
 log = logging.getLogger(__name__)
 

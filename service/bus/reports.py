@@ -17,7 +17,7 @@ from service.bus.fields import MAX_TEXT_BYTES, Record, money, nested, text
 from service.bus.poison import Poison
 from service.bus.said import said
 from service.bus.strict_json import clean, plain
-from service.domain.commands import ApprovalReport, GovernanceReport, ObjectiveReport, Report
+from service.domain.bus_event import ApprovalReport, GovernanceReport, ObjectiveReport, Report
 from service.domain.definition import Payload
 from service.domain.limits import MAX_KEY_BYTES
 

@@ -13,7 +13,7 @@ from tap.v1.event_pb2 import TapEventData
 
 from service.bus.fields import Record, nested, text, timestamp
 from service.bus.foreign import AnyTimeTap
-from service.domain.commands import Tap
+from service.domain.bus_event import Tap
 
 NAME = TapEventData.DESCRIPTOR.full_name
 _AT = "provider_timestamp"

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import NamedTuple
 
-from service.domain.commands import BusEvent
+from service.domain.bus_event import BusEvent
 from service.domain.expression_faults import ExpressionError
 from service.domain.expressions import Program, compile_program
 from service.domain.places import EVENT_NAMES

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from service.domain.commands import BusEvent
+from service.domain.bus_event import BusEvent
 from service.domain.definition import Definition, Payload, Schemas, TriggerType, Version
 from service.domain.state import Run, RunState, StepState, Task, TaskStatus
 

@@ -19,6 +19,7 @@ from service.domain.answers import (
     UsageReported,
 )
 from service.domain.attempts import began_after_all
+from service.domain.bus_event import BusEvent, ObjectiveReport
 from service.domain.calls import (
     CancelChild,
     CancelObjective,
@@ -30,7 +31,7 @@ from service.domain.calls import (
     RunCall,
     StartChild,
 )
-from service.domain.commands import BusEvent, EventArrived, ObjectiveReport
+from service.domain.commands import EventArrived
 from service.domain.costs import LATE_SECONDS, metered
 from service.domain.decision import Postponed
 from service.domain.effects import Owed

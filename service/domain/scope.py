@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from service.domain.commands import BusEvent
+from service.domain.bus_event import BusEvent
 from service.domain.definition import Json, Payload, StepType
 from service.domain.expression_faults import ExpressionError
 from service.domain.expressions import Program

@@ -18,7 +18,8 @@ from itertools import product
 
 import orjson
 
-from service.domain.commands import BusEvent, HandedIn, StartRun
+from service.domain.bus_event import BusEvent, HandedIn
+from service.domain.commands import StartRun
 from service.domain.definition import Definition, Json, Trigger, TriggerType
 from service.domain.exchange import Subject
 from service.domain.expression_faults import ExpressionError

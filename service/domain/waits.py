@@ -10,7 +10,7 @@ from hashlib import sha256
 
 import orjson
 
-from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, ObjectiveReport
+from service.domain.bus_event import ApprovalReport, BusEvent, GovernanceReport, ObjectiveReport
 from service.domain.definition import Json, StepDefinition, StepType
 from service.domain.patterns import matches
 from service.domain.state import StepRun, StepState

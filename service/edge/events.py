@@ -8,7 +8,7 @@ the store.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
-from service.domain.commands import BusEvent
+from service.domain.bus_event import BusEvent
 from service.domain.exchange import Page
 from service.domain.traffic import (
     DeadLetter,

@@ -6,7 +6,7 @@ payload, where the tap has them, so that handed in and heard it is one change. C
 
 from workflows.v1 import workflows_pb2 as pb
 
-from service.domain.commands import BusEvent, HandedIn, Tap
+from service.domain.bus_event import BusEvent, HandedIn, Tap
 from service.domain.definition import Payload, TriggerType
 from service.domain.exchange import TriggerRequest
 from service.domain.limits import MAX_ID

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from service.domain.commands import BusEvent
+from service.domain.bus_event import BusEvent
 from service.domain.errors import Kind, Refusal, RunPurged
 from service.domain.exchange import Triggered
 from service.domain.state import Run

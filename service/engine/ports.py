@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from service.domain.answers import Answer, Fault
+from service.domain.bus_event import BusEvent
 from service.domain.calls import Deliver, SiblingCall
-from service.domain.commands import BusEvent
 from service.domain.correlations import Correlate
 from service.domain.decision import Decision, Seen, Wait
 from service.domain.definition import Definition, Version

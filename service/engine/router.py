@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from service.domain.commands import BusEvent
+from service.domain.bus_event import BusEvent
 from service.domain.decision import Wait
 from service.engine.clock import DatabaseClock
 from service.engine.dispatcher import Dispatcher

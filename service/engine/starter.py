@@ -14,8 +14,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from service.domain import triggers
+from service.domain.bus_event import BusEvent
 from service.domain.calls import Deliver
-from service.domain.commands import BusEvent, Envelope
+from service.domain.commands import Envelope
 from service.domain.decision import Repeated
 from service.domain.errors import Refusal, not_found
 from service.domain.exchange import Subject

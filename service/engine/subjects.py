@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from service.domain.answers import Fault, FaultKind
-from service.domain.commands import Tap
+from service.domain.bus_event import Tap
 from service.domain.errors import Kind, Refusal, conflict
 from service.domain.exchange import CanonicalEntity, Subject
 

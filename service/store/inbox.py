@@ -17,8 +17,8 @@ from typing import Any
 
 import orjson
 
+from service.domain.bus_event import ApprovalReport, BusEvent, GovernanceReport, HandedIn, ObjectiveReport, Report, Tap
 from service.domain.calls import Deliver
-from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, HandedIn, ObjectiveReport, Report, Tap
 from service.domain.correlations import Correlate, correlations
 from service.domain.decision import Wait
 from service.domain.definition import TriggerType

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from service.domain.commands import BusEvent
+from service.domain.bus_event import BusEvent
 from service.domain.definition import Trigger
 from service.domain.errors import key_reused
 from service.domain.exchange import Idem

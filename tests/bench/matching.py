@@ -25,7 +25,7 @@ from uuid_utils.compat import uuid7
 from service.bus.connection import Connection
 from service.bus.feed import consumer_name
 from service.bus.listener import Listener, Sink
-from service.domain.commands import BusEvent
+from service.domain.bus_event import BusEvent
 from service.domain.decision import Wait
 from service.domain.definition import StepType, Trigger, TriggerType, Version
 from service.engine.engine import Engine

@@ -13,7 +13,7 @@ from service.bus.connection import Connection
 from service.bus.feed import consumer_name
 from service.bus.listener import Listener
 from service.dev.nats import EmbeddedNats
-from service.domain.commands import BusEvent
+from service.domain.bus_event import BusEvent
 
 PATIENCE_SECONDS = 20.0
 

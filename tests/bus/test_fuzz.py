@@ -14,7 +14,7 @@ import pytest
 from service.bus.connection import Connection
 from service.bus.incoming import parse
 from service.bus.poison import Poison
-from service.domain.commands import BusEvent
+from service.domain.bus_event import BusEvent
 from tests.bus.helpers import FakeSink, all_acked, listening
 from tests.bus.recorded import RECORDED, Recorded
 

@@ -11,7 +11,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 
 from service.bus.incoming import parse
 from service.bus.poison import Poison
-from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, ObjectiveReport, Report, Tap
+from service.domain.bus_event import ApprovalReport, BusEvent, GovernanceReport, ObjectiveReport, Report, Tap
 from tests.bus.recorded import RECORDED, Recorded
 
 EVENTS = [record for record in RECORDED if "poison" not in record.expect]

@@ -14,7 +14,7 @@ from service.bus import tap
 from service.bus.foreign import AnyTimeTap
 from service.bus.incoming import parse
 from service.bus.poison import Poison
-from service.domain.commands import Tap
+from service.domain.bus_event import Tap
 from service.domain.expressions import compile_program
 from service.domain.places import EVENT_NAMES
 from tests.bus.producers import CREATED, NOON, SHAPES, Fact, by_the_tap, by_the_tap_as, contact, in_older_schema, part

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from service.domain.answers import ApprovalRequested, ApprovalStatus
+from service.domain.bus_event import ApprovalReport, BusEvent
 from service.domain.calls import GetApproval, RequestApproval
-from service.domain.commands import ApprovalReport, BusEvent, CancelRun, TransitionStep
+from service.domain.commands import CancelRun, TransitionStep
 from service.domain.decision import Accepted, Ignored
 from service.domain.definition import Edge, RetryPolicy, StepType
 from service.domain.errors import Refusal

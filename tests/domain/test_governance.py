@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from service.domain.answers import ActionEvaluated, ApprovalRequested, ApprovalStatus
+from service.domain.bus_event import ApprovalReport, BusEvent, GovernanceReport
 from service.domain.calls import EvaluateAction, GetApproval, RequestApproval
-from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, RetryStep
+from service.domain.commands import RetryStep
 from service.domain.decision import Accepted, Ignored
 from service.domain.definition import Edge, RetryPolicy, StepType
 from service.domain.errors import Refusal

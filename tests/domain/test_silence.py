@@ -3,8 +3,8 @@
 import pytest
 
 from service.domain.answers import ApprovalRequested, ApprovalStatus, Delegated, ObjectiveStatus
+from service.domain.bus_event import BusEvent, ObjectiveReport
 from service.domain.calls import CancelObjective, GetApproval, GetDelegation, GetObjective
-from service.domain.commands import BusEvent, ObjectiveReport
 from service.domain.decision import Ignored
 from service.domain.definition import RetryPolicy, StepType
 from service.domain.plan import PATIENCE

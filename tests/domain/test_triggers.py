@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.domain.commands import BusEvent, HandedIn, Tap
+from service.domain.bus_event import BusEvent, HandedIn, Tap
 from service.domain.definition import Definition, Trigger, TriggerType
 from service.domain.exchange import Subject
 from service.domain.plan import Plan

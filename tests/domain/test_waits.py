@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from service.domain.answers import Fault, FaultKind
+from service.domain.bus_event import BusEvent, ObjectiveReport
 from service.domain.calls import Deliver
-from service.domain.commands import BusEvent, EffectFailed, Envelope, EventArrived, ObjectiveReport
+from service.domain.commands import EffectFailed, Envelope, EventArrived
 from service.domain.correlations import Correlate, correlations
 from service.domain.decide import decide
 from service.domain.decision import Ignored, Repeated, Seen

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from workflows.ops.v1 import events_pb2 as ops
 
-from service.domain.commands import BusEvent
+from service.domain.bus_event import BusEvent
 from service.domain.traffic import (
     DeadLetter,
     EventFilter,

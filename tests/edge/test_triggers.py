@@ -7,7 +7,7 @@ from google.protobuf.struct_pb2 import Struct
 from workflows.ops.v1 import definitions_pb2
 from workflows.v1 import workflows_pb2 as pb
 
-from service.domain.commands import BusEvent, HandedIn, Tap
+from service.domain.bus_event import BusEvent, HandedIn, Tap
 from service.domain.definition import Definition, StepType, TriggerType
 from service.domain.errors import Kind, Refusal
 from service.domain.exchange import Idem, StartRequest, Triggered, TriggerRequest

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from service.domain.answers import Fault, FaultKind
-from service.domain.commands import BusEvent, HandedIn, Tap
+from service.domain.bus_event import BusEvent, HandedIn, Tap
 from service.domain.definition import Trigger, TriggerType
 from service.domain.errors import Kind, Refusal, RunPurged
 from service.domain.exchange import CanonicalEntity

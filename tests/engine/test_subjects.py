@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from service.domain.answers import Fault, FaultKind
-from service.domain.commands import Tap
+from service.domain.bus_event import Tap
 from service.domain.errors import Kind, Refusal
 from service.domain.exchange import CanonicalEntity, Subject
 from service.engine.subjects import SECONDS, Subjects

@@ -12,7 +12,8 @@ from itertools import permutations
 from random import Random
 from typing import Any, Protocol
 
-from service.domain.commands import BusEvent, Command, Envelope, StartRun
+from service.domain.bus_event import BusEvent
+from service.domain.commands import Command, Envelope, StartRun
 from service.domain.decision import Ignored
 from service.domain.definition import TriggerType, Version
 from service.domain.errors import Kind, Refusal

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass, field
 
-from service.domain.commands import BusEvent
+from service.domain.bus_event import BusEvent
 from service.engine.ports import Unpublished
 from tests.simulation.faults import Dice, Line
 

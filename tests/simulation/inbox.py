@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 import orjson
 
+from service.domain.bus_event import BusEvent
 from service.domain.calls import Deliver
-from service.domain.commands import BusEvent
 from service.domain.correlations import Correlate, correlations
 from service.domain.decision import Wait
 from service.domain.definition import StepType, Version

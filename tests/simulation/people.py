@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
+from service.domain.bus_event import BusEvent
 from service.domain.commands import (
-    BusEvent,
     CancelRun,
     Command,
     CompensateRun,

@@ -10,7 +10,8 @@ from contextvars import Context
 from typing import Any, TypeVar
 from unittest.mock import patch
 
-from service.domain.commands import BusEvent, Envelope
+from service.domain.bus_event import BusEvent
+from service.domain.commands import Envelope
 from service.domain.decision import Verdict
 from service.domain.errors import Refusal
 from service.domain.plan import Patience

@@ -32,8 +32,8 @@ from service.domain.answers import (
     ObjectiveStatus,
     UsageReported,
 )
+from service.domain.bus_event import ApprovalReport, BusEvent, ObjectiveReport, Report
 from service.domain.calls import SiblingCall
-from service.domain.commands import ApprovalReport, BusEvent, ObjectiveReport, Report
 from service.domain.definition import Payload
 from service.engine.ports import Errand
 from tests.simulation.faults import Line

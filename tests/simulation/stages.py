@@ -3,8 +3,8 @@
 from dataclasses import replace
 from decimal import Decimal
 
+from service.domain.bus_event import BusEvent
 from service.domain.commands import (
-    BusEvent,
     CancelRun,
     ChildEnded,
     Command,

@@ -7,8 +7,8 @@ its answer. One `SimulatedStore` is one replica's view; the tables are common to
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from service.domain.bus_event import BusEvent
 from service.domain.calls import Deliver
-from service.domain.commands import BusEvent
 from service.domain.decision import Decision, Wait
 from service.domain.definition import Definition, Version
 from service.domain.effects import Owed

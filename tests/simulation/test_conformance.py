@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 import pytest
 
+from service.domain.bus_event import BusEvent, ObjectiveReport
 from service.domain.calls import Deliver
-from service.domain.commands import BusEvent, ObjectiveReport
 from service.domain.correlations import Correlate, correlations
 from service.domain.decision import Decision, Guard, Postponed, Seen, Wait
 from service.domain.definition import Schemas, StepType

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from service.domain.commands import BusEvent
+from service.domain.bus_event import BusEvent
 from service.domain.decision import Decision, Guard, Postponed, Wait
 from service.domain.definition import StepType
 from service.domain.state import Run, StepState

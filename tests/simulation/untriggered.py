@@ -1,6 +1,6 @@
 """The port for triggers in a world whose definitions have none: nothing is ever routed to a definition."""
 
-from service.domain.commands import BusEvent
+from service.domain.bus_event import BusEvent
 from service.engine.ports import TriggerDelivery
 
 

@@ -15,7 +15,8 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-from service.domain.commands import BusEvent, Envelope, StartRun
+from service.domain.bus_event import BusEvent
+from service.domain.commands import Envelope, StartRun
 from service.domain.definition import TriggerType, Version
 from service.domain.plan import Patience
 from service.engine import loop as loop_module

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from service.domain.commands import BusEvent
+from service.domain.bus_event import BusEvent
 from service.domain.decision import Wait
 from service.domain.definition import Json, StepDefinition, StepType
 from service.domain.patterns import generalizations

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.domain.bus_event import ApprovalReport, BusEvent, GovernanceReport, ObjectiveReport, Tap
 from service.domain.calls import Deliver
-from service.domain.commands import ApprovalReport, BusEvent, GovernanceReport, ObjectiveReport, Tap
 from service.domain.decision import Wait
 from service.domain.definition import StepType
 from service.domain.patterns import generalizations, matches

@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from service.domain.bus_event import BusEvent, HandedIn, Tap
 from service.domain.calls import Deliver
-from service.domain.commands import BusEvent, HandedIn, Tap
 from service.domain.decision import Guard
 from service.domain.definition import Trigger, TriggerType
 from service.domain.errors import Refusal

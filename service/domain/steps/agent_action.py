@@ -18,8 +18,9 @@ from service.domain.answers import (
     ObjectivePrepared,
     ObjectiveStatus,
 )
+from service.domain.bus_event import ObjectiveReport
 from service.domain.calls import CancelObjective, GetDelegation, GetObjective, PrepareObjective
-from service.domain.commands import EventArrived, ObjectiveReport, TransitionStep
+from service.domain.commands import EventArrived, TransitionStep
 from service.domain.costs import ask_meter, of_objective
 from service.domain.errors import invalid
 from service.domain.state import StepRun, StepState, changed

@@ -9,8 +9,9 @@ from typing import Any
 
 from service.domain import outcome
 from service.domain.answers import PASSED, STOPPED, ApprovalRequested, ApprovalStatus
+from service.domain.bus_event import ApprovalReport
 from service.domain.calls import GetApproval, RequestApproval
-from service.domain.commands import ApprovalReport, EventArrived, TransitionStep
+from service.domain.commands import EventArrived, TransitionStep
 from service.domain.definition import Payload
 from service.domain.errors import Kind, Refusal, invalid
 from service.domain.state import StepRun, StepState

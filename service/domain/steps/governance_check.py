@@ -9,8 +9,9 @@ from typing import Any
 
 from service.domain import outcome
 from service.domain.answers import ActionEvaluated, Answer, ApprovalRequested, ApprovalStatus
+from service.domain.bus_event import GovernanceReport
 from service.domain.calls import EvaluateAction
-from service.domain.commands import EventArrived, GovernanceReport, TransitionStep
+from service.domain.commands import EventArrived, TransitionStep
 from service.domain.definition import Payload
 from service.domain.errors import conflict
 from service.domain.scope import evaluate_all

@@ -9,7 +9,8 @@ only those that want this value are woken.
 from typing import Any
 
 from service.domain import outcome
-from service.domain.commands import BusEvent, EventArrived, TransitionStep
+from service.domain.bus_event import BusEvent
+from service.domain.commands import EventArrived, TransitionStep
 from service.domain.definition import Payload
 from service.domain.expression_faults import ExpressionError
 from service.domain.patterns import subject_matches
