@@ -33,6 +33,7 @@ from service.domain.plan import Plan
 from service.domain.state import RunState
 from service.engine.advance import Advance
 from service.engine.ports import Catalogue, StartKey, Work
+from service.engine.trees import Trees
 
 PASSING_REASONS = frozenset({"run_not_ended"})
 """A child that is to be undone may have to hear first that it is cancelled: the two words are not in order."""
@@ -41,9 +42,10 @@ _CALLS: dict[str, type[RunCall]] = {call.__name__: call for call in get_args(Run
 
 
 class Crossing:
-    def __init__(self, advance: Advance, catalogue: Catalogue, new_id: Callable[[], str]) -> None:
+    def __init__(self, advance: Advance, catalogue: Catalogue, trees: Trees, new_id: Callable[[], str]) -> None:
         self._advance = advance
         self._catalogue = catalogue
+        self._trees = trees
         self._new_id = new_id
 
     @staticmethod
@@ -90,8 +92,10 @@ class Crossing:
             raise not_found("workflow", call.definition_id or call.name)
         check_enabled(found)
         plan = await self._advance.plans.to_start(found, call.version)
+        child_id = f"wfr_{self._new_id()}"
+        await self._trees.check(work.run_id, child_id)
         return plan, StartRun(
-            run_id=f"wfr_{self._new_id()}",
+            run_id=child_id,
             trigger_type=TriggerType.WORKFLOW,
             input_payload=call.input_payload,
             initiator_agent_id=call.initiator_agent_id,

@@ -36,6 +36,7 @@ from service.engine.starter import Starter
 from service.engine.subjects import NOBODY_IS_ASKED, Subjects
 from service.engine.ticker import Ticker
 from service.engine.tracing import UNTRACED, Tracer
+from service.engine.trees import Trees
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Engine:
         self.subjects = subjects
         self.plans = Plans(ports.runs, patience)
         self.advance = Advance(ports.runs, ports.siblings, self.plans, self.clock, self, lease, tracer)
-        crossing = Crossing(self.advance, ports.catalogue, new_id)
+        crossing = Crossing(self.advance, ports.catalogue, Trees(ports.runs), new_id)
         self.dispatcher = Dispatcher(self.advance, ports.work, ports.events, ports.siblings, crossing)
         self.starter = Starter(self.advance, ports.triggers, ports.events, ports.catalogue, subjects, new_id)
         self.router = Router(ports.events, self.dispatcher, self.starter, self.clock, tracer)

@@ -198,6 +198,10 @@ class RunStore(Protocol):
         """What was started under the key before; None when nothing was."""
         ...
 
+    async def tree(self, run_id: str, most: int) -> tuple[str, int]:
+        """The root of the tree of runs that it is in, and how many runs that has, counted up to `most`."""
+        ...
+
     async def version(self, definition_id: str, number: int, schema_revision: int = 0) -> Version | None:
         """The version with that revision of its schemas beside it; with none for 0."""
         ...

@@ -75,6 +75,12 @@ class Runs:
         rows = await self._pool.read(query("start_winner"), (key.workspace_id, key.scope, key.key))
         return _started(rows[0]) if rows else None
 
+    async def tree(self, run_id: str, most: int) -> tuple[str, int]:
+        """The first of its line of parents that is there, and how many runs have come from that one, itself included,
+        counted up to `most`."""
+        rows = await self._pool.read(query("run_tree"), (run_id, most))
+        return (str(rows[0][0]), int(rows[0][1])) if rows else (run_id, 0)
+
     async def version(self, definition_id: str, number: int, schema_revision: int = 0) -> Version | None:
         """With that revision of its schemas beside it."""
         rows = await self._pool.read(query("version_get"), (definition_id, number, schema_revision))

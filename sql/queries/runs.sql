@@ -258,6 +258,21 @@ select clock_timestamp() as now, run_id, digest, sequence
   from start_keys
  where workspace_id = $1 and scope = $2 and key = $3
 
+-- name: run_tree
+with recursive line as (
+    select id, parent_run_id from workflow_runs where id = $1
+     union all
+    select p.id, p.parent_run_id from line join workflow_runs p on p.id = line.parent_run_id
+), root as (
+    select id from line where not exists (select from workflow_runs p where p.id = line.parent_run_id)
+), tree as (
+    select id from root
+     union all
+    select c.id from tree join workflow_runs c on c.parent_run_id = tree.id and c.parent_run_id <> ''
+)
+select root.id, (select count(*) from (select from tree limit $2) counted)
+  from root
+
 -- name: version_get
 select v.id, v.definition_id, v.workspace_id, v.version, v.steps, v.edges, v.trigger, v.default_retry_policy,
        v.timeout_seconds, v.author, v.created_at,

@@ -71,7 +71,7 @@ def test_a_mapping_that_cannot_be_evaluated_fails_the_step() -> None:
     assert (story.state, story["sub"].error_reason) == ("FAILED", "condition_error")
 
 
-@pytest.mark.parametrize("reason", ["workflow_not_found", "run_too_deep", "wrong_parent"])
+@pytest.mark.parametrize("reason", ["workflow_not_found", "run_too_deep", "run_too_many_descendants", "wrong_parent"])
 def test_a_child_that_cannot_be_started_fails_the_attempt(reason: str) -> None:
     story = alone(calling(retry_policy=ONCE_MORE))
     story.fault("sub/1/StartChild", Fault(FaultKind.FAILED, reason, "no"))

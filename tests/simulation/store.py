@@ -41,6 +41,9 @@ class SimulatedStore:
     async def started(self, key: StartKey) -> Started | None:
         return await self._line.ask(lambda: self._tables.started(key))
 
+    async def tree(self, run_id: str, most: int) -> tuple[str, int]:
+        return await self._line.ask(lambda: self._tables.tree(run_id, most))
+
     async def version(self, definition_id: str, number: int, schema_revision: int = 0) -> Version | None:
         return await self._line.ask(lambda: self._tables.version(definition_id, number, schema_revision))
 

@@ -128,6 +128,15 @@ class Tables:
         winner = self.start_keys.get((key.workspace_id, key.scope, key.key))
         return Started(winner.run_id, winner.digest, False, winner.sequence, self.now()) if winner else None
 
+    def tree(self, run_id: str, most: int) -> tuple[str, int]:
+        root = self.runs[run_id]
+        while root.parent_run_id in self.runs:
+            root = self.runs[root.parent_run_id]
+        found = [root.id]
+        for parent in found:
+            found += [run.id for run in self.runs.values() if run.parent_run_id == parent]
+        return root.id, min(len(found), most)
+
     def run_at(self, run_id: str, sequence: int) -> Run | None:
         """Folds the history from the last change of the run itself."""
         run: Run | None = None

@@ -202,6 +202,19 @@ async def test_a_start_key_starts_one_run(runs: Runs, owner: Owner) -> None:
     assert await rows(owner, "select count(*) from step_runs") == [(3,)]
 
 
+async def test_a_tree_of_runs_is_counted_from_its_root(runs: Runs) -> None:
+    root = await store(runs)
+    children = [await store(runs, run(parent_run_id=root.id)) for _ in range(3)]
+    grandchild = await store(runs, run(parent_run_id=children[1].id))
+    await store(runs)
+    for one in (root, children[2], grandchild):
+        assert await runs.tree(one.id, 100) == (root.id, 5)
+    assert await runs.tree(grandchild.id, 4) == (root.id, 4)
+    orphan = await store(runs, run(parent_run_id="wfr_purged"))
+    assert await runs.tree(orphan.id, 100) == (orphan.id, 1)
+    assert await runs.tree("wfr_nobody", 100) == ("wfr_nobody", 0)
+
+
 async def test_a_start_brings_all_its_rows(runs: Runs, owner: Owner) -> None:
     begun = run()
     parts = {"owed": (effect(),), "opened": (Wait("a", "event:x"),), "guards": (Guard("event:1", b"d"),)}

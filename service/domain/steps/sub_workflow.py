@@ -16,7 +16,7 @@ from service.domain.state import RunState, StepRun, StepState
 from service.domain.steps.rules import StepRules, Unwanted
 from service.domain.turn import Turn
 
-FINAL = frozenset({"run_too_deep"})
+FINAL = frozenset({"run_too_deep", "run_too_many_descendants"})
 """What no retry mends, all the way up the line of parents."""
 
 
