@@ -25,7 +25,8 @@ class EmbeddedServer(ABC):
     _stopped_by: ClassVar[signal.Signals]
     _dropped_by: ClassVar[signal.Signals]
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, *, in_memory: bool = False) -> None:
+        self._in_memory = in_memory
         self._named = folder.absolute() if folder is not None else None
         self._child: Child | None = None
         self._scratch: Scratch | None = None
@@ -76,7 +77,7 @@ class EmbeddedServer(ABC):
         self.close()
 
     def _open_scratch(self, account: Account) -> Path:
-        self._scratch = self._scratch or Scratch(account)
+        self._scratch = self._scratch or Scratch(account, in_memory=self._in_memory)
         return self._scratch.path
 
     def _run(self, argv: list[str], log: Path, account: Account) -> Child:

@@ -20,6 +20,7 @@ from service.dev.postgres_programs import find_programs, server_account, within_
 from service.dev.process import Account, LauncherError, run_to_end
 
 MAX_CONNECTIONS = 200
+_SHORT_LOG = {"max_wal_size": "128MB", "min_wal_size": "32MB"}
 _PID_LINE, _STATUS_LINE = 0, 7
 
 
@@ -27,6 +28,7 @@ class EmbeddedPostgres(EmbeddedServer):
     """A PostgreSQL of our own, its cluster in `data_dir` or temporary.
 
     `durable=False` turns fsync off: quicker, and a commit still survives `kill`, though not a power cut.
+    `in_memory=True` keeps a temporary cluster in memory where the machine has room for it.
     `bin` is the folder of tools such as pg_dump and pgbench.
     """
 
@@ -34,8 +36,8 @@ class EmbeddedPostgres(EmbeddedServer):
     _stopped_by = signal.SIGINT
     _dropped_by = signal.SIGQUIT
 
-    def __init__(self, data_dir: Path | None = None, *, durable: bool = True) -> None:
-        super().__init__(data_dir)
+    def __init__(self, data_dir: Path | None = None, *, durable: bool = True, in_memory: bool = False) -> None:
+        super().__init__(data_dir, in_memory=in_memory)
         self._durable = durable
         self._password: str | None = None
         self._account = server_account()
@@ -98,6 +100,7 @@ class EmbeddedPostgres(EmbeddedServer):
             "log_timezone": "UTC",
             "fsync": durable,
             "full_page_writes": durable,
+            **(_SHORT_LOG if self._in_memory else {}),
         }
         return [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
 

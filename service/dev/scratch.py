@@ -17,14 +17,17 @@ from service.dev.process import Account, LauncherError
 
 _PREFIX = "workflows-embedded-"
 _LOCK = "lock"
+_MEMORY = Path("/dev/shm")
+_ROOM_BYTES = 2 * 1024**3
 _LONGEST_PARENT = 60  # characters, of the hundred that a Unix socket's path may have
 
 
 class Scratch:
-    """A new temporary folder that `account` owns and reaches, until `remove`."""
+    """A new temporary folder that `account` owns and reaches, until `remove`; if asked for in memory, where there is
+    room for servers."""
 
-    def __init__(self, account: Account) -> None:
-        parent = next(_parents(account), None)
+    def __init__(self, account: Account, *, in_memory: bool = False) -> None:
+        parent = next(_parents(account, in_memory), None)
         if parent is None:
             raise LauncherError(f"no temporary folder is short and reachable for {account.name}; set TMPDIR")
         _sweep(parent, account)
@@ -37,10 +40,19 @@ class Scratch:
         os.close(self._lock)
 
 
-def _parents(account: Account) -> Iterator[Path]:
-    for parent in map(Path, (tempfile.gettempdir(), "/tmp", "/var/tmp")):
+def _parents(account: Account, in_memory: bool) -> Iterator[Path]:
+    memory = [_MEMORY] if in_memory and _roomy(_MEMORY) else []
+    for parent in (*memory, *map(Path, (tempfile.gettempdir(), "/tmp", "/var/tmp"))):
         if parent.is_dir() and account.reaches(parent) and len(str(parent)) <= _LONGEST_PARENT:
             yield parent
+
+
+def _roomy(folder: Path) -> bool:
+    """Whether the files of servers fit, and programs may be run there; a container's is often small."""
+    if not folder.is_dir():
+        return False
+    seen = os.statvfs(folder)
+    return seen.f_bavail * seen.f_frsize >= _ROOM_BYTES and not seen.f_flag & os.ST_NOEXEC
 
 
 def _hold(folder: Path) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from service.dev import scratch
 from service.dev.nats import EmbeddedNats
 from service.dev.process import Account, LauncherError
 from service.dev.scratch import Scratch
@@ -50,6 +51,15 @@ def test_what_a_killed_process_left_is_swept_and_what_a_living_one_holds_stays()
     assert not left.exists()
     assert held.path.is_dir()
     held.remove()
+
+
+def test_a_folder_is_in_memory_only_where_there_is_room(reachable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scratch, "_MEMORY", reachable)
+    for room, found in ((0, True), (2**60, False)):
+        monkeypatch.setattr(scratch, "_ROOM_BYTES", room)
+        held = Scratch(Account.ours(), in_memory=True)
+        assert (held.path.parent == reachable) is found
+        held.remove()
 
 
 async def test_a_start_from_another_thread_is_refused() -> None:
