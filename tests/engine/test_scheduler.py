@@ -244,7 +244,7 @@ async def test_a_backfill_is_bounded_and_starts_nothing_early(one: Calendar) -> 
         with pytest.raises(Refusal) as refused:
             await one.book.backfill(hourly, start, end, None)
         assert (refused.value.kind, refused.value.reason) == (Kind.INVALID, reason)
-    with pytest.raises(Refusal, match="was not found"):
+    with pytest.raises(Refusal, match="has no schedule"):
         await one.book.backfill(hourly, NOON - HOUR, NOON, "ws_2")
     assert await one.runs(hourly) == []
 
