@@ -1,7 +1,7 @@
 """Looks at everything that the service needs, as it is configured, without starting it.
 
-Knows everyone, as wiring does. What needs no setting that cannot be read is still looked at. Called by the command line
-that looks at the running server itself.
+Knows everyone, as wiring does. What needs no setting that cannot be read is still looked at. Called by the command
+line, which looks at the running server itself.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Single fields of a record that somebody else wrote: the right kind, of bearable length, or Poison.
 
 An absent field and a null are the same: empty. Limits are in bytes of UTF-8, since these texts become keys of
-indexes. Called by `incoming` for a CloudEvent's attributes and by `reports` for what is inside.
+indexes. Called by the readers of a CloudEvent's attributes and of what is inside.
 """
 
 from collections.abc import Mapping

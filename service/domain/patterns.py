@@ -3,7 +3,7 @@
 A pattern is at most ten tokens separated by dots; `*` stands for exactly one token, a trailing `>` for one or more, and
 every other token for itself. The empty pattern matches everything. Matching happens in two ways that must agree:
 `matches` compares one pattern with one subject, `generalizations` lists every pattern that would match a subject, so
-that an index over patterns can be asked by equality. The publish checks call `malformed`, the router the rest.
+that an index over patterns can be asked by equality. The publish checks call `malformed`, whoever routes the rest.
 """
 
 from functools import lru_cache

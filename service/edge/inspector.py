@@ -2,7 +2,7 @@
 
 Compiling one expression takes up to some 15 ms and a draft may hold thousands, so the checks run in one thread of their
 own, one draft at a time; a caller who gives up while waiting takes its draft out of the queue. Called by the servicers
-for PublishVersion and ValidateVersion, which therefore never differ in what they find.
+for PublishVersion, ValidateVersion and DiffVersions, which therefore never differ in what they find.
 """
 
 import asyncio

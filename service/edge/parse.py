@@ -1,8 +1,9 @@
-"""Requests of runs and lists: proto to domain values, with every bad-input check.
+"""Requests of workflows.v1: proto to domain values, with every bad-input check.
 
 Each function reports all that is wrong with its request in one Refusal (INVALID_ARGUMENT, a violation per field) and
 otherwise gives plain values; nothing below the edge sees a protobuf message. What needs the state of a run or the
-database (unknown ids, wrong moments) is not checked here. Called by the servicer; graphs are in `parse_version`.
+database (unknown ids, wrong moments) is not checked here. Called by the servicer; graphs, controls and triggers are
+read in modules of their own.
 """
 
 from dataclasses import dataclass

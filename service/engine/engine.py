@@ -1,7 +1,8 @@
 """The engine as one thing: the path and the loops around it, tied together over the ports.
 
 It is also what follows a commit: work that was stored is handed to the dispatcher, opened waits to the router, and the
-relay gets a hint. `run` owns every loop; `stop` lets the rounds in hand finish, `drain` what they started.
+relay gets a hint. `run` owns the loops that every run needs; `stop` lets the rounds in hand finish,
+`drain` what they started. The schedules' and the purges' loops work over it and are run beside it.
 """
 
 import asyncio
