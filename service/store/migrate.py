@@ -140,11 +140,6 @@ class Migrator:
             applied = {line.version: line for line in await _ledger(connection)}
         return [_status(migration, applied.get(migration.version)) for migration in self.known]
 
-    async def verify(self) -> None:
-        """Raises SchemaMismatch when a file was edited after it was applied, or the database knows more than we."""
-        async with self._connect() as connection:
-            self._check_files(await _ledger(connection))
-
     async def check_current(self) -> None:
         """Raises SchemaMismatch unless the schema is exactly the newest that this code knows."""
         async with self._connect() as connection:
