@@ -1,12 +1,11 @@
 """Runs as text to be drawn: the path taken, states, times and costs, and texts that cannot break out of it."""
 
 from collections.abc import Callable
-from decimal import Decimal
 
 import pytest
 
 from service.domain.commands import CompensateRun
-from service.domain.definition import Edge, RetryPolicy, StepType
+from service.domain.definition import Edge, RetryPolicy
 from service.domain.picture import Format, picture_of_run
 from service.domain.state import StepState
 from tests.builders import NO, NOW, Story, agent, alone, edges, step, version
@@ -18,27 +17,6 @@ def mermaid(story: Story) -> str:
 
 def dot(story: Story) -> str:
     return picture_of_run(story.plan, story.run, story.now, Format.DOT)
-
-
-@pytest.fixture
-def branched() -> Story:
-    """A branch that was taken to `yes`, after an agent's work; `yes` has been waiting for two minutes."""
-    story = Story(
-        version(
-            [agent("ask"), step("pick", StepType.BRANCH), step("yes"), step("no"), step("end")],
-            [
-                Edge("ask", "pick"),
-                Edge("pick", "yes", "input.deal > 1.0", "big"),
-                Edge("pick", "no", "input.deal <= 1.0", "small"),
-                *edges("yes>end", "no>end"),
-            ],
-        ),
-        {"deal": 5},
-    )
-    story.wait(1.5)
-    story.report("ask", StepState.COMPLETED, cost_usd=Decimal("0.250"))
-    story.wait(120)
-    return story
 
 
 def test_mermaid_shows_the_path_with_states_times_and_costs(branched: Story) -> None:

@@ -1,6 +1,5 @@
 """Runs and versions as SVG images: well-formed whatever people wrote, all that is told, and bounded."""
 
-from decimal import Decimal
 from xml.etree import ElementTree
 
 import pytest
@@ -12,8 +11,7 @@ from service.domain.picture import Format, picture_of_run, picture_of_version
 from service.domain.picture.drawing import clean
 from service.domain.picture.svg_text import fitted, width
 from service.domain.plan import Plan
-from service.domain.state import StepState
-from tests.builders import Story, agent, alone, edges, step, version
+from tests.builders import Story, agent, alone, step, version
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [
@@ -47,26 +45,6 @@ def strokes(image: ElementTree.Element) -> list[str]:
     """Of the pieces of edges, those of the legend aside."""
     classes = [path.get("class", "") for path in image.findall(f"{SVG}path")]
     return sorted(each.removeprefix("edge ") for each in classes)
-
-
-@pytest.fixture
-def branched() -> Story:
-    story = Story(
-        version(
-            [agent("ask"), step("pick", StepType.BRANCH), step("yes"), step("no"), step("end")],
-            [
-                Edge("ask", "pick"),
-                Edge("pick", "yes", "input.deal > 1.0", "big"),
-                Edge("pick", "no", "input.deal <= 1.0", "small"),
-                *edges("yes>end", "no>end"),
-            ],
-        ),
-        {"deal": 5},
-    )
-    story.wait(1.5)
-    story.report("ask", StepState.COMPLETED, cost_usd=Decimal("0.250"))
-    story.wait(120)
-    return story
 
 
 def test_a_run_shows_its_state_its_path_times_and_costs(branched: Story) -> None:
