@@ -50,6 +50,10 @@ verify: venv ## Lint, format, types, import floors, stubs up to date, proto lint
 test: venv ## Run all tests on real PostgreSQL and NATS, both embedded; WORKERS=n processes, each with its own servers
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile
 
+.PHONY: trial
+trial: venv ## Keep the promises at full size: thousands of runs while everything fails; prints what it saw, takes long
+	PROMISES=long $(PY) -m pytest tests/promises -rP --show-capture=stdout
+
 .PHONY: demo
 demo: venv ## Show the outbound sales pipeline from publishing to COMPLETED
 	.venv/bin/workflows demo
