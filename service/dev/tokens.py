@@ -11,21 +11,16 @@ from typing import Any
 import grpc
 
 from service.dev.siblings.script import Script, Token
+from service.edge.access import Scope
 
 WORKSPACE = "ws_acme"
-EVERYTHING = (
-    "workflows:read",
-    "workflows:write",
-    "workflows:run",
-    "workflows:transition",
-    "workflows:operate",
-)
+EVERYTHING = tuple(scope.value for scope in Scope)
 
 DEV_TOKENS: Mapping[str, Token] = {
     "dev-ann": Token("user:ann", WORKSPACE, EVERYTHING),
-    "dev-reader": Token("user:bob", WORKSPACE, ("workflows:read",)),
+    "dev-reader": Token("user:bob", WORKSPACE, (Scope.READ.value,)),
     "dev-agent": Token(
-        "agent:sdr", WORKSPACE, ("workflows:read", "workflows:transition"), "agent", agent_type="WORKER"
+        "agent:sdr", WORKSPACE, (Scope.READ.value, Scope.TRANSITION.value), "agent", agent_type="WORKER"
     ),
     "dev-service": Token("service:console", WORKSPACE, EVERYTHING, "service", service="console"),
     "dev-operator": Token("user:olga", "", EVERYTHING),
