@@ -36,9 +36,9 @@ class Config:
         "DATABASE_POOLER", "no", "yes or no: both addresses are those of a PgBouncer in transaction mode", "yes|no"
     )
     nats_url: str = setting("NATS_URL", None, "NATS with JetStream")
-    grpc_address: str = setting("GRPC_ADDRESS", "127.0.0.1:50051", "where the gRPC server listens", ADDRESS)
+    grpc_address: str = setting("GRPC_ADDRESS", "127.0.0.1:50051", "where the gRPC server listens, host:port", ADDRESS)
     http_address: str = setting(
-        "HTTP_ADDRESS", "127.0.0.1:8080", "where /healthz, /readyz and /metrics are served", ADDRESS
+        "HTTP_ADDRESS", "127.0.0.1:8080", "where /healthz, /readyz and /metrics are served, host:port", ADDRESS
     )
     auth: str = setting(
         "AUTH",

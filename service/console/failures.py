@@ -7,6 +7,7 @@ from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-unty
 from grpc import StatusCode
 from grpc_status import rpc_status  # type: ignore[import-untyped]
 
+from service.console import unreached
 from service.console.exits import DENIED, FAILED, NOT_CURRENT, NOT_FOUND, UNAVAILABLE, Failed
 from service.console.settings import Settings
 
@@ -87,7 +88,7 @@ def _bare(error: Any, settings: Settings, rpc: str) -> Failed:
         return Failed(
             f"no answer from {settings.address}: is the server running there?",
             UNAVAILABLE,
-            [said, "--address or WORKFLOWS_ADDRESS says where it is"],
+            [said, unreached.advice(said, settings)],
             {**about, "try_again": True},
         )
     if code is StatusCode.DEADLINE_EXCEEDED:

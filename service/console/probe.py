@@ -1,12 +1,13 @@
 """Does the server answer, is it healthy, can it be asked for its contract, and who may ask it?"""
 
 import time
+from dataclasses import replace
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc  # type: ignore[import-untyped]
 
-from service.console import contract
+from service.console import contract, unreached
 from service.console.exits import DENIED, Failed
 from service.console.session import Session
 from service.console.settings import Settings
@@ -21,7 +22,7 @@ def check(session: Session) -> list[Check]:
     try:
         status, seconds = _health(session)
     except grpc.RpcError as error:
-        advice = "start it, or correct --address or WORKFLOWS_ADDRESS"
+        advice = unreached.advice(error.details() or "", session.settings)
         return [failed(AREA, "connection", f"no answer from {address} ({error.code().name})", advice)]
     return [
         ok(AREA, "connection", f"{address} in {seconds * 1000:.0f} ms"),
@@ -79,7 +80,18 @@ def _answers(session: Session, *, token: bool) -> bool:
 
 
 def _open(settings: Settings) -> Check:
+    if settings.cert is not None and not _lets_in_without_certificate(settings):
+        return ok(AREA, "protection", "asks for a certificate, and takes ours")
     if settings.local:
         return ok(AREA, "protection", "open to everybody on this machine")
     advice = "whoever reaches it may do everything: configure tokens or mTLS, or keep it to a private network"
     return warning(AREA, "protection", "open to everybody", advice)
+
+
+def _lets_in_without_certificate(settings: Settings) -> bool:
+    with Session(replace(settings, cert=None, key=None)) as bare:
+        try:
+            _health(bare)
+        except grpc.RpcError:
+            return False
+    return True

@@ -16,6 +16,7 @@ from grpc import StatusCode
 from tests.console.refusing import refusing
 from tests.console.shell import Desk, Shell
 
+CLOSED = "it ends the connection"
 ENABLE = ("definitions", "enable", "wf_1")
 
 
@@ -118,11 +119,43 @@ async def test_tls_in_both_directions(tmp_path: Path) -> None:
     async with refusing(credentials=credentials) as server:
         shell = Shell({"WORKFLOWS_ADDRESS": server.address})
         await shell.done("--ca", str(ca), "--cert", str(cert), "--key", str(key), "definitions", "list")
-        assert (await shell("--ca", str(ca), "definitions", "list")).code == 5
-        assert (await shell("definitions", "list")).code == 5
+        bare = await shell("--ca", str(ca), "definitions", "list")
+        assert (bare.code, bare.err.splitlines()[-1]) == (
+            5,
+            f"  {CLOSED}; it may want a certificate of ours: --cert and --key",
+        )
+        plain = await shell("definitions", "list")
+        assert (plain.code, plain.err.splitlines()[-1]) == (
+            5,
+            f"  {CLOSED}; it may want TLS: --ca, or https:// before the address",
+        )
         alone = await shell("--ca", str(ca), "--cert", str(cert), "definitions", "list")
         assert (alone.code, alone.err) == (2, "workflows: --cert and --key go together\n")
         assert (await shell("--ca", str(tmp_path / "none"), "definitions", "list")).code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "trusted", "secure", "said"),
+    [
+        ("127.0.0.1", False, True, "its certificate is not vouched for; --ca"),
+        ("other.example", True, True, "its certificate is for another name; --address"),
+        ("127.0.0.1", True, False, "it does not speak TLS; leave out --ca"),
+    ],
+)
+async def test_a_handshake_that_fails_says_what_would_help(
+    tmp_path: Path, name: str, trusted: bool, secure: bool, said: str
+) -> None:
+    authority, ca = trustme.CA(), tmp_path / "ca.pem"
+    (authority if trusted else trustme.CA()).cert_pem.write_to_path(ca)
+    cert = authority.issue_cert(name)
+    credentials = grpc.ssl_server_credentials([(cert.private_key_pem.bytes(), cert.cert_chain_pems[0].bytes())])
+    async with refusing(credentials=credentials if secure else None) as server:
+        words = ("--ca", str(ca), "--address", server.address)
+        ended = await Shell()(*words, "definitions", "list")
+        looked = await Shell()(*words, "--json", "doctor", "--only", "server")
+    assert (ended.code, looked.code) == (5, 1)
+    assert ended.err.splitlines()[-1].startswith(f"  {said}")
+    assert looked.json["checks"][0]["advice"].startswith(said)
 
 
 async def test_ctrl_c_ends_a_watch_cleanly(desk: Desk, shell: Shell, tmp_path: Path) -> None:
