@@ -149,10 +149,10 @@ class Config:
         return [(stream, subject) for stream, _, subject in pairs]
 
 
-def retention_seconds(environ: Mapping[str, str] | None = None) -> int:
+def retention_seconds() -> int:
     """That one setting alone, for who needs no other. Raises ConfigError."""
     [item] = [item for item in fields(Config) if item.name == "retention_seconds"]
-    return int(_value(item, os.environ if environ is None else environ))
+    return int(_value(item, os.environ))
 
 
 def table() -> list[tuple[str, str, str]]:

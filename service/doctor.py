@@ -7,7 +7,7 @@ line, which looks at the running server itself.
 import asyncio
 import logging
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from service.bus import checks as bus
 from service.config import Config, readable
@@ -19,9 +19,9 @@ from service.store import checks as store
 AREAS = ("configuration", "database", "bus", "siblings")
 
 
-async def examine(areas: Collection[str], environ: Mapping[str, str] | None = None) -> list[Check]:
+async def examine(areas: Collection[str]) -> list[Check]:
     """Everything of these areas, in their order. Never raises for what it looks at."""
-    config, wrong = readable(os.environ if environ is None else environ)
+    config, wrong = readable(os.environ)
     looks = {
         "configuration": lambda: _configuration(config, wrong),
         "database": lambda: _database(config),

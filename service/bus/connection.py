@@ -17,6 +17,7 @@ from nats.js import JetStreamContext
 from service.bus.client import SturdyClient
 from service.engine.ports import BusUnavailable
 
+NAME = "workflows"
 RECONNECT_SECONDS = 1
 CLOSE_SECONDS = 2
 REQUEST_SECONDS = 5.0
@@ -27,9 +28,8 @@ log = logging.getLogger(__name__)
 class Connection:
     """`url` may name several servers of one cluster, separated by commas."""
 
-    def __init__(self, url: str, name: str = "workflows") -> None:
+    def __init__(self, url: str) -> None:
         self._servers = [part.strip() for part in url.split(",")]
-        self._name = name
         self._address = ", ".join(urlsplit(server).netloc.rpartition("@")[2] for server in self._servers)
         self._client: Client | None = None
         self._trouble = ""
@@ -63,7 +63,7 @@ class Connection:
         client = SturdyClient()
         await client.connect(
             servers=self._servers,
-            name=self._name,
+            name=NAME,
             max_reconnect_attempts=-1,
             reconnect_time_wait=RECONNECT_SECONDS,
             error_cb=self._on_error,

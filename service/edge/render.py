@@ -28,8 +28,8 @@ RUN_OUTPUT = pb.WorkflowRun.OUTPUT_PAYLOAD_FIELD_NUMBER
 class Renderer:
     """Renders runs and steps to bytes, remembering what it rendered."""
 
-    def __init__(self, cache_bytes: int = CACHE_BYTES) -> None:
-        self._cache = IdentityCache(cache_bytes)
+    def __init__(self) -> None:
+        self._cache = IdentityCache(CACHE_BYTES)
 
     def run(self, run: Run) -> bytes:
         steps = [wire.field(RUN_STEPS, self.step(step)) for step in run.steps.values()]

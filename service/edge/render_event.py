@@ -32,9 +32,9 @@ def letter(value: DeadLetter) -> ops.DeadLetter:
     )
 
 
-def opened_letter(value: OpenedLetter, max_bytes: int = MAX_ANSWER_BYTES) -> Answer:
+def opened_letter(value: OpenedLetter) -> Answer:
     message = ops.GetDeadLetterResponse(letter=letter(value.letter), headers=value.headers)
-    room = max(0, max_bytes - message.ByteSize() - wire.FRAME)
+    room = max(0, MAX_ANSWER_BYTES - message.ByteSize() - wire.FRAME)
     message.body = value.body[:room]
     return Answer(message.SerializeToString(), ("body",) if len(value.body) > room else ())
 
@@ -57,12 +57,12 @@ def event(value: HeardEvent) -> ops.Event:
     )
 
 
-def opened_event(value: OpenedEvent, max_bytes: int = MAX_ANSWER_BYTES) -> Answer:
+def opened_event(value: OpenedEvent) -> Answer:
     message = ops.GetEventResponse(event=event(value.event), time=moment(value.time))
     if value.payload is None:
         return Answer(message.SerializeToString())
     payload = payloads.write(value.payload)
-    if len(payload) > max_bytes - message.ByteSize() - wire.FRAME:
+    if len(payload) > MAX_ANSWER_BYTES - message.ByteSize() - wire.FRAME:
         return Answer(message.SerializeToString(), ("payload",))
     message.payload.ParseFromString(payload)
     return Answer(message.SerializeToString())

@@ -27,6 +27,7 @@ from service.engine.tracing import Span
 
 IN_FLIGHT = 256
 CLAIM = 100
+IDLE_SECONDS = 0.5
 STOPS = frozenset(call.__name__ for call in (CancelChild, CancelObjective, PauseChild))
 """What ends work never waits behind what begins it."""
 
@@ -41,7 +42,6 @@ class Dispatcher:
         events: EventStore,
         siblings: Siblings,
         crossing: Crossing,
-        idle_seconds: float = 0.5,
     ) -> None:
         self._advance = advance
         self._crossing = crossing
@@ -59,7 +59,7 @@ class Dispatcher:
         """By kind of effect and "ok" or the kind of fault."""
         self.repeated: Counter[str] = Counter()
         """By kind: those that somebody may have performed before."""
-        self.loop = Loop("dispatcher", self._claim, idle_seconds)
+        self.loop = Loop("dispatcher", self._claim, IDLE_SECONDS)
 
     def perform(self, work: Sequence[Work], leased_at: float) -> None:
         """Takes on leased work without waiting for it."""

@@ -9,12 +9,13 @@ from service.domain.plan import PATIENCE, Patience, Plan
 from service.domain.state import Run
 from service.engine.ports import RunStore
 
+CAPACITY = 1000
+
 
 class Plans:
-    def __init__(self, store: RunStore, patience: Patience = PATIENCE, capacity: int = 1000) -> None:
+    def __init__(self, store: RunStore, patience: Patience = PATIENCE) -> None:
         self._store = store
         self._patience = patience
-        self._capacity = capacity
         self._kept: OrderedDict[tuple[str, int, int], Plan] = OrderedDict()
 
     async def of(self, run: Run) -> Plan:
@@ -32,7 +33,7 @@ class Plans:
         plan = self._kept.get(key)
         if plan is None:
             plan = self._kept[key] = await self._load(*key)
-            if len(self._kept) > self._capacity:
+            if len(self._kept) > CAPACITY:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return plan

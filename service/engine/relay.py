@@ -16,6 +16,7 @@ from service.engine.ports import BusUnavailable, Outbox, Publisher, StoreUnavail
 from service.engine.tracing import UNTRACED, Role, Tracer
 
 BATCH = 1000
+IDLE_SECONDS = 0.25
 GATHER_SECONDS = 0.01
 """How long a round waits for what happens at the same moment: the answer to a caller goes first, and one read and one
 mark serve many changes."""
@@ -30,7 +31,6 @@ class Relay:
         publisher: Publisher,
         holder: str,
         monotonic: Callable[[], float],
-        idle_seconds: float = 0.25,
         shard_seconds: float = 15.0,
         tracer: Tracer = UNTRACED,
     ) -> None:
@@ -43,7 +43,7 @@ class Relay:
         self._shards: list[int] = []
         self._renew_at = 0.0
         self.counters: Counter[str] = Counter()
-        self.loop = Loop("relay", self._round, idle_seconds)
+        self.loop = Loop("relay", self._round, IDLE_SECONDS)
 
     @property
     def shards(self) -> int:

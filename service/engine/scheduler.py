@@ -24,6 +24,7 @@ from service.engine.loop import Loop
 from service.engine.ports import Catalogue, DueSchedule, ScheduleStore, StartKey, StoreUnavailable
 
 CLAIM = 100
+IDLE_SECONDS = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,6 @@ class Scheduler:
         schedules: ScheduleStore,
         catalogue: Catalogue,
         new_id: Callable[[], str],
-        idle_seconds: float = 0.5,
     ) -> None:
         self._advance = advance
         self._tracer = advance.tracer
@@ -52,7 +52,7 @@ class Scheduler:
         self._catalogue = catalogue
         self._new_id = new_id
         self.counters: Counter[str] = Counter()
-        self.loop = Loop("schedules", self.move_on, idle_seconds)
+        self.loop = Loop("schedules", self.move_on, IDLE_SECONDS)
 
     async def move_on(self) -> bool:
         """One round; True when there may be more."""

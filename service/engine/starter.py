@@ -29,6 +29,7 @@ from service.engine.ports import Catalogue, EventStore, StartKey, StoreUnavailab
 from service.engine.subjects import Subjects
 
 CLAIM = 100
+IDLE_SECONDS = 0.5
 STARTED = "started"
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,6 @@ class Starter:
         catalogue: Catalogue,
         subjects: Subjects,
         new_id: Callable[[], str],
-        idle_seconds: float = 0.5,
     ) -> None:
         self._advance = advance
         self._deliveries = deliveries
@@ -52,7 +52,7 @@ class Starter:
         self._subjects = subjects
         self._new_id = new_id
         self.counters: Counter[str] = Counter()
-        self.loop = Loop("starter", self._claim, idle_seconds)
+        self.loop = Loop("starter", self._claim, IDLE_SECONDS)
 
     async def settle(self, delivery: TriggerDelivery) -> Run | None:
         """The run that the event starts or has started; None when it starts none.

@@ -15,6 +15,7 @@ from service.engine.ports import DueRun, EventStore, StoreUnavailable, WorkStore
 from service.engine.router import Router
 
 CLAIM = 100
+IDLE_SECONDS = 0.25
 BUFFERED_SECONDS = 24 * 3600.0
 REMEMBERED_SECONDS = 168 * 3600.0
 KEYS_SECONDS = 24 * 3600.0
@@ -31,13 +32,12 @@ class Ticker:
         work: WorkStore,
         events: EventStore,
         router: Router,
-        idle_seconds: float = 0.25,
     ) -> None:
         self._advance = advance
         self._work = work
         self._events = events
         self._router = router
-        self.clock_loop = Loop("clock", self._wake_due, idle_seconds)
+        self.clock_loop = Loop("clock", self._wake_due, IDLE_SECONDS)
         self.sweep_loop = Loop("sweep", self._sweep, advance.lease.sweep_seconds)
 
     @property
