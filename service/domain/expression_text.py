@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from service.domain.pattern_size import MOST_REPEATED, pattern_size
+
 MACROS = frozenset({"all", "exists", "exists_one", "filter", "map"})
 STEP_FIELDS = frozenset({"output", "input", "state", "error", "cost_usd", "retry_count"})
 
@@ -21,6 +23,7 @@ _TOKEN = re.compile(
       | [A-Za-z_]\w* | \d[\w.]* | .
     )'''
 )
+_ESCAPED = re.compile(r"\\[xXuU0-7]")
 _PATH = re.compile(r"""\s*[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[(?:"[^"\\]*"|'[^'\\]*'|\d+)\])*\.([A-Za-z_]\w*)\s*""")
 
 
@@ -63,13 +66,16 @@ class Shape:
 
     `growth` bounds how many times larger than its data a value may become: every `+` and every further element of a
     literal may repeat a value, and a macro repeats that on the result of what it stands on. `macros` counts the macros,
-    `depth` how deep they nest, `literals` how many elements are written out.
+    `depth` how deep they nest, `literals` how many elements are written out. `patterns` is the size of those that texts
+    are matched against, which are compiled each time; with `patterns_given` one may come from the data.
     """
 
     growth: int = 1
     macros: int = 0
     depth: int = 0
     literals: int = 1
+    patterns: int = 0
+    patterns_given: bool = False
 
     def iterations(self, longest: int) -> int:
         """At most how often a macro's body runs over containers of this length."""
@@ -80,7 +86,20 @@ def shape(tokens: tuple[str, ...]) -> Shape:
     scan = _Scan()
     for place, token in enumerate(tokens):
         scan.take(token, opens_macro=token == "(" and tokens[max(place - 2, 0)] == "." and tokens[place - 1] in MACROS)
-    return Shape(scan.growth * scan.outside, scan.macros, scan.depth, scan.literals)
+    written, given = _patterns(tokens)
+    return Shape(scan.growth * scan.outside, scan.macros, scan.depth, scan.literals, written, given)
+
+
+def _patterns(tokens: tuple[str, ...]) -> tuple[int, bool]:
+    """Any text that is written out may be one; `matches` also takes what is not written out as its argument. What is
+    put together, or spelt with escapes, may repeat more than it seems to."""
+    called = [tokens[at + 2 : at + 4] for at in range(len(tokens)) if tokens[at : at + 2] == ("matches", "(")]
+    if not called:
+        return 0, False
+    texts = [token for token in tokens if token[-1] in "\"'"]
+    hidden = "+" in tokens or any(_ESCAPED.search(text) for text in texts)
+    written = MOST_REPEATED * sum(map(len, texts)) if hidden else sum(map(pattern_size, texts))
+    return written, not all(what[0][-1] in "\"'" and what[1:] == (")",) for what in called)
 
 
 class _Scan:

@@ -33,11 +33,13 @@ from service.domain.expression_faults import (
 )
 from service.domain.expression_text import Shape, bare_names, shape, tokenize, trailing_field
 from service.domain.limits import MAX_DEPTH
+from service.domain.pattern_size import MOST_REPEATED, pattern_size
 
 MAX_LENGTH = 2048  # bytes of UTF-8
 MAX_NAMES = 64
 MAX_GROWTH = 100
 MAX_WORK = 20_000_000  # nodes visited, ten characters of text counting as one
+PATTERN_WORK = 10  # what an instruction of a pattern counts, each time that it is matched
 MAX_ITERATIONS = 10_000  # what CEL itself allows
 MAX_DATA_DEPTH = 64
 
@@ -62,7 +64,7 @@ class Program:
         """The value as plain JSON. Raises ConditionError."""
         try:
             data = {name: _to_cel(scope.get(name)) for name in self.names}
-            if self._shape.macros:
+            if self._shape.macros or self._shape.patterns or self._shape.patterns_given:
                 self._check_work(data)
             return _to_json(self._run(data))
         except ExpressionError as error:
@@ -86,10 +88,13 @@ class Program:
         return value
 
     def _check_work(self, data: dict[str, Any]) -> None:
-        size = _Size()
+        form, size = self._shape, _Size(patterns=self._shape.patterns_given)
         size.add(data)
-        iterations = min(self._shape.iterations(size.longest), MAX_ITERATIONS)
-        if iterations * (size.nodes + size.text * self._shape.growth // 10) > MAX_WORK:
+        iterations = min(form.iterations(size.longest), MAX_ITERATIONS)
+        if form.patterns or form.patterns_given:
+            iterations = max(iterations, 1)
+        patterns = form.patterns + size.pattern * (1 if form.growth == 1 else MOST_REPEATED)
+        if iterations * (size.nodes + size.text * form.growth // 10 + patterns * PATTERN_WORK) > MAX_WORK:
             raise ExpressionError("expression_too_costly", "the data is too large for its macros")
 
 
@@ -236,15 +241,19 @@ def _key(key: Any) -> str:
 
 
 class _Size:
-    """What bounds the work of a macro over the data: nodes in all, the longest text and the longest container."""
+    """What bounds the work of a macro over the data: nodes in all, the longest text, the longest container, and where
+    texts can be patterns, the largest of them."""
 
-    def __init__(self) -> None:
-        self.nodes = self.text = self.longest = 0
+    def __init__(self, *, patterns: bool = False) -> None:
+        self.nodes = self.text = self.longest = self.pattern = 0
+        self._patterns = patterns
 
     def add(self, value: Any) -> None:
         self.nodes += 1
         if isinstance(value, str):
             self.text = max(self.text, len(value))
+            if self._patterns:
+                self.pattern = max(self.pattern, pattern_size(value))
         elif isinstance(value, dict | list):
             self.longest = max(self.longest, len(value))
             for item in value.values() if isinstance(value, dict) else value:

@@ -19,10 +19,13 @@ from service.domain.definition import Json, Payload
 from service.domain.errors import Violation, path_to
 from service.domain.expression_faults import ExpressionError
 from service.domain.expressions import compile_program
+from service.domain.pattern_size import pattern_size
 
 MAX_NODES = 2000
 MOST_VIOLATIONS = 100
 MAX_WORK = 100_000  # rules applied, those that list much counting more; some ten microseconds each
+MAX_PATTERNS = 250_000  # instructions in all patterns of a form
+_SIZE_PER_WORK = 20  # instructions of a pattern that are compiled meanwhile
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NOT_TAKEN = (
     "$id",
@@ -45,7 +48,10 @@ def fault(form: Mapping[str, Any]) -> str | None:
     try:
         Draft202012Validator.check_schema(form)
         _Expansion(form).count(form, ())
-        for pattern in _texts(form, "pattern"):
+        patterns = list(_texts(form, "pattern"))
+        if sum(map(pattern_size, patterns)) > MAX_PATTERNS:
+            raise _Refused("its patterns repeat too much")
+        for pattern in patterns:
             matches("", pattern)
     except SchemaError as error:
         return f"no JSON Schema: {error.json_path.removeprefix('$') or 'it'} breaks the rule {error.validator!r}"
@@ -112,7 +118,10 @@ class _Expansion:
 
 
 def _pattern(validator: Any, pattern: str, value: Json, schema: Any) -> Iterator[ValidationError]:
-    if isinstance(value, str) and not matches(value, pattern):
+    if not isinstance(value, str):
+        return
+    _add_work(pattern_size(pattern) // _SIZE_PER_WORK)
+    if not matches(value, pattern):
         yield ValidationError("does not match")
 
 
@@ -123,16 +132,20 @@ def _unique(validator: Any, wanted: bool, value: Json, schema: Any) -> Iterator[
             yield ValidationError("has an entry twice")
 
 
+def _add_work(more: int) -> None:
+    work = _work.get() + more
+    _work.set(work)
+    if work > MAX_WORK:
+        raise _Refused("is more than can be checked: it is too large for its schema")
+
+
 def _counted(rule: _Rule) -> _Rule:
     """The same rule, but its work is counted."""
 
     def counted(validator: Any, wanted: Any, value: Json, schema: Any) -> Iterable[ValidationError] | None:
         listed = len(wanted) if isinstance(wanted, list | dict) else 0
         looked_at = len(value) // 100 if isinstance(value, str | list | dict) else 0
-        work = _work.get() + 1 + listed + looked_at
-        _work.set(work)
-        if work > MAX_WORK:
-            raise _Refused("is more than can be checked: it is too large for its schema")
+        _add_work(1 + listed + looked_at)
         return rule(validator, wanted, value, schema)
 
     return counted

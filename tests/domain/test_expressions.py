@@ -249,6 +249,12 @@ def test_data_without_end_is_an_error() -> None:
         ("xs.all(a, xs.all(b, xs.all(c, true)))", {"xs": [1] * 100}),
         ("xs.all(x, !text.contains('zz'))", {"xs": [1] * 5000, "text": "z " * 200_000}),
         ("xs.all(x, x in xs)", {"xs": list(range(5000))}),
+        ("texts.all(x, !x.matches('(?:x{0,900}){0,1}[a-z9]{500}'))", {"texts": ["x"] * 3000}),
+        ("texts.all(x, !x.matches('[a-z]\\x7b900}'))", {"texts": ["x"] * 3000}),
+        ("texts.all(x, !x.matches('[a-z]{9' + '00}'))", {"texts": ["x"] * 3000}),
+        ("texts.all(x, !x.matches(p))", {"texts": ["x"] * 3000, "p": "(?:[a-z]{0,30}){0,30}"}),
+        ("texts.all(x, !matches(x, p))", {"texts": ["x"] * 3000, "p": "(?:[a-z]{0,30}){0,30}"}),
+        ("texts.all(x, !x.matches('[a-z]' + p))", {"texts": ["x"] * 3000, "p": "{900}"}),
         ("xs.all(x, other == other)", {"xs": [1] * 9000, "other": {str(i): i for i in range(5000)}}),
     ],
 )
@@ -257,6 +263,16 @@ def test_costly_evaluations_are_broken_off(source: str, scope: dict[str, Any]) -
     with pytest.raises(ConditionError) as failed:
         program.evaluate(scope)
     assert failed.value.reason == "expression_too_costly"
+
+
+@pytest.mark.parametrize("pattern", ["'^[a-z]+$'", "p", r"'^[a-z]{1,20}$'", r"r'^\w{2,5}$'"])
+def test_ordinary_patterns_are_not_too_costly(pattern: str) -> None:
+    scope = {"texts": ["word"] * 2000, "p": "^w.*d$"}
+    assert compile_program(f"texts.all(x, x.matches({pattern}))", scope).evaluate(scope) is True
+
+
+def test_a_field_can_be_called_matches() -> None:
+    assert compile_program("input.matches", {"input"}).evaluate({"input": {"matches": 3}}) == 3
 
 
 def test_ordinary_lists_are_not_too_costly() -> None:

@@ -147,3 +147,24 @@ def test_large_lists_with_simple_rules_are_checked() -> None:
 def test_at_most_a_hundred_places_are_named() -> None:
     schema = {"properties": {"a": {"items": {"type": "string"}}}}
     assert len(violations(schema, {"a": [1.0] * 500}, "x")) == MOST_VIOLATIONS
+
+
+COSTLY = "(?:x{0,900}){0,1}[a-z9]{500}|x"
+
+
+def test_patterns_that_repeat_much_are_matched_against_few_texts() -> None:
+    form = {"properties": {"a": {"items": {"pattern": COSTLY}}}}
+    assert fault(form) is None
+    (found,) = violations(form, {"a": ["x"] * 3000}, "input_payload")
+    assert "more than can be checked" in found.message
+    assert not violations(form, {"a": ["x"] * 3}, "input_payload")
+
+
+def test_ordinary_patterns_are_matched_against_many() -> None:
+    form = {"properties": {"a": {"items": {"pattern": "^[a-z]{1,20}$"}}}}
+    assert not violations(form, {"a": ["word"] * 2000}, "input_payload")
+
+
+def test_all_patterns_of_a_form_are_bounded() -> None:
+    form = {"properties": {f"p{number}": {"pattern": COSTLY} for number in range(30)}}
+    assert fault(form) == "its patterns repeat too much"
