@@ -14,6 +14,7 @@ from workflows.ops.v1 import definitions_pb2
 from workflows.ops.v1 import runs_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
+from service.domain.errors import Kind, Refusal
 from service.domain.inquiry import EventPage, Found, FoundRun, RunEvent, RunSearch
 from service.domain.picture import Format
 from service.domain.state import RunState, StepState, changed
@@ -291,6 +292,25 @@ async def test_whoever_goes_away_leaves_their_place() -> None:
     await looked.wait()
     gone.cancel()
     await asyncio.gather(gone, return_exceptions=True)
+    await watches.follow(ended, send, 4)
+    assert sent == [5]
+
+
+async def test_whoever_reads_nothing_gives_their_place_to_others() -> None:
+    watches, sent = Watches(most=1, send_seconds=0.01), list[int]()
+
+    async def ended(after: int) -> EventPage:
+        return EventPage([happened(after + 1)], ended=True)
+
+    async def stuck(event: RunEvent) -> None:
+        await asyncio.Event().wait()
+
+    async def send(event: RunEvent) -> None:
+        sent.append(event.sequence)
+
+    with pytest.raises(Refusal) as slow:
+        await watches.follow(ended, stuck, 0)
+    assert (slow.value.kind, slow.value.reason) == (Kind.EXHAUSTED, "watch_too_slow")
     await watches.follow(ended, send, 4)
     assert sent == [5]
 
