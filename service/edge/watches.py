@@ -40,8 +40,8 @@ class Watches:
 
     async def follow(self, look: Look, send: Send, after: int, workspace: str | None = None) -> None:
         """Sends every event after the sequence `after`; returns when no more can follow. `workspace` is the one that
-        the watcher sees, None for all. Raises Refusal when there are too many watches, when nothing is taken for long, or when the
-        server stops."""
+        the watcher sees, None for all. Raises Refusal when there are too many watches, when nothing is taken for long,
+        or when the server stops."""
         self._room.enter(workspace)
         try:
             await self._follow(look, send, after)
