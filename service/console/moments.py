@@ -12,8 +12,8 @@ from service.console.exits import USAGE, Failed
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LARGEST = {"s": 60, "m": 60, "h": 24, "d": inf}
-_SPAN = re.compile(r"([0-9]+[smhdw])+")
-_PART = re.compile(r"([0-9]+)([smhdw])")
+_SPAN = re.compile(r"([0-9]{1,12}[smhdw]){1,9}")
+_PART = re.compile(r"([0-9]{1,12})([smhdw])")
 
 
 def span(text: str) -> int | None:

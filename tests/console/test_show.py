@@ -81,7 +81,7 @@ def test_durations_are_read(text: str, seconds: int) -> None:
     assert moments.seconds(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "soon", "1x", "-1", "1.5h", "h"])
+@pytest.mark.parametrize("text", ["", "soon", "1x", "-1", "1.5h", "h", "9" * 5_000 + "s", "1s" * 5_000])
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(Failed):
         moments.seconds(text)
