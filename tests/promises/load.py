@@ -7,42 +7,53 @@ from workflows.v1 import workflows_pb2 as pb
 
 from service.dev.siblings.script import Fault, RegisteredAgent, Ruling, Script, Work
 from tests.journey.graphs import agent, chain, check, edge, gate, graph, step, task
+from tests.promises import scale
 
 RESEARCH, SEND = 0.25, 0.125
 COST = Decimal("0.375")
 """Of a run, when each of its two objectives counts once."""
 CALLS = {
     "objectives.Create": 2,
-    "agents.Delegate": 1,
     "governance.EvaluateAction": 1,
     "approvals.RequestApproval": 1,
     "notifications.Send": 1,
 }
 """The effects of a run, by the call that performs them."""
+DELEGATE = "agents.Delegate"
+"""One more, unless the work is done before anybody has come to ask for it."""
 
 SLOWLY = Fault("*", "SLOW", times=100_000, delay_seconds=0.1)
 """How the siblings answer where somebody is to be caught in the middle of a call."""
 
 
+TEAMS = scale(2, 40)
+"""Runs are spread over so many definitions with agents of their own, as who may have made an objective before a crash
+looks for it among all of its agent."""
+
+
 def script() -> Script:
     return Script(
-        agents=(RegisteredAgent("agent_research"),),
+        agents=tuple(RegisteredAgent(f"agent_{team}", capabilities=(f"research_{team}",)) for team in range(TEAMS)),
         work={"research": Work({"score": 7}, RESEARCH, 0.02), "send": Work({"sent": True}, SEND, 0.02)},
         approvals={"*": Ruling("APPROVED", reason="go", delay_seconds=0.02)},
     )
 
 
-def pipeline() -> pb.PublishVersionRequest:
+def pipelines() -> list[pb.PublishVersionRequest]:
+    return [_pipeline(team) for team in range(TEAMS)]
+
+
+def _pipeline(team: int) -> pb.PublishVersionRequest:
     """Of the two notifications each run sends one."""
     tell = {"recipient": "ann", "required": True}
     steps = [
-        agent("research", required_capability="research"),
+        agent("research", required_capability=f"research_{team}"),
         check("screen"),
         gate("approve"),
         step("choose", "BRANCH"),
         step("tell", "NOTIFICATION", tell),
         step("whisper", "NOTIFICATION", tell),
-        agent("send"),
+        agent("send", agent_id=f"agent_{team}"),
     ]
     ways = edge("choose>tell", "input.loud"), edge("choose>whisper")
     return graph(steps, "research>screen", "screen>approve", "approve>choose", *ways, "tell>send", "whisper>send")

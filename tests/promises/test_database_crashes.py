@@ -26,8 +26,8 @@ async def test_nothing_is_lost_and_all_goes_on() -> None:
         await Migrator(postgres.dsn).up()
         await check_commits_are_durable(postgres.dsn)
         async with trial(postgres.dsn, load.script(), 2, {"LEASE_SECONDS": "2"}) as trying:
-            published = await trying.world.publish(load.pipeline())
-            starting = asyncio.create_task(trying.start_many(published.definition.id, RUNS))
+            published = await trying.publish(load.pipelines())
+            starting = asyncio.create_task(trying.start_many(published, RUNS))
             await trying.until(ENDED, 1)
             await crash_until_ended(trying, postgres)
             await starting

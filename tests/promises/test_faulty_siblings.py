@@ -44,8 +44,8 @@ async def test_all_runs_end_and_hardly_a_call_is_made_in_vain(database: str, own
         for fault in deck(Random(SEED)):
             found.siblings.add_fault(fault)
         trying = Trial(found, own_nats, database, [], [found.stub])
-        published = await found.publish(load.pipeline())
-        await trying.start_many(published.definition.id, RUNS)
+        published = await trying.publish(load.pipelines())
+        await trying.start_many(published, RUNS)
         await trying.until(ENDED, RUNS)
 
         seen = await scrape(found.http)

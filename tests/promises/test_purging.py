@@ -67,8 +67,8 @@ async def test_what_lives_is_not_touched_and_the_rest_goes_wholly(database: str,
 async def begin_what_lives(trying: Trial) -> list[str]:
     """Runs that wait for a person when a child run of theirs has ended."""
     called = await by_id(trying.world, chain(agent("research")))
-    published = await trying.world.publish(chain(calling("call", called), task("sign")))
-    await trying.start_many(published.definition.id, LIVE)
+    published = await trying.publish([chain(calling("call", called), task("sign"))])
+    await trying.start_many(published, LIVE)
     await trying.until(AT_THE_TASK, LIVE)
     parents, trying.runs = trying.runs, []
     return parents
@@ -76,8 +76,8 @@ async def begin_what_lives(trying: Trial) -> list[str]:
 
 async def end_many(trying: Trial) -> None:
     """Runs that all end; those that have gone are told by the bus alone."""
-    published = await trying.world.publish(load.pipeline())
-    await trying.start_many(published.definition.id, RUNS)
+    published = await trying.publish(load.pipelines())
+    await trying.start_many(published, RUNS)
     wanted = {*trying.runs}
 
     def ended() -> set[str]:

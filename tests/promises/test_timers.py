@@ -127,8 +127,8 @@ async def arm(scene: Scene) -> None:
     pause = step("pause", "WAIT_FOR_EVENT", {"timeout_action": "go_on"}, timeout_seconds=HALF_AN_HOUR)
     sign = task("sign", config={"assignee": "ann", "reminder_seconds": HALF_AN_HOUR})
     for waiting, many in ((pause, DELAYS), (agent("again", retry_policy=retry), OTHERS), (sign, OTHERS)):
-        published = await trying.world.publish(chain(waiting))
-        await trying.start_many(published.definition.id, many)
+        published = await trying.publish([chain(waiting)])
+        await trying.start_many(published, many)
     for _ in range(OTHERS):
         await trying.world.publish(chain(task("look"), trigger=on_tick("30 * * * *")))
     await trying.until(ARMED, DELAYS + 2 * OTHERS)

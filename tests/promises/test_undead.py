@@ -14,7 +14,7 @@ from service.dev.siblings.script import Fault
 from tests.journey.graphs import chain, step
 from tests.observing.scrape import until_scraped
 from tests.promises import keeping, load, scale
-from tests.promises.trial import ENDED, PATIENCE_SECONDS, Trial, trial
+from tests.promises.trial import ENDED, PATIENCE_SECONDS, TRIAL_SECONDS, Trial, trial
 
 SEED = 7
 MISSES = "workflows_fence_misses_total"
@@ -43,13 +43,12 @@ async def test_an_answer_under_a_lost_token_writes_nothing(shared_database: str)
     """Both calls are under way when the first caller wakes: the run is as it left it, the effect is another's."""
     async with trial(shared_database, load.script(), 2, {"LEASE_SECONDS": f"{LONG_LEASE}"}) as trying:
         undead, siblings = trying.replicas[0], trying.world.siblings
-        published = await trying.world.publish(
-            chain(step("tell", "NOTIFICATION", {"recipient": "a", "required": True}))
-        )
+        tell = step("tell", "NOTIFICATION", {"recipient": "a", "required": True})
+        published = await trying.publish([chain(tell)])
         siblings.add_fault(Fault(SEND, "SLOW", times=HELD_UP, delay_seconds=HEARD_SECONDS))
         siblings.add_fault(Fault(SEND, "SLOW", times=HELD_UP, delay_seconds=AGAIN_SECONDS))
         trying.stubs = trying.stubs[:1]
-        await trying.start_many(published.definition.id, HELD_UP)
+        await trying.start_many(published, HELD_UP)
         await until_sent(trying, HELD_UP)
         os.kill(undead.pid, signal.SIGSTOP)
         try:
@@ -67,8 +66,8 @@ async def test_an_answer_under_a_lost_token_writes_nothing(shared_database: str)
 async def test_replicas_that_freeze_again_and_again_do_no_harm(database: str) -> None:
     async with trial(database, load.script(), 3, {"LEASE_SECONDS": f"{LEASE}"}) as trying:
         trying.world.siblings.add_fault(load.SLOWLY)
-        published = await trying.world.publish(load.pipeline())
-        starting = asyncio.create_task(trying.start_many(published.definition.id, RUNS))
+        published = await trying.publish(load.pipelines())
+        starting = asyncio.create_task(trying.start_many(published, RUNS))
         await trying.until("select count(*) from run_effects", 1)
         await freeze_until_ended(trying)
         await starting
@@ -84,5 +83,6 @@ async def test_replicas_that_freeze_again_and_again_do_no_harm(database: str) ->
 
 async def freeze_until_ended(trying: Trial) -> None:
     dice = Random(SEED)
-    while trying.faults["frozen"] < FREEZES_AT_LEAST or await trying.counted(ENDED) < RUNS:
-        await trying.freeze(await trying.busy(dice), dice.uniform(1.5, 3) * LEASE)
+    async with asyncio.timeout(TRIAL_SECONDS):
+        while trying.faults["frozen"] < FREEZES_AT_LEAST or await trying.counted(ENDED) < RUNS:
+            await trying.freeze(await trying.busy(dice), dice.uniform(1.5, 3) * LEASE)

@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -26,6 +26,7 @@ from service.dev.service_process import ServiceProcess
 from service.dev.siblings.script import Script
 from service.dev.siblings.simulation import SimulatedSiblings
 from tests.observing.scrape import Scrape, scrape
+from tests.promises import scale
 from tests.promises.load import payload
 from tests.world import World, around, struct
 
@@ -36,6 +37,8 @@ BUSY_LOOKS = 20
 ENDED = "select count(*) from workflow_runs where completed_at is not null"
 DRAINED = "select (not exists (select from changes where published_at is null))::int"
 PATIENCE_SECONDS = 60.0
+TRIAL_SECONDS = scale(120, 3600)
+"""After this faults are no longer made: the runs will not end any more."""
 _IMPATIENT = (("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 500))
 _NOBODY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 
@@ -55,12 +58,17 @@ class Trial:
 
     # --- starting
 
-    async def start_many(self, definition_id: str, many: int) -> None:
+    async def publish(self, versions: Iterable[pb.PublishVersionRequest]) -> list[str]:
+        """Gives the ids of their definitions."""
+        return [(await self.world.publish(version)).definition.id for version in versions]
+
+    async def start_many(self, definitions: Sequence[str], many: int) -> None:
+        """So many runs, of one definition after the other."""
         room = asyncio.Semaphore(AT_ONCE)
 
         async def one(number: int) -> None:
             async with room:
-                self.runs.append(await self.start(definition_id, number))
+                self.runs.append(await self.start(definitions[number % len(definitions)], number))
 
         await asyncio.gather(*(one(number) for number in range(many)))
 
