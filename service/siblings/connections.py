@@ -78,9 +78,15 @@ class Line:
         self._siblings = siblings
         self._clock = clock
         self._until = until
+        self._half = (clock() + until) / 2
         self._trace = trace
         self._tracer = tracer
         self._metadata = (("x-workspace-id", _ascii(workspace_id)),)
+
+    @property
+    def half_gone(self) -> bool:
+        """Whether half of the time is gone."""
+        return self._clock() >= self._half
 
     async def look_up(self, method: Method[Any, Value], request: Message, share: float = 1.0) -> Value | Fault:
         """Asks something that changes nothing; it may take `share` of the time that is left."""

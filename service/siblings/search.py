@@ -2,7 +2,8 @@
 
 A search walks the pages of the sibling's own list. What it finds is answered as if it had just been made. A sibling
 that cannot be searched, or whose list is longer than anybody should read, is called again under the same key, which it
-may remember; but while nobody knows whether it answers, the call waits.
+may remember; but while nobody knows whether it answers, the call waits. Too long is also what takes half of the time
+that the call has: else it could never be made.
 """
 
 from collections.abc import Callable
@@ -46,4 +47,6 @@ async def find(line: Line, search: Search) -> Answer | Fault | None:
         offset += page.size
         if page.found is not None or page.size == 0 or offset == page.total:
             return page.found
+        if line.half_gone:
+            return None
     return None

@@ -14,6 +14,7 @@ from service.dev.siblings import SimulatedSiblings
 from service.domain.answers import Answer, ApprovalRequested, Delegated, Fault, FaultKind, ObjectiveCreated
 from service.domain.calls import CreateObjective, SendNotification, SiblingCall
 from service.siblings import SiblingClients, approvals, delegations, objectives
+from service.siblings.connections import Connections
 from service.siblings.search import MAX_PAGES, PAGE_SIZE, Page, Search, find
 from tests.siblings.asking import APPROVAL, DELEGATION, RUN, WORKSPACE, ask, held_objective
 
@@ -216,18 +217,34 @@ def test_contexts_of_others_are_passed_over(context: str) -> None:
 
 
 class Endless:
-    """A sibling whose list has no end, and never what is looked for."""
+    """A sibling whose list has no end, and never what is looked for; `patience` pages take half of the time."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: int) -> None:
         self.pages = 0
+        self._patience = patience
+
+    @property
+    def half_gone(self) -> bool:
+        return self.pages >= self._patience
 
     async def look_up(self, method: object, request: object, share: float = 1.0) -> object:
         self.pages += 1
         return Page(PAGE_SIZE, 0, None)
 
 
-async def test_a_list_without_end_is_not_read_for_ever() -> None:
-    endless = Endless()
+@pytest.mark.parametrize(("patience", "read"), [(2 * MAX_PAGES, MAX_PAGES), (3, 3)])
+async def test_a_list_is_read_neither_for_ever_nor_until_no_time_is_left_for_the_call(patience: int, read: int) -> None:
+    endless = Endless(patience)
 
     assert await find(endless, searched(DELEGATION)) is None  # type: ignore[arg-type]
-    assert endless.pages == MAX_PAGES
+    assert endless.pages == read
+
+
+def test_half_of_the_time_of_an_errand_is_gone_by_its_clock() -> None:
+    now = [100.0]
+    line = Connections({}, lambda: now[0]).line(WORKSPACE, timeout_seconds=10)
+
+    gone = []
+    for now[0] in (100.0, 104.9, 105.0, 111.0):
+        gone.append(line.half_gone)
+    assert gone == [False, False, True, True]
