@@ -32,7 +32,7 @@ from service.observing.observing import Observing
 from service.wiring import Running, running
 
 TESTDATA = Path(__file__).parent.parent / "proto/workflows/v1/testdata"
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 WORKSPACE = "ws_acme"
 
 

@@ -41,6 +41,7 @@ select c.stream_id, c.sequence, c.workspace_id, c.aggregate, c.operation, c.acto
         order by stream_id, sequence
         limit $2) c
   left join workflow_runs r on r.id = c.stream_id
+ order by c.stream_id, c.sequence  -- a join that goes by hashes would hand them on in any order
 
 -- name: changes_published
 update changes c

@@ -121,7 +121,7 @@ async def send(
         return await channel.unary_unary(path, type(request).SerializeToString, answer)(request, metadata=metadata)
     stream = channel.unary_stream(path, type(request).SerializeToString, answer)(request, metadata=metadata)
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await stream.read()
     finally:
         stream.cancel()

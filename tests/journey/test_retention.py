@@ -63,7 +63,7 @@ async def purge(shared: World, *states: str, **more: Any) -> ops.PurgeResponse:
 async def until_purged(shared: World, *run_ids: str) -> None:
     """A run goes when its last change is marked as published, and nobody tells when that is."""
     gone: set[str] = set()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not gone.issuperset(run_ids):
             gone.update((await purge(shared)).run_ids)
 
@@ -106,7 +106,7 @@ async def reason(call: Any) -> tuple[grpc.StatusCode, str]:
 
 async def until_rested(database: str) -> None:
     """Until the pass is over, so that the clock decides when the next one begins."""
-    async with asyncio.timeout(20), await psycopg.AsyncConnection.connect(database, autocommit=True) as owner:
+    async with asyncio.timeout(60), await psycopg.AsyncConnection.connect(database, autocommit=True) as owner:
         while await (await owner.execute("select from retention_turn where holder <> ''")).fetchall():  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
@@ -145,7 +145,7 @@ async def test_a_dry_run_tells_what_then_goes(shared: World) -> None:
     run = await completed(shared)
     await until_purged(shared, (await completed(shared)).id)
     last = await completed(shared)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (foreseen := await purge(shared, dry_run=True)).run_ids:
             pass
     assert foreseen.run_ids == [last.id]

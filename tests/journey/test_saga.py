@@ -258,5 +258,5 @@ async def until_step_told(scene: Scene, step_id: str, operation: str) -> None:
         changes = (change for change in scene.changes() if change.type == f"workflows.changes.{operation}")
         return any(change.body["step"]["step_id"] == step_id for change in changes)
 
-    async with asyncio.timeout(20), scene.world.heard:
+    async with asyncio.timeout(60), scene.world.heard:
         await scene.world.heard.wait_for(told)

@@ -8,6 +8,7 @@ import psycopg
 from service.store.decision import SHARDS, shard_of
 from service.store.definitions import Definitions
 from service.store.outbox import ChangeOutbox
+from service.store.pool import ENGINE, Pool
 from service.store.runs import Runs
 from tests.store.decisions import LEASE, NOW, START_TRACE, STEP_TRACE, moved, store
 
@@ -55,6 +56,21 @@ async def test_a_batch_is_shared_among_shards_and_in_order(runs: Runs, outbox: C
     assert sorted(shard_of(change.stream) for change in changes) == shards
     assert {change.sequence for change in changes} == {1}
     assert await outbox.unpublished([], 10) == []
+
+
+async def test_the_order_is_no_gift_of_the_planner(database: str) -> None:
+    """A join by hashes hands on what falls into one bucket in reverse."""
+    pool = Pool(database, ENGINE, 1)
+    await pool.open()
+    runs = Runs(pool)
+    for one in [await store(runs) for _ in range(30)]:
+        await runs.apply(moved(one), {}, LEASE)
+    for setting in (b"enable_nestloop", b"enable_mergejoin"):
+        await pool.write(b"set " + setting + b" = off")
+    told = [(change.stream, change.sequence) for change in await ChangeOutbox(pool).unpublished(ALL, 100)]
+    await pool.close()
+    assert len(told) == 60
+    assert told == sorted(told)
 
 
 async def test_shards_spread_evenly() -> None:
