@@ -130,9 +130,12 @@ async def test_a_cost_may_come_after_the_run_and_counts_once(shared: World) -> N
     await shared.until_ended(run_id)
     await told_of(shared, objective_id, "COMPLETED", cost_usd=0.034)
     await until_cost(shared, run_id, 0.034)
-    await told_of(shared, objective_id, "COMPLETED", cost_usd=0.034)
     await told_of(shared, objective_id, "COMPLETED", cost_usd=0.055)
     await until_cost(shared, run_id, 0.055)
+    await told_of(shared, objective_id, "COMPLETED", cost_usd=0.055)
+    other, last = await open_objective(shared, agent("later"))
+    await told_of(shared, last, "COMPLETED", output={}, cost_usd=0.1)
+    await until_cost(shared, other, 0.1)
     *_, ended, once, corrected = await shared.told(run_id, 7)
     assert ended.type == "workflows.changes.run.completed"
     assert [change.body["step"]["cost_usd"] for change in (once, corrected)] == [0.034, 0.055]
