@@ -14,6 +14,7 @@ from service.bus.poison import Poison
 from service.bus.reports import about
 from service.bus.strict_json import clean, plain
 from service.domain.bus_event import BusEvent
+from service.domain.workspaces import has_control
 
 
 def parse(bus_subject: str, headers: Mapping[str, str], body: bytes) -> BusEvent:
@@ -49,7 +50,13 @@ def _tenant(said: Record, change: Record, tapped: Record) -> str:
         raise Poison("missing_tenant")
     if len(named) > 1:
         raise Poison("tenant_mismatch")
-    return named.pop()
+    return _one_line(named.pop())
+
+
+def _one_line(tenant: str) -> str:
+    if has_control(tenant):
+        raise Poison("bad_tenant")
+    return tenant
 
 
 def _chain(said: Record) -> tuple[str, ...]:

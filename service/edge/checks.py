@@ -18,6 +18,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from service.domain.errors import Kind, Refusal, Violation
 from service.domain.limits import MAX_ID, MAX_NAME
+from service.domain.workspaces import has_control
 from service.edge import payloads
 
 MAX_TAGS = 64
@@ -78,6 +79,13 @@ class Checks:
         elif len(value) > MAX_ID:
             self.note(path, "too_long", f"is longer than {MAX_ID} characters")
         return value
+
+    def workspace(self, value: str, *, required: bool = False) -> str:
+        """The field `workspace_id`."""
+        if value.strip() and "\0" not in value and has_control(value):  # NUL has a reason of its own, see `texts`
+            self.note("workspace_id", "control_character", "holds a control character or a line break")
+            return value
+        return self.id("workspace_id", value, required=required)
 
     def name(self, path: str, value: str) -> str:
         if not value.strip():

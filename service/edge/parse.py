@@ -31,7 +31,7 @@ class NewDefinition:
 def new_definition(request: pb.CreateDefinitionRequest, caller: Caller) -> NewDefinition:
     workspace_id = caller.meant(request.workspace_id)
     checks = Checks.of(request)
-    checks.id("workspace_id", workspace_id, required=True)
+    checks.workspace(workspace_id, required=True)
     name = checks.name("name", request.name)
     tags = checks.tags("tags", request.tags)
     checks.text("description", request.description, most=MAX_LONG_TEXT)
@@ -51,7 +51,7 @@ def definition_list(request: pb.ListDefinitionsRequest, caller: Caller) -> tuple
     """The workspace (None for all), the tag ("" for all) and the window."""
     workspace_id = caller.meant(request.workspace_id)
     checks = Checks.of(request)
-    checks.id("workspace_id", workspace_id)
+    checks.workspace(workspace_id)
     checks.tag("tag", request.tag)
     window = checks.window(request.limit, request.offset)
     checks.settle()
@@ -61,7 +61,8 @@ def definition_list(request: pb.ListDefinitionsRequest, caller: Caller) -> tuple
 def run_list(request: pb.ListRunsRequest, caller: Caller) -> tuple[RunFilter, Window]:
     workspace_id = caller.meant(request.workspace_id)
     checks = Checks.of(request)
-    for field in ("workspace_id", "definition_id", "entity_id", "initiator_agent_id"):
+    checks.workspace(request.workspace_id)
+    for field in ("definition_id", "entity_id", "initiator_agent_id"):
         checks.id(field, getattr(request, field))
     state = checks.member("state", request.state, enums.RUN_STATE_OF)
     window = checks.window(request.limit, request.offset)
@@ -77,7 +78,6 @@ def run_list(request: pb.ListRunsRequest, caller: Caller) -> tuple[RunFilter, Wi
 
 
 _START_IDS = (
-    "workspace_id",
     "initiator_agent_id",
     "initiator_user_id",
     "entity_id",
@@ -92,6 +92,7 @@ def start_request(request: pb.StartRunRequest, caller: Caller) -> StartRequest:
     agent_id = caller.speaks_as(request.initiator_agent_id)
     checks = Checks.of(request)
     checks.id("definition_id", request.definition_id, required=True)
+    checks.workspace(request.workspace_id)
     for field in _START_IDS:
         checks.id(field, getattr(request, field))
     checks.not_negative("definition_version", request.definition_version)

@@ -22,7 +22,7 @@ Since: TypeAlias = ops.ListDeadLettersRequest | ops.ListEventsRequest | ops.Repu
 def letter_list(request: ops.ListDeadLettersRequest, caller: Caller) -> tuple[LetterFilter, Window]:
     workspace_id = caller.meant(request.workspace_id)
     checks = Checks.of(request)
-    checks.id("workspace_id", request.workspace_id)
+    checks.workspace(request.workspace_id)
     checks.id("reason", request.reason)
     chosen = LetterFilter(workspace_id or None, request.reason, _since(checks, request))
     window = checks.window(request.limit, request.offset)
@@ -43,7 +43,7 @@ def event_list(request: ops.ListEventsRequest, caller: Caller) -> tuple[EventFil
     workspace_id = caller.meant(request.workspace_id)
     checks = Checks.of(request)
     chosen = EventFilter(
-        workspace_id=checks.id("workspace_id", workspace_id, required=True),
+        workspace_id=checks.workspace(workspace_id, required=True),
         type_prefix=_key(checks, "type_prefix", request.type_prefix),
         state=checks.member("state", request.state, enums.EVENT_STATE_OF),
         since=_since(checks, request),
@@ -57,7 +57,7 @@ def event_key(request: ops.GetEventRequest, caller: Caller) -> EventKey:
     workspace_id = caller.meant(request.workspace_id)
     checks = Checks.of(request)
     found = EventKey(
-        checks.id("workspace_id", workspace_id, required=True),
+        checks.workspace(workspace_id, required=True),
         _key(checks, "source", request.source, required=True),
         _key(checks, "id", request.id, required=True),
     )
@@ -68,7 +68,8 @@ def event_key(request: ops.GetEventRequest, caller: Caller) -> EventKey:
 def republishing(request: ops.RepublishRequest, caller: Caller) -> Republishing:
     workspace_id = caller.meant(request.workspace_id)
     checks = Checks.of(request)
-    for field in ("workspace_id", "definition_id", "run_id"):
+    checks.workspace(request.workspace_id)
+    for field in ("definition_id", "run_id"):
         checks.id(field, getattr(request, field))
     since = _since(checks, request)
     if not request.HasField("since"):

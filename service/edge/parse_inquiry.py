@@ -23,7 +23,6 @@ OfRun: TypeAlias = ops.ExplainRunRequest | ops.ListRunEventsRequest | ops.WatchR
 OPEN = tuple(state for state in StepState if state.open)
 
 _SEARCHED = (
-    "workspace_id",
     "definition_id",
     "entity_id",
     "entity_type",
@@ -89,9 +88,11 @@ def filtered(checks: Checks, request: ops.SearchRunsRequest, caller: Caller) -> 
     """The filters alone, from the newest run on. Raises Refusal (DENIED) for a foreign workspace."""
     workspace_id = caller.meant(request.workspace_id)
     checks.texts(request)
+    checks.workspace(request.workspace_id)
     ids: dict[str, Any] = {field: checks.id(field, getattr(request, field)) for field in _SEARCHED}
     wanted = RunSearch(
-        **{**ids, "workspace_id": workspace_id or None},
+        **ids,
+        workspace_id=workspace_id or None,
         definition_version=checks.not_negative("definition_version", request.definition_version),
         states=_states(checks, request),
         tag=checks.tag("tag", request.tag),

@@ -37,7 +37,7 @@ def policies(request: ops.ListPoliciesRequest, caller: Caller) -> str | None:
     """The workspace; None is all of them."""
     workspace_id = caller.meant(request.workspace_id)
     checks = Checks.of(request)
-    checks.id("workspace_id", request.workspace_id)
+    checks.workspace(request.workspace_id)
     checks.settle()
     return workspace_id or None
 
@@ -61,7 +61,7 @@ def release(request: ops.ReleaseRunRequest) -> str:
 def holds(request: ops.ListHoldsRequest, caller: Caller) -> tuple[str | None, Window]:
     workspace_id = caller.meant(request.workspace_id)
     checks = Checks.of(request)
-    checks.id("workspace_id", request.workspace_id)
+    checks.workspace(request.workspace_id)
     window = checks.window(request.limit, request.offset)
     checks.settle()
     return workspace_id or None, window
@@ -70,7 +70,7 @@ def holds(request: ops.ListHoldsRequest, caller: Caller) -> tuple[str | None, Wi
 def purge(request: ops.PurgeRequest, caller: Caller) -> PurgeRequest:
     workspace_id = caller.meant(request.workspace_id)
     checks = Checks.of(request)
-    checks.id("workspace_id", workspace_id, required=True)
+    checks.workspace(workspace_id, required=True)
     states = [_end(checks, f"states[{index}]", number) for index, number in enumerate(request.states)]
     cut = _cut(checks, request)
     if checks.not_negative("limit", request.limit) > MOST_PURGED:
@@ -84,7 +84,7 @@ def _about(request: ops.SetPolicyRequest | ops.DeletePolicyRequest, caller: Call
     """What both say: whose policy, and for which end state; None for all."""
     workspace_id = caller.meant(request.workspace_id)
     checks = Checks.of(request)
-    checks.id("workspace_id", request.workspace_id)
+    checks.workspace(request.workspace_id)
     state = _end(checks, "state", request.state) if request.state else None
     return checks, workspace_id or EVERYONE, state
 

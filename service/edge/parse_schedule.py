@@ -44,7 +44,7 @@ def named(request: OfSchedule) -> str:
 def schedule_list(request: ops.ListSchedulesRequest, caller: Caller) -> tuple[str | None, Window]:
     workspace_id = caller.meant(request.workspace_id)
     checks = Checks.of(request)
-    checks.id("workspace_id", request.workspace_id)
+    checks.workspace(request.workspace_id)
     window = checks.window(request.limit, request.offset)
     checks.settle()
     return workspace_id or None, window

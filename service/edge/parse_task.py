@@ -33,7 +33,7 @@ Change: TypeAlias = (
     | ops.RejectTaskRequest
 )
 
-_FILTER_IDS = ("workspace_id", "assignee", "group", "claimed_by")
+_FILTER_IDS = ("assignee", "group", "claimed_by")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Order:
 def task_list(request: ops.ListTasksRequest, caller: Caller) -> tuple[TaskFilter, Window]:
     workspace_id = caller.meant(request.workspace_id)
     checks = Checks.of(request)
+    checks.workspace(request.workspace_id)
     for field in _FILTER_IDS:
         checks.id(field, getattr(request, field))
     chosen = TaskFilter(

@@ -35,7 +35,7 @@ def trigger(request: pb.HandleTriggerRequest, caller: Caller) -> TriggerRequest:
     workspace_id, user_id = caller.meant(request.workspace_id), caller.begins_for(request.initiator_user_id)
     agent_id = caller.speaks_as(request.initiator_agent_id)
     checks = Checks.of(request)
-    checks.id("workspace_id", workspace_id, required=True)
+    checks.workspace(workspace_id, required=True)
     for field in _IDS:
         checks.id(field, getattr(request, field))
     kind = _kind(checks, request)

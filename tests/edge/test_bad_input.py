@@ -84,6 +84,7 @@ TABLE = [
     create("workspace_id", "required", workspace_id=""),
     create("workspace_id", "required", workspace_id=" \t"),
     create("workspace_id", "too_long", workspace_id=LONG),
+    create("workspace_id", "control_character", workspace_id="a\x7fb"),
     create("name", "required", name=""),
     create("name", "required", name="  "),
     create("name", "too_long", name="n" * 201),

@@ -70,6 +70,23 @@ async def test_no_text_holds_a_nul_character(shared: World, stored: Stored, name
     assert wrong == []
 
 
+async def test_no_workspace_holds_a_control_character(shared: World, stored: Stored, names: Mapping[str, str]) -> None:
+    methods = [method for method, found in METHODS.items() if "workspace_id" in found.input_type.fields_by_name]
+    assert len(methods) > 10
+    wrong: list[Any] = []
+    async with stored.unchanged():
+        for method in methods:
+            for workspace_id in ("ws\x1b[2Jacme", "ws\nacme", "ws\u2028acme"):
+                seen = await sent(
+                    shared, method, request(method, {"workspace_id": workspace_id}, names).SerializeToString()
+                )
+                if seen.code.name != "INVALID_ARGUMENT" or "control_character" not in seen.fields.get(
+                    "workspace_id", []
+                ):
+                    wrong.append((method, workspace_id, seen))
+    assert wrong == []
+
+
 async def sent(shared: World, method: str, data: bytes) -> Refused:
     """How it was refused. It has a reason and betrays nothing."""
     seen = await refused(call(shared, method, data))
