@@ -1,4 +1,4 @@
-"""What no workspace's id has, whichever door it comes in by: a request, a token, a bus event.
+"""What can be a workspace's id, whichever door it comes in by: a request, a token, a bus event.
 
 Ids are shown in logs, on terminals and in one line of a table, so a character that moves the cursor or breaks the line
 would let one workspace pass for another. Called by those who read requests, tokens and events.
@@ -6,9 +6,16 @@ would let one workspace pass for another. Called by those who read requests, tok
 
 import re
 
+from service.domain.limits import MAX_ID
+
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def has_control(text: str) -> bool:
     """Whether it holds a control character or a line break, of ASCII or of Unicode."""
     return _CONTROL.search(text) is not None
+
+
+def can_be_one(text: str) -> bool:
+    """Whether a request could name it. `*` is how the store is told of all of them."""
+    return bool(text.strip()) and text != "*" and len(text) <= MAX_ID and not has_control(text)

@@ -18,6 +18,7 @@ from typing import Protocol, TypeAlias
 from service.domain.answers import Fault
 from service.domain.errors import Kind, Refusal
 from service.domain.identity import TokenHolder
+from service.domain.workspaces import can_be_one
 from service.edge import access
 from service.edge.access import Scope
 from service.edge.caller import Caller
@@ -152,8 +153,10 @@ def _digest(token: str) -> bytes:
 def caller_of(holder: TokenHolder, workspaces: Mapping[str, str]) -> Verdict:
     scopes = access.known(holder.scopes)
     workspace = workspaces.get(holder.organization_id, holder.organization_id) or None
-    if workspace == "*" or (workspace is None and Scope.OPERATE not in scopes):
+    if workspace is None and Scope.OPERATE not in scopes:
         return Refusal(Kind.DENIED, "no_workspace", "the token belongs to no organization")
+    if workspace is not None and not can_be_one(workspace):
+        return Refusal(Kind.DENIED, "no_workspace", "the token's organization cannot be a workspace")
     name = holder.subject
     if holder.is_agent:
         acts_for = holder.user_subject.removeprefix("user:")

@@ -211,11 +211,17 @@ def test_what_a_holder_may(holder: TokenHolder, caller: Caller) -> None:
     assert caller_of(holder, {"mapped": "ws_1"}) == caller
 
 
-@pytest.mark.parametrize("organization", ["", "*"])
+@pytest.mark.parametrize("organization", ["", "*", " ", "o" * 129, "acme\n", "\x1b[2J", "long"])
 def test_no_organization_is_no_workspace(organization: str) -> None:
-    refusal = caller_of(TokenHolder("eve", organization, ("workflows:read",)), {})
+    """Whoever has such a token has asked for nothing wrong."""
+    refusal = caller_of(TokenHolder("eve", organization, ("workflows:read",)), {"long": "w" * 129})
     assert isinstance(refusal, Refusal)
     assert (refusal.kind, refusal.reason) == (Kind.DENIED, "no_workspace")
+
+
+@pytest.mark.parametrize("organization", ["*", " ", "o" * 129])
+def test_an_odd_organization_does_not_make_an_operator_one_of_all(organization: str) -> None:
+    assert isinstance(caller_of(TokenHolder("olga", organization, ("workflows:operate",)), {}), Refusal)
 
 
 @pytest.mark.parametrize("workspace", ["", "*"])
