@@ -7,7 +7,7 @@ payload, where the tap has them, so that handed in and heard it is one change. C
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.bus_event import BusEvent, HandedIn, Tap
-from service.domain.definition import Payload, TriggerType
+from service.domain.definition import BY_EVENT, Payload, TriggerType
 from service.domain.exchange import TriggerRequest
 from service.domain.limits import MAX_ID
 from service.domain.patterns import MAX_LENGTH
@@ -42,6 +42,7 @@ def trigger(request: pb.HandleTriggerRequest, caller: Caller) -> TriggerRequest:
     _check_event(checks, request, kind)
     payload = checks.payload("input_payload", request.input_payload)
     checks.settle()
+    assert kind is not None
     event = BusEvent(
         id=request.trigger_event_id,
         source=SOURCE,
@@ -56,20 +57,21 @@ def trigger(request: pb.HandleTriggerRequest, caller: Caller) -> TriggerRequest:
     return TriggerRequest(event, request.cron_expr)
 
 
-def _kind(checks: Checks, request: pb.HandleTriggerRequest) -> TriggerType:
+def _kind(checks: Checks, request: pb.HandleTriggerRequest) -> TriggerType | None:
+    """None, which is noted, for one that is not handled."""
     kind = checks.member("trigger_type", request.trigger_type, enums.TRIGGER_TYPE_OF)
     if kind in HANDLED:
         return kind
     if kind is not None or not request.trigger_type:
         checks.note("trigger_type", "trigger_type_not_handled", f"has to be one of {', '.join(HANDLED)}")
-    return TriggerType.EVENT
+    return None
 
 
-def _check_event(checks: Checks, request: pb.HandleTriggerRequest, kind: TriggerType) -> None:
+def _check_event(checks: Checks, request: pb.HandleTriggerRequest, kind: TriggerType | None) -> None:
     for field in ("event_type", "event_subject"):
         if len(getattr(request, field)) > MAX_LENGTH:
             checks.note(field, "too_long", f"is longer than {MAX_LENGTH} characters")
-    if kind is not TriggerType.SCHEDULE and not request.trigger_event_id:
+    if kind in BY_EVENT and not request.trigger_event_id:
         checks.note("trigger_event_id", "required", f"is required when the trigger type is {kind}")
     if kind is TriggerType.EVENT and not request.event_type.strip():
         checks.note("event_type", "required", "is required when the trigger type is EVENT")

@@ -192,6 +192,12 @@ async def test_all_violations_are_told_at_once(edge: Edge) -> None:
     assert error.message == "definition_id: is required (and 4 more)"
 
 
+@pytest.mark.parametrize("kind", [pb.TRIGGER_TYPE_UNSPECIFIED, pb.TRIGGER_TYPE_MANUAL, 42])
+async def test_of_a_trigger_that_is_not_handled_only_its_type_is_wrong(edge: Edge, kind: Any) -> None:
+    request = pb.HandleTriggerRequest(workspace_id="acme", trigger_type=kind)
+    assert set((await refused(edge.stub.HandleTrigger(request))).fields) == {"trigger_type"}
+
+
 async def test_the_limits_themselves_are_fine(edge: Edge) -> None:
     request = pb.StartRunRequest(definition_id="i" * 128, input_payload=nested(16))
     await edge.stub.StartRun(request)
