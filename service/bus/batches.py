@@ -18,7 +18,7 @@ from nats.errors import Error as NatsError
 from service.bus.incoming import parse
 from service.bus.poison import Poison
 from service.domain.bus_event import BusEvent
-from service.engine.ports import StoreUnavailable
+from service.engine.ports.failures import StoreUnavailable
 
 LONGEST_DELAY_SECONDS = 60.0
 MAX_TRIES = 8

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from service.engine.ports import Unpublished
+from service.engine.ports.outbox import Unpublished
 
 MAX_BYTES = 900 * 1024
 _UTC = "+00:00"

@@ -15,7 +15,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from service.bus.client import SturdyClient
-from service.engine.ports import BusUnavailable
+from service.engine.ports.failures import BusUnavailable
 
 NAME = "workflows"
 RECONNECT_SECONDS = 1

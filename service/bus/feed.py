@@ -22,7 +22,7 @@ from nats.js.errors import NotFoundError
 
 from service.bus.batches import Batches
 from service.bus.connection import Connection
-from service.engine.ports import BusUnavailable
+from service.engine.ports.failures import BusUnavailable
 
 BATCH = 50
 MAX_ACK_PENDING = 1_000

@@ -1,8 +1,8 @@
 """Publishes one stored change as a CloudEvent, in the one of `formats` that it is told.
 
 The event's id is its stream and its sequence, so that publishing again is the same event; JetStream drops it within its
-window of duplicates, and consumers deduplicate on subject and sequence for ever. Satisfies `engine.ports.Publisher`;
-called by the relay, which keeps the order.
+window of duplicates, and consumers deduplicate on subject and sequence for ever. Satisfies
+`engine.ports.outbox.Publisher`; called by the relay, which keeps the order.
 """
 
 import re
@@ -14,7 +14,8 @@ from service.bus.connection import Connection
 from service.bus.formats import FORMATS, Attributes
 from service.bus.streams import ACK_SECONDS, CHANGES_STREAM, CHANGES_SUBJECT, ChangesStream
 from service.domain import trace
-from service.engine.ports import BusUnavailable, Unpublished
+from service.engine.ports.failures import BusUnavailable
+from service.engine.ports.outbox import Unpublished
 
 SOURCE = "workflows"
 SCHEMAS = "buf.build/evalops/proto"

@@ -18,7 +18,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from service.bus.connection import Connection
 from service.domain.stream import StreamMark, StreamSeen
-from service.engine.ports import BusUnavailable
+from service.engine.ports.failures import BusUnavailable
 
 CHANGES_STREAM = "workflows_changes"
 CHANGES_SUBJECT = "workflows.changes"

@@ -89,7 +89,7 @@ def _check() -> None:
 
 @contextmanager
 def _migrator() -> "Iterator[Migrator]":
-    from service.engine.ports import StoreUnavailable
+    from service.engine.ports.failures import StoreUnavailable
     from service.store.migrate import Migrator, SchemaMismatch
 
     url = os.environ.get("MIGRATE_DATABASE_URL") or os.environ.get("DATABASE_URL")

@@ -27,7 +27,7 @@ def purge(
 
     from service.cli import purge as work
     from service.config import retention_seconds
-    from service.engine.ports import StoreUnavailable
+    from service.engine.ports.failures import StoreUnavailable
     from service.engine.retention import Wanted
     from service.store.migrate import SchemaMismatch
 

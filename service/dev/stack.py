@@ -18,7 +18,7 @@ from service.dev.nats import EmbeddedNats
 from service.dev.postgres import EmbeddedPostgres
 from service.dev.process import LauncherError
 from service.dev.siblings import Script, SimulatedSiblings, Token
-from service.engine.ports import StoreUnavailable
+from service.engine.ports.failures import StoreUnavailable
 from service.store.migrate import Migrator, SchemaMismatch
 from service.wiring import Running, running
 

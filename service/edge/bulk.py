@@ -28,7 +28,7 @@ from service.domain.inquiry import RunSearch
 from service.edge import idempotency
 from service.edge.app import Runs
 from service.edge.shield import Shield
-from service.engine.ports import StoreUnavailable
+from service.engine.ports.failures import StoreUnavailable
 
 AT_ONCE = 8
 

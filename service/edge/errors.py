@@ -18,7 +18,7 @@ from grpc import StatusCode
 from uuid_utils.compat import uuid7
 
 from service.domain.errors import Kind, Refusal, Violation
-from service.engine.ports import BusUnavailable, StoreUnavailable
+from service.engine.ports.failures import BusUnavailable, StoreUnavailable
 
 DOMAIN = "workflows"
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"

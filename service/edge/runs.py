@@ -23,7 +23,7 @@ from service.edge import traces
 from service.edge.app import Definitions
 from service.engine.advance import Advance
 from service.engine.plans import Plans
-from service.engine.ports import StartKey
+from service.engine.ports.runs import StartKey
 from service.engine.subjects import Subjects
 
 

@@ -25,7 +25,10 @@ from service.engine.clock import DatabaseClock
 from service.engine.lease import Lease
 from service.engine.mailbox import Letter, Mailbox, Outcome, fail_all
 from service.engine.plans import Plans
-from service.engine.ports import RunStore, Siblings, Snapshot, StaleRun, Started, StartKey, Work
+from service.engine.ports.failures import StaleRun
+from service.engine.ports.runs import RunStore, Snapshot, Started, StartKey
+from service.engine.ports.siblings import Siblings
+from service.engine.ports.work import Work
 from service.engine.tally import Tally
 from service.engine.tracing import UNTRACED, Span, Tracer
 

@@ -32,7 +32,9 @@ from service.domain.heard import wanted
 from service.domain.plan import Plan
 from service.domain.state import RunState
 from service.engine.advance import Advance
-from service.engine.ports import Catalogue, StartKey, Work
+from service.engine.ports.catalogue import Catalogue
+from service.engine.ports.runs import StartKey
+from service.engine.ports.work import Work
 from service.engine.trees import Trees
 
 PASSING_REASONS = frozenset({"run_not_ended"})

@@ -21,7 +21,10 @@ from service.domain.errors import Kind, Refusal
 from service.engine.advance import Advance
 from service.engine.crossing import Crossing
 from service.engine.loop import Loop
-from service.engine.ports import Errand, EventStore, Siblings, StoreUnavailable, Work, WorkStore
+from service.engine.ports.events import EventStore
+from service.engine.ports.failures import StoreUnavailable
+from service.engine.ports.siblings import Errand, Siblings
+from service.engine.ports.work import Work, WorkStore
 from service.engine.tasks import Tasks
 from service.engine.tracing import Span
 

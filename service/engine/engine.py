@@ -20,17 +20,13 @@ from service.engine.intake import Intake
 from service.engine.lease import Lease
 from service.engine.loop import Loop
 from service.engine.plans import Plans
-from service.engine.ports import (
-    Catalogue,
-    EventStore,
-    Outbox,
-    Publisher,
-    RunStore,
-    Siblings,
-    TriggerStore,
-    Work,
-    WorkStore,
-)
+from service.engine.ports.catalogue import Catalogue
+from service.engine.ports.events import EventStore
+from service.engine.ports.outbox import Outbox, Publisher
+from service.engine.ports.runs import RunStore
+from service.engine.ports.siblings import Siblings
+from service.engine.ports.triggers import TriggerStore
+from service.engine.ports.work import Work, WorkStore
 from service.engine.relay import Relay
 from service.engine.router import Router
 from service.engine.starter import Starter

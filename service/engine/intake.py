@@ -19,7 +19,9 @@ from service.domain.state import Run
 from service.domain.triggers import Objection, cron_address
 from service.engine.clock import DatabaseClock
 from service.engine.dispatcher import Dispatcher
-from service.engine.ports import EventStore, Fate, RunStore, TriggerDelivery, TriggerStore
+from service.engine.ports.events import EventStore, Fate
+from service.engine.ports.runs import RunStore
+from service.engine.ports.triggers import TriggerDelivery, TriggerStore
 from service.engine.starter import Starter
 
 LOOK_SECONDS = 0.02

@@ -9,7 +9,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
-from service.engine.ports import BusUnavailable, StoreUnavailable
+from service.engine.ports.failures import BusUnavailable, StoreUnavailable
 
 LONGEST_BACKOFF_SECONDS = 5.0
 

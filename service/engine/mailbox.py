@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from service.domain.commands import Envelope
 from service.domain.decision import Verdict
 from service.domain.state import Run
-from service.engine.ports import StoreUnavailable
+from service.engine.ports.failures import StoreUnavailable
 from service.engine.tasks import Tasks
 
 

@@ -7,7 +7,7 @@ from service.domain.definition import Definition
 from service.domain.errors import not_found
 from service.domain.plan import PATIENCE, Patience, Plan
 from service.domain.state import Run
-from service.engine.ports import RunStore
+from service.engine.ports.runs import RunStore
 
 CAPACITY = 1000
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from service.engine.loop import Loop
-from service.engine.ports import BusUnavailable, Outbox, Publisher, StoreUnavailable, Unpublished
+from service.engine.ports.failures import BusUnavailable, StoreUnavailable
+from service.engine.ports.outbox import Outbox, Publisher, Unpublished
 from service.engine.tracing import UNTRACED, Role, Tracer
 
 BATCH = 1000

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Protocol
 
 from service.domain.stream import StreamMark, StreamSeen, is_whole, lost_since
-from service.engine.ports import Outbox, Unpublished
+from service.engine.ports.outbox import Outbox, Unpublished
 
 LOOK_SECONDS = 5.0
 

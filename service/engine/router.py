@@ -16,7 +16,8 @@ from service.domain.bus_event import BusEvent
 from service.domain.decision import Wait
 from service.engine.clock import DatabaseClock
 from service.engine.dispatcher import Dispatcher
-from service.engine.ports import EventStore, Fate, Kept, StoreUnavailable
+from service.engine.ports.events import EventStore, Fate, Kept
+from service.engine.ports.failures import StoreUnavailable
 from service.engine.starter import Starter
 from service.engine.tasks import Tasks
 from service.engine.tracing import UNTRACED, Role, Span, Tracer

@@ -21,7 +21,10 @@ from service.domain.schedule import Move, Schedule, next_move, tick_key
 from service.domain.schemas import INPUT_SCHEMA
 from service.engine.advance import Advance
 from service.engine.loop import Loop
-from service.engine.ports import Catalogue, DueSchedule, ScheduleStore, StartKey, StoreUnavailable
+from service.engine.ports.catalogue import Catalogue
+from service.engine.ports.failures import StoreUnavailable
+from service.engine.ports.runs import StartKey
+from service.engine.ports.schedules import DueSchedule, ScheduleStore
 
 CLAIM = 100
 IDLE_SECONDS = 0.5

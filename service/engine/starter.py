@@ -25,7 +25,11 @@ from service.domain.state import Run
 from service.domain.triggers import Objection
 from service.engine.advance import Advance
 from service.engine.loop import Loop
-from service.engine.ports import Catalogue, EventStore, StartKey, StoreUnavailable, TriggerDelivery, TriggerStore
+from service.engine.ports.catalogue import Catalogue
+from service.engine.ports.events import EventStore
+from service.engine.ports.failures import StoreUnavailable
+from service.engine.ports.runs import StartKey
+from service.engine.ports.triggers import TriggerDelivery, TriggerStore
 from service.engine.subjects import Subjects
 
 CLAIM = 100

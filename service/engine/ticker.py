@@ -11,7 +11,9 @@ from service.domain.commands import OURSELVES, Envelope, TimePassed
 from service.domain.errors import Refusal
 from service.engine.advance import Advance
 from service.engine.loop import Loop
-from service.engine.ports import DueRun, EventStore, StoreUnavailable, WorkStore
+from service.engine.ports.events import EventStore
+from service.engine.ports.failures import StoreUnavailable
+from service.engine.ports.work import DueRun, WorkStore
 from service.engine.router import Router
 
 CLAIM = 100

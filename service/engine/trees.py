@@ -9,7 +9,7 @@ replicas may therefore overshoot, by little. Asked by `crossing`.
 from typing import TypeVar
 
 from service.domain.errors import conflict
-from service.engine.ports import RunStore
+from service.engine.ports.runs import RunStore
 
 MOST_RUNS = 10_000
 UNCOUNTED = 16

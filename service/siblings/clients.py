@@ -14,7 +14,7 @@ from google.protobuf.json_format import ParseError
 
 from service.domain.answers import Answer, Fault
 from service.domain.calls import Delegate, PrepareObjective, SiblingCall
-from service.engine.ports import Errand
+from service.engine.ports.siblings import Errand
 from service.engine.tracing import UNTRACED, Tracer
 from service.siblings.connections import Connections, Line
 from service.siblings.credentials import PLAIN, Credentials

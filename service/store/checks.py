@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from service.domain.checkup import Check, failed, ok, warning
-from service.engine.ports import StoreUnavailable
+from service.engine.ports.failures import StoreUnavailable
 from service.store.migrate import Migrator, SchemaMismatch
 from service.store.pool import ENGINE, READER, Connection
 

@@ -25,7 +25,8 @@ from service.domain.definition import TriggerType
 from service.domain.patterns import generalizations
 from service.domain.triggers import addresses
 from service.domain.waits import topic
-from service.engine.ports import Fate, Kept, StoredEvent, Work
+from service.engine.ports.events import Fate, Kept, StoredEvent
+from service.engine.ports.work import Work
 from service.store.codec import dumps, optional, text
 from service.store.pool import Pool, Row
 from service.store.queries import joined, query

@@ -7,7 +7,7 @@ published under ids of their own and order is kept within a stream.
 
 from collections.abc import Sequence
 
-from service.engine.ports import Unpublished
+from service.engine.ports.outbox import Unpublished
 from service.store.pool import Pool
 from service.store.queries import query
 

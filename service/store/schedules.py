@@ -25,7 +25,7 @@ from service.domain.schedule import (
     with_cron,
     with_policy,
 )
-from service.engine.ports import DueSchedule
+from service.engine.ports.schedules import DueSchedule
 from service.store.codec import page_of
 from service.store.pool import EVERY_WORKSPACE, Connection, Pool
 from service.store.queries import query

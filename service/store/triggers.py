@@ -15,7 +15,7 @@ from service.domain.definition import Trigger
 from service.domain.errors import key_reused
 from service.domain.exchange import Idem
 from service.domain.triggers import address
-from service.engine.ports import TriggerDelivery
+from service.engine.ports.triggers import TriggerDelivery
 from service.store.codec import dumps
 from service.store.pool import Connection, Pool
 from service.store.queries import query

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from service.domain.effects import Owed
-from service.engine.ports import DueRun, Work
+from service.engine.ports.work import DueRun, Work
 from service.store.pool import Pool
 from service.store.queries import query
 

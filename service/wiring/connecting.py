@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from service.bus.connection import Connection
 from service.bus.streams import ensure_changes_stream
 from service.config import Config
-from service.engine.ports import BusUnavailable, StoreUnavailable
+from service.engine.ports.failures import BusUnavailable, StoreUnavailable
 from service.engine.tracing import Tracer
 from service.protection import Protection
 from service.siblings import SiblingClients

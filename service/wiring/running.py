@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from service.config import Config
 from service.engine.engine import Engine
-from service.engine.ports import StoreUnavailable
+from service.engine.ports.failures import StoreUnavailable
 from service.engine.tracing import Tracer
 from service.observing.observing import Observing
 from service.protection import Protection, ProtectionError, protection

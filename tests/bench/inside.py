@@ -18,7 +18,9 @@ from service.domain.definition import TriggerType, Version
 from service.domain.plan import Plan
 from service.domain.state import Run, StepState
 from service.engine.engine import Engine, Ports
-from service.engine.ports import Errand, Publisher, StartKey, Unpublished
+from service.engine.ports.outbox import Publisher, Unpublished
+from service.engine.ports.runs import StartKey
+from service.engine.ports.siblings import Errand
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox
 from service.store.outbox import ChangeOutbox

@@ -29,7 +29,7 @@ from service.domain.bus_event import BusEvent
 from service.domain.decision import Wait
 from service.domain.definition import StepType, Trigger, TriggerType, Version
 from service.engine.engine import Engine
-from service.engine.ports import Work
+from service.engine.ports.work import Work
 from tests.bench import graphs
 from tests.bench.crowd import Times, crowd
 from tests.bench.frame import Figure, Measurement, Reading, Round

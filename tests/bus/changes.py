@@ -14,7 +14,7 @@ from workflows.v1 import workflows_pb2 as wire
 
 from service.domain.definition import StepType, TriggerType
 from service.domain.state import RunState, StepState
-from service.engine.ports import Unpublished
+from service.engine.ports.outbox import Unpublished
 
 NOON = datetime(2026, 11, 3, 12, 0, 0, 250_000, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import pytest
 from nats.aio.msg import Msg
 
 from service.bus.batches import LONGEST_DELAY_SECONDS, Batches
-from service.engine.ports import StoreUnavailable
+from service.engine.ports.failures import StoreUnavailable
 from tests.bus.helpers import FakeSink
 from tests.bus.producers import CREATED, SHAPES, Fact, contact
 

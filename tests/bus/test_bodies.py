@@ -11,7 +11,7 @@ from hypothesis import given
 from workflows.v1 import workflows_pb2 as wire
 
 from service.bus import bodies
-from service.engine.ports import Unpublished
+from service.engine.ports.outbox import Unpublished
 from tests.bus.changes import change, message, record_changes, run_changes, step, step_changes
 
 

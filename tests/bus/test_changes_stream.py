@@ -8,7 +8,7 @@ from service.bus.connection import Connection
 from service.bus.streams import CHANGES_STREAM, KEPT_SECONDS, ChangesStream
 from service.dev.nats import EmbeddedNats
 from service.domain.stream import is_whole
-from service.engine.ports import BusUnavailable
+from service.engine.ports.failures import BusUnavailable
 from tests.bus.helpers import connected, eventually
 
 SUBJECT = "workflows.changes.run.started"

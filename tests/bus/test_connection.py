@@ -7,7 +7,7 @@ import pytest
 
 from service.bus.connection import CLOSE_SECONDS, Connection
 from service.dev.nats import EmbeddedNats
-from service.engine.ports import BusUnavailable
+from service.engine.ports.failures import BusUnavailable
 from tests.bus.helpers import connected, eventually
 
 

@@ -23,7 +23,7 @@ from service.bus.streams import CHANGES_STREAM, ensure_changes_stream
 from service.config import Config, ConfigError
 from service.dev.nats import EmbeddedNats
 from service.domain.bus_event import BusEvent
-from service.engine.ports import Unpublished
+from service.engine.ports.outbox import Unpublished
 from tests.bus.changes import NOON, change, record_changes, run_changes, step_changes
 from tests.bus.helpers import connected
 

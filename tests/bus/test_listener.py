@@ -13,7 +13,7 @@ from service.bus.incoming import parse
 from service.bus.listener import Listener
 from service.dev.nats import EmbeddedNats
 from service.domain.bus_event import BusEvent
-from service.engine.ports import StoreUnavailable
+from service.engine.ports.failures import StoreUnavailable
 from tests.bus.helpers import FakeSink, all_acked, connected, consumer, eventually, listening, say
 
 

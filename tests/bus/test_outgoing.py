@@ -15,7 +15,8 @@ from service.bus.incoming import parse
 from service.bus.outgoing import Publisher, subject_of
 from service.bus.streams import CHANGES_STREAM, ensure_changes_stream
 from service.dev.nats import EmbeddedNats
-from service.engine.ports import BusUnavailable, Unpublished
+from service.engine.ports.failures import BusUnavailable
+from service.engine.ports.outbox import Unpublished
 from tests.bus.changes import NOON, change, step
 from tests.bus.helpers import connected
 

@@ -18,7 +18,7 @@ from service.domain.state import Run, RunState
 from service.edge.bulk import AT_ONCE
 from service.edge.caller import Caller
 from service.edge.parse_bulk import bulk
-from service.engine.ports import StoreUnavailable
+from service.engine.ports.failures import StoreUnavailable
 from tests.edge.edge import Edge, refused
 from tests.edge.fake_chosen import targets
 from tests.edge.fakes import run

@@ -10,7 +10,7 @@ from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.errors import Kind, Refusal, Violation
 from service.edge.errors import STATUS
-from service.engine.ports import BusUnavailable, StoreUnavailable
+from service.engine.ports.failures import BusUnavailable, StoreUnavailable
 from tests.edge.edge import Edge, refused
 
 GET = pb.GetRunRequest(id="wfr_1")

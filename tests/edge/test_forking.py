@@ -14,7 +14,7 @@ from service.domain.plan import Plan
 from service.domain.state import Run, StepRun, StepState
 from service.edge.runs import EngineRuns
 from service.engine.mailbox import Outcome
-from service.engine.ports import StartKey
+from service.engine.ports.runs import StartKey
 from service.engine.subjects import Subjects
 from tests.builders import agent, edges, step, version
 from tests.edge import fakes

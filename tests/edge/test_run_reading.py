@@ -19,7 +19,7 @@ from service.domain.inquiry import EventPage, Found, FoundRun, RunEvent, RunSear
 from service.domain.picture import Format
 from service.domain.state import RunState, StepState, changed
 from service.edge.watches import Watches
-from service.engine.ports import StoreUnavailable
+from service.engine.ports.failures import StoreUnavailable
 from tests.edge.edge import Edge, refused
 from tests.edge.fake_inquiries import happened, paused
 from tests.edge.fakes import NOW

@@ -14,7 +14,7 @@ from service.domain.exchange import CanonicalEntity, Idem, StartRequest
 from service.domain.state import Run
 from service.edge.runs import EngineRuns
 from service.engine.mailbox import Outcome
-from service.engine.ports import StartKey
+from service.engine.ports.runs import StartKey
 from service.engine.subjects import SECONDS, Subjects
 from tests.edge import fakes
 

@@ -15,7 +15,7 @@ from service.domain.state import Run, StepRun
 from service.edge.runs import EngineRuns
 from service.edge.triggers import EngineTriggers
 from service.engine.mailbox import Outcome
-from service.engine.ports import StartKey
+from service.engine.ports.runs import StartKey
 from service.engine.subjects import Subjects
 from tests.edge import fakes
 from tests.edge.edge import Edge, refused, serving

@@ -19,7 +19,8 @@ from service.domain.schedule import PolicyChange, Schedule
 from service.domain.state import StepState
 from service.edge.schedules import EngineSchedules
 from service.engine.engine import Engine, Ports
-from service.engine.ports import Errand, Unpublished
+from service.engine.ports.outbox import Unpublished
+from service.engine.ports.siblings import Errand
 from service.engine.scheduler import Scheduler
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox

@@ -12,7 +12,8 @@ from service.domain.effects import Owed, encode_own
 from service.domain.errors import Kind, Refusal, conflict, not_found
 from service.engine.crossing import Crossing
 from service.engine.mailbox import Outcome
-from service.engine.ports import StartKey, Work
+from service.engine.ports.runs import StartKey
+from service.engine.ports.work import Work
 from tests.builders import Story, step, version
 
 

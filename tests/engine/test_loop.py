@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from service.engine.loop import Loop
-from service.engine.ports import StoreUnavailable
+from service.engine.ports.failures import StoreUnavailable
 
 
 async def test_a_loop_works_until_there_is_nothing_left_then_waits_for_a_hint() -> None:

@@ -7,7 +7,7 @@ import pytest
 from service.domain.commands import Envelope, TimePassed
 from service.domain.decision import Accepted
 from service.engine.mailbox import Letter, Mailbox, Outcome
-from service.engine.ports import StoreUnavailable
+from service.engine.ports.failures import StoreUnavailable
 from tests.builders import Story, chain
 
 RUN = Story(chain(1)).run

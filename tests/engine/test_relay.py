@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from service.engine.ports import BusUnavailable, Unpublished
+from service.engine.ports.failures import BusUnavailable
+from service.engine.ports.outbox import Unpublished
 from service.engine.relay import Relay
 from tests.builders import NOW
 

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from service.domain.stream import SKEW, StreamMark, StreamSeen
-from service.engine.ports import BusUnavailable, StoreUnavailable, Unpublished
+from service.engine.ports.failures import BusUnavailable, StoreUnavailable
+from service.engine.ports.outbox import Unpublished
 from service.engine.rewind import LOOK_SECONDS, RewindingOutbox
 from tests.builders import NOW
 from tests.engine.test_relay import FakeOutbox, change

@@ -26,7 +26,9 @@ from service.domain.plan import Plan
 from service.domain.state import Run, StepState
 from service.engine.engine import Engine, Ports
 from service.engine.mailbox import Outcome
-from service.engine.ports import Errand, StartKey, Unpublished
+from service.engine.ports.outbox import Unpublished
+from service.engine.ports.runs import StartKey
+from service.engine.ports.siblings import Errand
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox
 from service.store.outbox import ChangeOutbox

@@ -15,7 +15,8 @@ from service.domain.errors import Kind, Refusal, RunPurged
 from service.domain.exchange import CanonicalEntity
 from service.domain.state import Run
 from service.engine.engine import Engine, Ports
-from service.engine.ports import StoreUnavailable, TriggerDelivery
+from service.engine.ports.failures import StoreUnavailable
+from service.engine.ports.triggers import TriggerDelivery
 from service.engine.subjects import Subjects
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from service.edge.health import Found
-from service.engine.ports import StoreUnavailable
+from service.engine.ports.failures import StoreUnavailable
 from service.instruments import Durations
 from service.observing.census import EVERY_SECONDS, OLD_SECONDS, REST, KeptCounts
 from service.observing.readiness import CLOSELY_SECONDS, Closely

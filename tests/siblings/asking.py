@@ -2,7 +2,7 @@
 
 from service.domain.answers import Answer, Fault
 from service.domain.calls import CreateObjective, Delegate, RequestApproval, SiblingCall
-from service.engine.ports import Errand
+from service.engine.ports.siblings import Errand
 from service.siblings import SiblingClients
 
 WORKSPACE = "ws_acme"

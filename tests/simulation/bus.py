@@ -11,7 +11,7 @@ from contextvars import Context
 from dataclasses import dataclass, field
 
 from service.domain.bus_event import BusEvent
-from service.engine.ports import Unpublished
+from service.engine.ports.outbox import Unpublished
 from tests.simulation.faults import Dice, Line
 
 LATE_SECONDS = 10.0

@@ -8,7 +8,11 @@ from typing import TypeVar
 import pytest
 
 from service.domain.definition import Schemas, Version
-from service.engine.ports import Catalogue, EventStore, Outbox, RunStore, WorkStore
+from service.engine.ports.catalogue import Catalogue
+from service.engine.ports.events import EventStore
+from service.engine.ports.outbox import Outbox
+from service.engine.ports.runs import RunStore
+from service.engine.ports.work import WorkStore
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox
 from service.store.outbox import ChangeOutbox

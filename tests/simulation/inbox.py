@@ -20,7 +20,8 @@ from service.domain.definition import StepType, Version
 from service.domain.effects import Owed
 from service.domain.patterns import generalizations, matches
 from service.domain.waits import topic
-from service.engine.ports import Fate, Kept, StoredEvent, Work
+from service.engine.ports.events import Fate, Kept, StoredEvent
+from service.engine.ports.work import Work
 from tests.simulation.tables import EffectRow, Tables, WaitRow
 
 Key = tuple[str, str, str]

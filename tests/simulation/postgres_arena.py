@@ -18,7 +18,9 @@ from service.domain.definition import Version
 from service.domain.effects import Owed
 from service.domain.state import Run
 from service.engine.engine import Engine, Ports
-from service.engine.ports import Applied, Errand, Snapshot, Started, StartKey, Unpublished
+from service.engine.ports.outbox import Unpublished
+from service.engine.ports.runs import Applied, Snapshot, Started, StartKey
+from service.engine.ports.siblings import Errand
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox
 from service.store.outbox import ChangeOutbox

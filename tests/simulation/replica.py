@@ -19,7 +19,7 @@ from service.engine import engine as engine_module
 from service.engine.clock import DatabaseClock
 from service.engine.engine import Engine, Ports
 from service.engine.lease import Lease
-from service.engine.ports import BusUnavailable, StoreUnavailable
+from service.engine.ports.failures import BusUnavailable, StoreUnavailable
 from tests.simulation.bus import Bus, SimulatedPublisher
 from tests.simulation.faults import Dice, Line
 from tests.simulation.inbox import InboxTables

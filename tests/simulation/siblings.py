@@ -35,7 +35,7 @@ from service.domain.answers import (
 from service.domain.bus_event import ApprovalReport, BusEvent, ObjectiveReport, Report
 from service.domain.calls import SiblingCall
 from service.domain.definition import Payload
-from service.engine.ports import Errand
+from service.engine.ports.siblings import Errand
 from tests.simulation.faults import Line
 
 WORKSPACE = "ws_1"

@@ -13,7 +13,10 @@ from service.domain.decision import Decision, Wait
 from service.domain.definition import Definition, Version
 from service.domain.effects import Owed
 from service.domain.state import Run
-from service.engine.ports import Applied, DueRun, Kept, Snapshot, Started, StartKey, StoredEvent, Unpublished, Work
+from service.engine.ports.events import Kept, StoredEvent
+from service.engine.ports.outbox import Unpublished
+from service.engine.ports.runs import Applied, Snapshot, Started, StartKey
+from service.engine.ports.work import DueRun, Work
 from tests.simulation.faults import Way
 from tests.simulation.inbox import InboxTables
 from tests.simulation.tables import Tables

@@ -13,7 +13,10 @@ from service.domain.decision import Decision, Event, Guard, Seen, Wait
 from service.domain.definition import Definition, Schemas, Version
 from service.domain.effects import Owed
 from service.domain.state import Run, changed
-from service.engine.ports import Applied, DueRun, Snapshot, StaleRun, Started, StartKey, Unpublished, Work
+from service.engine.ports.failures import StaleRun
+from service.engine.ports.outbox import Unpublished
+from service.engine.ports.runs import Applied, Snapshot, Started, StartKey
+from service.engine.ports.work import DueRun, Work
 from service.store.codec import MOVING_COLUMNS
 from service.store.decision import SHARDS, shard_of
 

@@ -17,7 +17,10 @@ from service.domain.correlations import Correlate, correlations
 from service.domain.decision import Decision, Guard, Postponed, Seen, Wait
 from service.domain.definition import Schemas, StepType
 from service.domain.state import Run, StepRun, Task, TaskStatus, item_key
-from service.engine.ports import DueRun, Fate, StaleRun, Unpublished, Work
+from service.engine.ports.events import Fate
+from service.engine.ports.failures import StaleRun
+from service.engine.ports.outbox import Unpublished
+from service.engine.ports.work import DueRun, Work
 from tests.builders import step, version
 from tests.simulation.conftest import Stores
 from tests.store.decisions import NOW, START_TRACE, STEP_TRACE, effect, key_of, moved, owed, run, started, untold

@@ -16,7 +16,11 @@ from service.domain.bus_event import BusEvent
 from service.domain.decision import Decision, Guard, Postponed, Wait
 from service.domain.definition import StepType
 from service.domain.state import Run, StepState
-from service.engine.ports import Applied, DueRun, Kept, Snapshot, StaleRun, Started, Unpublished, Work
+from service.engine.ports.events import Kept
+from service.engine.ports.failures import StaleRun
+from service.engine.ports.outbox import Unpublished
+from service.engine.ports.runs import Applied, Snapshot, Started
+from service.engine.ports.work import DueRun, Work
 from tests.builders import step, version
 from tests.simulation.conftest import Stores, simulated_stores
 from tests.simulation.seeds import seeds

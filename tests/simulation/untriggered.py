@@ -1,7 +1,7 @@
 """The port for triggers in a world whose definitions have none: nothing is ever routed to a definition."""
 
 from service.domain.bus_event import BusEvent
-from service.engine.ports import TriggerDelivery
+from service.engine.ports.triggers import TriggerDelivery
 
 
 class Untriggered:

@@ -20,7 +20,8 @@ from service.domain.commands import Envelope, StartRun
 from service.domain.definition import TriggerType, Version
 from service.domain.plan import Patience
 from service.engine import loop as loop_module
-from service.engine.ports import StartKey, StoreUnavailable
+from service.engine.ports.failures import StoreUnavailable
+from service.engine.ports.runs import StartKey
 from tests.simulation.bus import Bus
 from tests.simulation.faults import CALM, Dice, Faults
 from tests.simulation.inbox import InboxTables

@@ -9,7 +9,7 @@ from service.domain.decision import Decision, Guard, Interaction, Wait
 from service.domain.definition import StepType
 from service.domain.retention import ENDED, Batch, Cut, PurgeOrder
 from service.domain.state import Run, RunState, StepRun, Task, TaskStatus
-from service.engine.ports import StartKey
+from service.engine.ports.runs import StartKey
 from service.store.purging import Purges
 from service.store.runs import Runs
 from tests.store.decisions import LEASE, NOW, run, started

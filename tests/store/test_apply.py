@@ -9,7 +9,8 @@ import pytest
 
 from service.domain.decision import Audit, Decision, Guard, Postponed, Seen, Wait
 from service.domain.state import StepRun
-from service.engine.ports import Applied, StaleRun
+from service.engine.ports.failures import StaleRun
+from service.engine.ports.runs import Applied
 from service.store.runs import Runs
 from tests.store.decisions import LEASE, effect, key_of, moved, owed, run, started, store, untold
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from service.domain.decision import Decision, Guard
-from service.engine.ports import Applied, StaleRun, Started
+from service.engine.ports.failures import StaleRun
+from service.engine.ports.runs import Applied, Started
 from service.store import runs as runs_module
 from service.store.batches import Batches
 from service.store.pool import ENGINE

@@ -15,7 +15,7 @@ from service.domain.definition import Json, StepDefinition, StepType
 from service.domain.patterns import generalizations
 from service.domain.state import Run
 from service.domain.waits import correlation
-from service.engine.ports import Work
+from service.engine.ports.work import Work
 from service.store import queries
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox

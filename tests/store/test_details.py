@@ -11,7 +11,8 @@ import pytest
 from service.domain.decision import Decision, Interaction
 from service.domain.definition import StepType
 from service.domain.state import Run, StepRun, StepState, Task, TaskStatus
-from service.engine.ports import StaleRun, Work
+from service.engine.ports.failures import StaleRun
+from service.engine.ports.work import Work
 from service.store.pool import ENGINE
 from service.store.reads import Reads
 from service.store.runs import Runs

@@ -18,7 +18,8 @@ from service.domain.decision import Wait
 from service.domain.definition import StepType
 from service.domain.patterns import generalizations, matches
 from service.domain.state import Run
-from service.engine.ports import Fate, Work
+from service.engine.ports.events import Fate
+from service.engine.ports.work import Work
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox
 from service.store.runs import Runs

@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from service.engine.ports import StoreUnavailable
+from service.engine.ports.failures import StoreUnavailable
 from service.store.pool import ENGINE, READER, Pool
 
 Owner = psycopg.AsyncConnection[tuple[Any, ...]]

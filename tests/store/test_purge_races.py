@@ -12,7 +12,7 @@ from service.domain.decision import Decision, Event
 from service.domain.errors import Kind, Refusal
 from service.domain.retention import Batch, Obstacle
 from service.domain.state import Run, RunState
-from service.engine.ports import StaleRun
+from service.engine.ports.failures import StaleRun
 from service.store import purging
 from service.store.pool import Pool
 from service.store.purging import Purges

@@ -9,7 +9,7 @@ import pytest
 from service.domain.decision import Audit
 from service.domain.retention import Batch, Cut, Obstacle, Place, PurgeOrder
 from service.domain.state import Run, RunState
-from service.engine.ports import StartKey
+from service.engine.ports.runs import StartKey
 from service.store import purging
 from service.store.pool import Pool
 from service.store.purging import Purges

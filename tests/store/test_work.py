@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from service.domain.decision import Postponed
-from service.engine.ports import DueRun, Work
+from service.engine.ports.work import DueRun, Work
 from service.store.runs import Runs
 from service.store.work import WorkQueue
 from tests.store.decisions import LEASE, START_TRACE, STEP_TRACE, effect, moved, owed, run, store, untold
