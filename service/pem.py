@@ -1,7 +1,7 @@
 """Certificates and keys from files, looked over before anybody relies on them.
 
 Invariant: whatever is wrong with a file, an operator reads one line that names the setting and the file, and never
-what is in it. Called once at start by `protection`.
+what is in it. Called at start by `protection`, and by `server_tls` when files have changed.
 """
 
 import ssl

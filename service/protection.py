@@ -1,8 +1,8 @@
 """What the configuration says of who may connect and call, and what of that is safe.
 
-Read once at start: files are looked over, settings that contradict each other are refused, and a server that nothing
-protects is not let listen beyond this machine unless its operator says so. What is protected and what is not is told in
-plain lines. Called by wiring.
+Read once at start (the server's certificates again when they change): files are looked over, settings that contradict
+each other are refused, and a server that nothing protects is not let listen beyond this machine unless its operator
+says so. What is protected and what is not is told in plain lines. Called by wiring.
 """
 
 import logging
@@ -19,6 +19,7 @@ from service import pem
 from service.config import Config
 from service.edge.gate import Gate
 from service.edge.tokens import Introspector, Tokens
+from service.server_tls import ServerFiles
 from service.siblings import Credentials, CredentialsError
 
 Line: TypeAlias = tuple[int, str]
@@ -113,9 +114,7 @@ def _server_tls(config: Config) -> grpc.ServerCredentials | None:
         return None
     if config.tls_client_names and not config.tls_client_ca:
         raise ProtectionError("TLS_CLIENT_NAMES: names can only be checked with TLS_CLIENT_CA")
-    certificate, key = pem.pair("TLS_CERT", config.tls_cert, "TLS_KEY", config.tls_key)
-    clients = pem.authority("TLS_CLIENT_CA", config.tls_client_ca) if config.tls_client_ca else None
-    return grpc.ssl_server_credentials([(key, certificate)], clients, require_client_auth=clients is not None)
+    return ServerFiles(config.tls_cert, config.tls_key, config.tls_client_ca).credentials()
 
 
 def _outgoing(config: Config) -> Credentials:
