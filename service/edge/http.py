@@ -2,8 +2,9 @@
 
 /healthz says that the process lives, /readyz whether it is ready and how its dependencies do (503 when it is not
 ready; siblings are for information: a missing one fails steps, not the service), /metrics is for Prometheus. Every page
-is made of what this process knows already, so none waits for a dependency. One request per connection, small and short,
-and a bounded number at once: whatever else arrives is a bad request. Started by wiring.
+is made of what this process knows already, so none waits for a dependency. One request per connection, small and short:
+whatever else arrives is a bad request. So many connections at once; where one more comes the oldest goes, which has had
+the most time to ask, so that those who say nothing do not keep a probe out. Started by wiring.
 """
 
 import asyncio
@@ -44,7 +45,7 @@ class HttpServer:
         self._metrics = metrics
         self._scraped = b""
         self._scraped_at = -FRESH_SECONDS
-        self._connections = 0
+        self._open: dict[asyncio.StreamWriter, None] = {}  # the oldest first
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
@@ -59,13 +60,19 @@ class HttpServer:
             await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections += 1
+        if len(self._open) >= MAX_CONNECTIONS:
+            self._drop(next(iter(self._open)))
+        self._open[writer] = None
         try:
-            if self._connections <= MAX_CONNECTIONS:
-                await self._answer(reader, writer)
+            await self._answer(reader, writer)
         finally:
-            self._connections -= 1
+            self._open.pop(writer, None)
             writer.close()
+
+    def _drop(self, writer: asyncio.StreamWriter) -> None:
+        """Whoever serves it hears that the connection is lost."""
+        del self._open[writer]
+        writer.transport.abort()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
