@@ -17,8 +17,8 @@ import grpc
 
 from service import pem
 from service.config import Config
-from service.edge.gate import Gate
-from service.edge.tokens import Introspector, Tokens
+from service.edge.gate.gate import Gate
+from service.edge.gate.tokens import Introspector, Tokens
 from service.server_tls import ServerFiles
 from service.siblings import Credentials, CredentialsError
 

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from service.dev.siblings.script import Script, Token
-from service.edge.access import Scope
+from service.edge.gate.access import Scope
 
 WORKSPACE = "ws_acme"
 EVERYTHING = tuple(scope.value for scope in Scope)

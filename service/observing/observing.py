@@ -6,9 +6,9 @@ from functools import partial
 
 from service.bus.connection import Connection
 from service.bus.listener import Listener
-from service.edge.health import Health
-from service.edge.http import HttpServer
-from service.edge.server import EdgeServer
+from service.edge.server.health import Health
+from service.edge.server.http import HttpServer
+from service.edge.server.server import EdgeServer
 from service.engine.engine import Engine
 from service.engine.retention import Retention
 from service.engine.rewind import RewindingOutbox

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from service.bus.connection import Connection
 from service.bus.streams import look_at_stream
 from service.domain.calls import SIBLINGS
-from service.edge.health import Found, Health, Probe, Standing
-from service.edge.http import Readiness
+from service.edge.server.health import Found, Health, Probe, Standing
+from service.edge.server.http import Readiness
 from service.siblings import SiblingClients
 from service.siblings.sibling import Sibling
 from service.store.facts import DatabaseFacts

@@ -9,8 +9,8 @@ from typing import TypeVar
 from service.bus.listener import Listener
 from service.domain.calls import SIBLINGS
 from service.domain.retention import Obstacle
-from service.edge.health import Health
-from service.edge.rpc_meter import RpcMeter
+from service.edge.rpc.meter import RpcMeter
+from service.edge.server.health import Health
 from service.engine.engine import Engine
 from service.engine.loop import Loop
 from service.engine.retention import Retention

@@ -10,7 +10,7 @@ from service.bus.listener import Listener
 from service.bus.outgoing import Publisher
 from service.config import Config
 from service.domain.plan import Patience
-from service.edge.server import EdgeServer
+from service.edge.server.server import EdgeServer
 from service.engine.engine import Engine, Ports
 from service.engine.lease import Lease
 from service.engine.retention import Retention

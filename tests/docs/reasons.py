@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from service.domain.errors import Kind
-from service.edge.errors import STATUS
+from service.edge.rpc.errors import STATUS
 
 SOURCE = Path(__file__).parents[2] / "service"
 ROOMS = ("domain", "engine", "store", "edge", "siblings")

@@ -9,7 +9,7 @@ import psycopg
 
 from service.dev.nats import EmbeddedNats
 from service.dev.siblings.script import Script
-from service.edge.server import CONTRACTS
+from service.edge.server.server import CONTRACTS
 from tests.world import world
 
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,7 @@ from service.domain.forms import MAX_NODES, MAX_WORK, MOST_VIOLATIONS
 from service.domain.publish.expressions import MAX_EXPRESSIONS
 from service.domain.publish.structure import MAX_EDGES, MAX_STEPS
 from service.domain.suggestions import LONGEST, MOST_LOOKS
-from service.edge.render_definition import MOST_FINDINGS
+from service.edge.definitions.replies import MOST_FINDINGS
 from tests.edge.edge import refused
 from tests.world import World
 

@@ -7,8 +7,8 @@ import pytest
 
 from service.config import table
 from service.dev.tokens import DEV_TOKENS
-from service.edge.access import NEEDED, Scope
-from service.edge.tokens import ASK_SECONDS, BAD_SECONDS, GOOD_SECONDS, MOST
+from service.edge.gate.access import NEEDED, Scope
+from service.edge.gate.tokens import ASK_SECONDS, BAD_SECONDS, GOOD_SECONDS, MOST
 
 PAGE = (Path(__file__).parents[2] / "docs/security.md").read_text()
 ROWS = dict(re.findall(r"^\| `(workflows:\w+)` \| (.+) \|$", PAGE, re.MULTILINE))

@@ -18,21 +18,21 @@ from workflows.ops.v1 import (
 )
 from workflows.v1 import workflows_pb2_grpc
 
-from service.edge.answers import MAX_ANSWER_BYTES, Answers
-from service.edge.bulk import BulkControl
-from service.edge.definition_servicer import DefinitionService
-from service.edge.event_servicer import EventService
-from service.edge.gate import Gate
-from service.edge.inspector import Inspector
-from service.edge.render import Renderer
-from service.edge.retention_servicer import RetentionService
-from service.edge.run_servicer import RunService
-from service.edge.schedule_servicer import ScheduleService
-from service.edge.server import MAX_CALLS, EdgeServer, Services
-from service.edge.servicer import WorkflowService
-from service.edge.shield import Shield
-from service.edge.task_servicer import TaskService
-from service.edge.watches import Watches
+from service.edge.definitions.servicer import DefinitionService
+from service.edge.events.servicer import EventService
+from service.edge.gate.gate import Gate
+from service.edge.retention.servicer import RetentionService
+from service.edge.rpc.shield import Shield
+from service.edge.runs.bulk_calls import BulkControl
+from service.edge.runs.servicer import RunService
+from service.edge.runs.watches import Watches
+from service.edge.schedules.servicer import ScheduleService
+from service.edge.server.server import MAX_CALLS, EdgeServer, Services
+from service.edge.tasks.servicer import TaskService
+from service.edge.workflows.inspector import Inspector
+from service.edge.workflows.rendering import Renderer
+from service.edge.workflows.replies import MAX_ANSWER_BYTES, Answers
+from service.edge.workflows.servicer import WorkflowService
 from tests.edge.fake_chosen import FakeChosen
 from tests.edge.fake_events import FakeEvents
 from tests.edge.fake_inquiries import FakeInquiries

@@ -17,7 +17,7 @@ from service.domain.commands import Envelope, TransitionStep
 from service.domain.definition import Trigger, TriggerType
 from service.domain.schedule import PolicyChange, Schedule
 from service.domain.state import StepState
-from service.edge.schedules import EngineSchedules
+from service.edge.schedules.calls import EngineSchedules
 from service.engine.engine import Engine, Ports
 from service.engine.ports.outbox import Unpublished
 from service.engine.ports.siblings import Errand

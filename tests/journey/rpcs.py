@@ -21,7 +21,7 @@ from workflows.ops.v1 import definitions_pb2, events_pb2, retention_pb2, runs_pb
 from workflows.ops.v1.retention_pb2_grpc import RetentionServiceStub
 from workflows.v1 import workflows_pb2 as pb
 
-from service.edge.server import CONTRACTS
+from service.edge.server.server import CONTRACTS
 from tests.journey.graphs import chain, step, task
 from tests.journey.triggering import on_tick
 from tests.world import WORKSPACE, World, struct

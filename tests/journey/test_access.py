@@ -16,7 +16,7 @@ from google.protobuf.message_factory import GetMessageClass
 from service.dev.nats import EmbeddedNats
 from service.dev.siblings.script import Script, Token, parse_script
 from service.dev.tokens import DEV_TOKENS, EVERYTHING
-from service.edge import access
+from service.edge.gate import access
 from tests.edge.edge import refused
 from tests.journey.conftest import SIBLINGS
 from tests.journey.rpcs import METHODS, REQUESTS, Scene, owned, scene, send

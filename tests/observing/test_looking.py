@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from service.edge.health import Found
+from service.edge.server.health import Found
 from service.engine.ports.failures import StoreUnavailable
 from service.instruments import Durations
 from service.observing.census import EVERY_SECONDS, OLD_SECONDS, REST, KeptCounts

@@ -11,7 +11,7 @@ from workflows.ops.v1.definitions_pb2 import SetEnabledRequest
 from workflows.ops.v1.definitions_pb2_grpc import DefinitionServiceStub
 from workflows.v1 import workflows_pb2 as pb
 
-from service.edge.server import CONTRACTS
+from service.edge.server.server import CONTRACTS
 from tests.journey.acting import report
 from tests.journey.graphs import chain, task
 from tests.world import World

@@ -1,0 +1,1 @@
+"""DefinitionService: what operators ask about versions and set beside them."""

@@ -1,0 +1,1 @@
+"""EventService: dead letters, events that were heard, and publishing again."""

@@ -1,0 +1,106 @@
+"""The RPCs about events: parse, call the application, render.
+
+Methods are named like the RPCs of `EventService`. What changes something can be repeated as it is, so no key is asked
+for. Errors and the shield as in `workflows.servicer`.
+"""
+
+from typing import Protocol
+
+from workflows.ops.v1 import events_pb2 as ops
+
+from service.domain.errors import not_found
+from service.domain.exchange import Page
+from service.domain.traffic import (
+    DeadLetter,
+    EventFilter,
+    EventKey,
+    HeardEvent,
+    LetterFilter,
+    OpenedEvent,
+    OpenedLetter,
+    Republishing,
+)
+from service.edge.context import Context
+from service.edge.events import replies, requests
+from service.edge.gate.caller import current
+from service.edge.rpc.shield import Shield
+from service.edge.rpc.trailers import whole
+
+
+class EventDesk(Protocol):
+    """What the servicer needs of the service behind it; see `app` for what `visible` means and what is raised."""
+
+    async def letters(self, chosen: LetterFilter, limit: int, offset: int) -> Page[DeadLetter]: ...
+
+    async def letter(self, letter_id: int, visible: str | None) -> OpenedLetter | None: ...
+
+    async def replay_letter(self, letter_id: int, visible: str | None) -> DeadLetter | None: ...
+
+    async def discard(self, letter_id: int, visible: str | None) -> bool:
+        """False when there is none."""
+        ...
+
+    async def events(self, chosen: EventFilter, limit: int, offset: int) -> Page[HeardEvent]: ...
+
+    async def event(self, key: EventKey) -> OpenedEvent | None: ...
+
+    async def republish(self, chosen: Republishing) -> int:
+        """Gives how many changes are published again."""
+        ...
+
+    async def republishable(self, chosen: Republishing) -> int: ...
+
+
+class EventService:
+    def __init__(self, desk: EventDesk, shield: Shield) -> None:
+        self._desk = desk
+        self._shield = shield
+
+    # --- dead letters ------------------------------------------------------------------------------------------------
+
+    async def ListDeadLetters(self, request: ops.ListDeadLettersRequest, context: Context) -> bytes:
+        chosen, window = requests.letter_list(request, current())
+        page = await self._desk.letters(chosen, window.limit, window.offset)
+        return replies.letters(page).SerializeToString()
+
+    async def GetDeadLetter(self, request: ops.GetDeadLetterRequest, context: Context) -> bytes:
+        letter_id = requests.letter_id(request)
+        found = await self._desk.letter(letter_id, current().workspace)
+        if found is None:
+            raise not_found("dead_letter", str(letter_id))
+        return whole(context, replies.opened_letter(found))
+
+    async def ReplayDeadLetter(self, request: ops.ReplayDeadLetterRequest, context: Context) -> bytes:
+        letter_id = requests.letter_id(request)
+        replayed = await self._shield.run(self._desk.replay_letter(letter_id, current().workspace))
+        if replayed is None:
+            raise not_found("dead_letter", str(letter_id))
+        return ops.ReplayDeadLetterResponse(letter=replies.letter(replayed)).SerializeToString()
+
+    async def DiscardDeadLetter(self, request: ops.DiscardDeadLetterRequest, context: Context) -> bytes:
+        letter_id = requests.letter_id(request)
+        if not await self._shield.run(self._desk.discard(letter_id, current().workspace)):
+            raise not_found("dead_letter", str(letter_id))
+        return ops.DiscardDeadLetterResponse().SerializeToString()
+
+    # --- events ------------------------------------------------------------------------------------------------------
+
+    async def ListEvents(self, request: ops.ListEventsRequest, context: Context) -> bytes:
+        chosen, window = requests.event_list(request, current())
+        page = await self._desk.events(chosen, window.limit, window.offset)
+        return replies.events(page).SerializeToString()
+
+    async def GetEvent(self, request: ops.GetEventRequest, context: Context) -> bytes:
+        key = requests.event_key(request, current())
+        found = await self._desk.event(key)
+        if found is None:
+            raise not_found("event", key.id)
+        return whole(context, replies.opened_event(found))
+
+    async def Republish(self, request: ops.RepublishRequest, context: Context) -> bytes:
+        chosen = requests.republishing(request, current())
+        if request.dry_run:
+            count = await self._desk.republishable(chosen)
+        else:
+            count = await self._shield.run(self._desk.republish(chosen))
+        return ops.RepublishResponse(count=count).SerializeToString()

@@ -1,0 +1,1 @@
+"""RetentionService: policies, holds and purges."""

@@ -1,0 +1,57 @@
+"""What the RPCs on retention mean: satisfies `retention.servicer.RetentionBook`.
+
+Policies and holds are changed in the store, in one transaction each; a purge is the engine's, as the one by policy is.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from service.domain.exchange import Idem, Page, Replayable
+from service.domain.retention import Hold, Policy, PurgeRequest
+from service.domain.state import RunState
+from service.engine.retention import Purged, Wanted
+
+
+class Store(Protocol):
+    """Raises Refusal, StoreUnavailable."""
+
+    async def policies(self, workspace_id: str | None) -> Sequence[Policy]: ...
+
+    async def set_policy(self, wanted: Policy, idem: Idem | None) -> Replayable[Policy]: ...
+
+    async def delete_policy(self, workspace_id: str, state: RunState | None, idem: Idem | None) -> Replayable[None]: ...
+
+    async def hold(
+        self, run_id: str, reason: str, visible: str | None, actor: str, idem: Idem | None
+    ) -> Replayable[Hold]: ...
+
+    async def release(self, run_id: str, visible: str | None, idem: Idem | None) -> Replayable[Hold | None]: ...
+
+
+class Reads(Protocol):
+    """Seeing only what the workspace may see."""
+
+    async def holds(self, workspace_id: str | None, limit: int, offset: int) -> Page[Hold]: ...
+
+
+class Purger(Protocol):
+    """Raises StoreUnavailable."""
+
+    default_seconds: int
+
+    async def purge(self, wanted: Wanted) -> Purged: ...
+
+
+class EngineRetention:
+    def __init__(self, store: Store, reads: Reads, purger: Purger) -> None:
+        self._purger = purger
+        self.default_seconds = purger.default_seconds
+        self.policies, self.set_policy, self.delete_policy = store.policies, store.set_policy, store.delete_policy
+        self.hold, self.release = store.hold, store.release
+        self.holds = reads.holds
+
+    async def purge(self, request: PurgeRequest, actor: str) -> Purged:
+        """Raises StoreUnavailable; what was purged before stays so."""
+        cuts = dict.fromkeys(request.states, request.cut)
+        wanted = Wanted(request.workspace_id, lambda _: cuts, actor, request.limit, dry_run=request.dry_run)
+        return await self._purger.purge(wanted)

@@ -1,0 +1,75 @@
+"""The RPCs about retention: parse, call the application, render.
+
+Methods are named like the RPCs of `RetentionService`. Errors and the shield as in `workflows.servicer`.
+"""
+
+from typing import Protocol
+
+from workflows.ops.v1 import retention_pb2 as ops
+
+from service.domain.retention import PurgeRequest
+from service.edge.context import Context
+from service.edge.gate.caller import current
+from service.edge.retention import replies, requests
+from service.edge.retention.calls import Reads, Store
+from service.edge.rpc import idempotency
+from service.edge.rpc.shield import Shield
+from service.engine.retention import Purged
+
+
+class RetentionBook(Store, Reads, Protocol):
+    """What the servicer needs of the service behind it; see `app` for what `visible` means and what is raised."""
+
+    default_seconds: int
+
+    async def purge(self, request: PurgeRequest, actor: str) -> Purged: ...
+
+
+class RetentionService:
+    def __init__(self, book: RetentionBook, shield: Shield) -> None:
+        self._book = book
+        self._shield = shield
+
+    async def SetPolicy(self, request: ops.SetPolicyRequest, context: Context) -> bytes:
+        caller = current()
+        wanted = requests.policy(request, caller)
+        idem = idempotency.read(context, request)
+        done = await self._shield.answer(context, self._book.set_policy(wanted, idem))
+        return ops.SetPolicyResponse(policy=replies.policy(done)).SerializeToString()
+
+    async def ListPolicies(self, request: ops.ListPoliciesRequest, context: Context) -> bytes:
+        found = await self._book.policies(requests.policies(request, current()))
+        return replies.policies(found, self._book.default_seconds).SerializeToString()
+
+    async def DeletePolicy(self, request: ops.DeletePolicyRequest, context: Context) -> bytes:
+        caller = current()
+        workspace_id, state = requests.policy_key(request, caller)
+        idem = idempotency.read(context, request)
+        await self._shield.answer(context, self._book.delete_policy(workspace_id, state, idem))
+        return ops.DeletePolicyResponse().SerializeToString()
+
+    async def HoldRun(self, request: ops.HoldRunRequest, context: Context) -> bytes:
+        caller = current()
+        run_id, reason = requests.hold(request)
+        idem = idempotency.read(context, request)
+        done = await self._shield.answer(context, self._book.hold(run_id, reason, caller.workspace, caller.actor, idem))
+        return ops.HoldRunResponse(hold=replies.hold(done)).SerializeToString()
+
+    async def ReleaseRun(self, request: ops.ReleaseRunRequest, context: Context) -> bytes:
+        caller = current()
+        run_id = requests.release(request)
+        idem = idempotency.read(context, request)
+        done = await self._shield.answer(context, self._book.release(run_id, caller.workspace, idem))
+        ended = replies.hold(done) if done else None
+        return ops.ReleaseRunResponse(hold=ended).SerializeToString()
+
+    async def ListHolds(self, request: ops.ListHoldsRequest, context: Context) -> bytes:
+        workspace_id, window = requests.holds(request, current())
+        page = await self._book.holds(workspace_id, window.limit, window.offset)
+        return replies.holds(page).SerializeToString()
+
+    async def Purge(self, request: ops.PurgeRequest, context: Context) -> bytes:
+        caller = current()
+        asked = requests.purge(request, caller)
+        done = await self._shield.run(self._book.purge(asked, caller.actor))
+        return replies.purged(done).SerializeToString()

@@ -1,0 +1,1 @@
+"""RunService: what operators ask about runs, and controls beyond the contract's."""

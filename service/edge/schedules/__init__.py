@@ -1,0 +1,1 @@
+"""ScheduleService: the ticks of definitions that start by the clock."""

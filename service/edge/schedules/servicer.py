@@ -1,0 +1,84 @@
+"""The RPCs about schedules: parse, call the application, render.
+
+Methods are named like the RPCs of `ScheduleService`. Errors and the shield as in `workflows.servicer`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from workflows.ops.v1 import schedules_pb2 as ops
+
+from service.domain.exchange import Page
+from service.domain.schedule import Schedule
+from service.edge.context import Context
+from service.edge.gate.caller import current
+from service.edge.rpc import idempotency
+from service.edge.rpc.shield import Shield
+from service.edge.schedules import replies, requests
+from service.edge.schedules.calls import Store
+from service.engine.scheduler import Ticked
+
+
+class ScheduleBook(Store, Protocol):
+    """What the servicer needs of the service behind it; see `app` for what `visible` means and what is raised."""
+
+    async def get(self, definition_id: str, visible: str | None) -> Schedule: ...
+
+    async def list(self, workspace_id: str | None, limit: int, offset: int) -> Page[Schedule]: ...
+
+    async def upcoming(self, definition_id: str, count: int, visible: str | None) -> Sequence[datetime]: ...
+
+    async def backfill(
+        self, definition_id: str, start: datetime, end: datetime, visible: str | None
+    ) -> Sequence[Ticked]: ...
+
+
+class ScheduleService:
+    def __init__(self, book: ScheduleBook, shield: Shield) -> None:
+        self._book = book
+        self._shield = shield
+
+    async def GetSchedule(self, request: ops.GetScheduleRequest, context: Context) -> bytes:
+        found = await self._book.get(requests.named(request), current().workspace)
+        return ops.GetScheduleResponse(schedule=replies.schedule(found)).SerializeToString()
+
+    async def ListSchedules(self, request: ops.ListSchedulesRequest, context: Context) -> bytes:
+        workspace_id, window = requests.schedule_list(request, current())
+        page = await self._book.list(workspace_id, window.limit, window.offset)
+        return replies.schedules(page).SerializeToString()
+
+    async def PauseSchedule(self, request: ops.PauseScheduleRequest, context: Context) -> bytes:
+        caller = current()
+        definition_id, reason = requests.pause(request)
+        idem = idempotency.read(context, request)
+        paused = await self._shield.answer(
+            context, self._book.pause(definition_id, reason, caller.workspace, caller.actor, idem)
+        )
+        return ops.PauseScheduleResponse(schedule=replies.schedule(paused)).SerializeToString()
+
+    async def ResumeSchedule(self, request: ops.ResumeScheduleRequest, context: Context) -> bytes:
+        caller = current()
+        definition_id = requests.named(request)
+        idem = idempotency.read(context, request)
+        resumed = await self._shield.answer(context, self._book.resume(definition_id, caller.workspace, idem))
+        return ops.ResumeScheduleResponse(schedule=replies.schedule(resumed)).SerializeToString()
+
+    async def SetSchedulePolicy(self, request: ops.SetSchedulePolicyRequest, context: Context) -> bytes:
+        caller = current()
+        definition_id, change = requests.policy(request)
+        idem = idempotency.read(context, request)
+        changed = await self._shield.answer(
+            context, self._book.set_policy(definition_id, change, caller.workspace, idem)
+        )
+        return ops.SetSchedulePolicyResponse(schedule=replies.schedule(changed)).SerializeToString()
+
+    async def ListUpcoming(self, request: ops.ListUpcomingRequest, context: Context) -> bytes:
+        definition_id, count = requests.upcoming(request)
+        ticks = await self._book.upcoming(definition_id, count, current().workspace)
+        return replies.upcoming(ticks).SerializeToString()
+
+    async def Backfill(self, request: ops.BackfillRequest, context: Context) -> bytes:
+        asked = requests.backfill(request)
+        filled = self._book.backfill(asked.definition_id, asked.start, asked.end, current().workspace)
+        return replies.backfilled(await self._shield.run(filled)).SerializeToString()

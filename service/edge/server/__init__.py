@@ -1,0 +1,1 @@
+"""What listens: the gRPC server, its health, and the pages over HTTP."""

@@ -1,0 +1,1 @@
+"""HumanTaskService: people's tasks."""

@@ -1,0 +1,1 @@
+"""WorkflowService, the contract: definitions, versions, runs and triggers."""
