@@ -17,6 +17,7 @@ from service.store.pool import ENGINE, READER, Pool
 from service.store.reads import Reads
 from service.store.runs import Runs
 from service.store.work import WorkQueue
+from service.wiring.ids import IDS
 
 TEMPLATE = "workflows_template"
 _numbers = count(1)
@@ -118,4 +119,4 @@ def reads(reader_pool: Pool) -> Reads:
 
 @pytest.fixture
 def definitions(engine_pool: Pool, reads: Reads) -> Definitions:
-    return Definitions(engine_pool, reads)
+    return Definitions(engine_pool, reads, IDS)

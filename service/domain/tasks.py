@@ -18,6 +18,7 @@ from service.domain.commands import (
     TaskCommand,
 )
 from service.domain.errors import Kind, Refusal, conflict, not_found
+from service.domain.ids import task_id
 from service.domain.state import Task, TaskStatus, changed
 from service.domain.steps.human_task import check_form
 from service.domain.turn import Turn
@@ -27,7 +28,7 @@ def act(turn: Turn, command: TaskCommand) -> None:
     """Raises Refusal."""
     task = turn.run.tasks.get(command.step_id)
     if task is None:
-        raise not_found("task", f"{turn.run.id}/{command.step_id}")
+        raise not_found("task", task_id(turn.run.id, command.step_id))
     if task.status in (TaskStatus.OPEN, TaskStatus.CLAIMED):
         _check_version(task, command)
         return _on_open(turn, task, command)

@@ -15,6 +15,7 @@ from service.domain.commands import CALLER
 from service.domain.compensation import left_to_undo
 from service.domain.definition import Json, Payload, StepType
 from service.domain.flow import Fate, fate
+from service.domain.ids import task_id
 from service.domain.state import RunState, StepRun, StepState
 from service.domain.turn import Turn
 
@@ -153,7 +154,11 @@ def _event(turn: Turn, step: StepRun) -> Waiting:
 def _person(turn: Turn, step: StepRun) -> Waiting:
     task = turn.run.tasks[step.step_id]
     who = task.claimed_by or task.assignee or (f"somebody of {task.group}" if task.group else "anybody")
-    details = {"task_id": f"{turn.run.id}/{step.step_id}", "status": task.status.value, "claimed_by": task.claimed_by}
+    details = {
+        "task_id": task_id(turn.run.id, step.step_id),
+        "status": task.status.value,
+        "claimed_by": task.claimed_by,
+    }
     what = f"{who} to do {task.title!r}"
     return Waiting("person", what, "CompleteTask, RejectTask or TransitionStep", task.due_at, _said(details))
 

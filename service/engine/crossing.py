@@ -5,7 +5,6 @@ guarded by the effect's key as start key, telling and cancelling by the state of
 happen twice and count once. Called by the dispatcher.
 """
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import assert_never, get_args
 
@@ -29,6 +28,7 @@ from service.domain.commands import (
 from service.domain.definition import TriggerType
 from service.domain.errors import Refusal, not_found
 from service.domain.heard import wanted
+from service.domain.ids import Ids, effect_key
 from service.domain.plan import Plan
 from service.domain.state import RunState
 from service.engine.advance import Advance
@@ -44,11 +44,11 @@ _CALLS: dict[str, type[RunCall]] = {call.__name__: call for call in get_args(Run
 
 
 class Crossing:
-    def __init__(self, advance: Advance, catalogue: Catalogue, trees: Trees, new_id: Callable[[], str]) -> None:
+    def __init__(self, advance: Advance, catalogue: Catalogue, trees: Trees, ids: Ids) -> None:
         self._advance = advance
         self._catalogue = catalogue
         self._trees = trees
-        self._new_id = new_id
+        self._ids = ids
 
     @staticmethod
     def takes(kind: str) -> bool:
@@ -79,7 +79,7 @@ class Crossing:
     async def _start(self, work: Work, call: StartChild) -> ChildStarted | Fault:
         if not work.effect.repeated and not await self._wanted(work):
             return Fault(FaultKind.FAILED, "attempt_over", "the parent does not want this run any more")
-        key = StartKey(work.workspace_id, "child", f"{work.run_id}/{work.effect.id}", b"")
+        key = StartKey(work.workspace_id, "child", effect_key(work.run_id, work.effect.id), b"")
         try:
             plan, command = await self._prepared(work, call)
         except Refusal as refusal:
@@ -94,7 +94,7 @@ class Crossing:
             raise not_found("workflow", call.definition_id or call.name)
         check_enabled(found)
         plan = await self._advance.plans.to_start(found, call.version)
-        child_id = f"wfr_{self._new_id()}"
+        child_id = self._ids.run()
         await self._trees.check(work.run_id, child_id)
         return plan, StartRun(
             run_id=child_id,

@@ -18,6 +18,7 @@ from service.domain.answers import Answer, Fault, FaultKind
 from service.domain.calls import CancelChild, CancelObjective, Deliver, PauseChild
 from service.domain.commands import OURSELVES, EffectFailed, EffectSucceeded, Envelope, EventArrived
 from service.domain.errors import Kind, Refusal
+from service.domain.ids import effect_key
 from service.engine.advance import Advance
 from service.engine.crossing import Crossing
 from service.engine.loop import Loop
@@ -160,5 +161,5 @@ def _tell(span: Span, work: Work, envelope: Envelope) -> None:
 
 
 def _errand(work: Work) -> Errand:
-    key = f"{work.run_id}/{work.effect.id}"
+    key = effect_key(work.run_id, work.effect.id)
     return Errand(work.effect.kind, work.request, work.workspace_id, work.run_id, key, work.effect.repeated, work.trace)

@@ -7,10 +7,11 @@ relay gets a hint. `run` owns the loops that every run needs; `stop` lets the ro
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.domain.decision import Wait
+from service.domain.ids import Ids
 from service.domain.plan import PATIENCE, Patience
 from service.engine.advance import Advance
 from service.engine.clock import DatabaseClock
@@ -55,7 +56,7 @@ class Engine:
         self,
         ports: Ports,
         replica: str,
-        new_id: Callable[[], str],
+        ids: Ids,
         lease: Lease | None = None,
         patience: Patience = PATIENCE,
         subjects: Subjects = NOBODY_IS_ASKED,
@@ -67,9 +68,9 @@ class Engine:
         self.subjects = subjects
         self.plans = Plans(ports.runs, patience)
         self.advance = Advance(ports.runs, ports.siblings, self.plans, self.clock, self, lease, tracer)
-        crossing = Crossing(self.advance, ports.catalogue, Trees(ports.runs), new_id)
+        crossing = Crossing(self.advance, ports.catalogue, Trees(ports.runs), ids)
         self.dispatcher = Dispatcher(self.advance, ports.work, ports.events, ports.siblings, crossing)
-        self.starter = Starter(self.advance, ports.triggers, ports.events, ports.catalogue, subjects, new_id)
+        self.starter = Starter(self.advance, ports.triggers, ports.events, ports.catalogue, subjects, ids)
         self.router = Router(ports.events, self.dispatcher, self.starter, self.clock, tracer)
         self.intake = Intake(ports.runs, ports.events, ports.triggers, self.dispatcher, self.starter, self.clock)
         self.ticker = Ticker(self.advance, ports.work, ports.events, self.router)

@@ -8,7 +8,7 @@ that cannot be made is left to the next claim, where late ticks are counted.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from service.domain.commands import OURSELVES, CancelRun, Envelope, StartRun
 from service.domain.decision import Accepted
 from service.domain.definition import TriggerType
 from service.domain.errors import Refusal, RunPurged, not_found
+from service.domain.ids import Ids
 from service.domain.schedule import Move, Schedule, next_move, tick_key
 from service.domain.schemas import INPUT_SCHEMA
 from service.engine.advance import Advance
@@ -47,13 +48,13 @@ class Scheduler:
         advance: Advance,
         schedules: ScheduleStore,
         catalogue: Catalogue,
-        new_id: Callable[[], str],
+        ids: Ids,
     ) -> None:
         self._advance = advance
         self._tracer = advance.tracer
         self._schedules = schedules
         self._catalogue = catalogue
-        self._new_id = new_id
+        self._ids = ids
         self.counters: Counter[str] = Counter()
         self.loop = Loop("schedules", self.move_on, IDLE_SECONDS)
 
@@ -114,7 +115,7 @@ class Scheduler:
         check_enabled(definition)
         plan = await self._advance.plans.to_start(definition)
         command = StartRun(
-            run_id=f"wfr_{self._new_id()}",
+            run_id=self._ids.run(),
             trigger_type=TriggerType.SCHEDULE,
             input_payload={"scheduled_at": tick_key(tick)},
             trigger_event_id=_cause(schedule, tick),

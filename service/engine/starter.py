@@ -10,7 +10,6 @@ a little later each time.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 
 from service.domain import triggers
@@ -20,6 +19,7 @@ from service.domain.commands import Envelope
 from service.domain.decision import Repeated
 from service.domain.errors import Refusal, not_found
 from service.domain.exchange import Subject
+from service.domain.ids import Ids
 from service.domain.schemas import INPUT_SCHEMA
 from service.domain.state import Run
 from service.domain.triggers import Objection
@@ -47,14 +47,14 @@ class Starter:
         events: EventStore,
         catalogue: Catalogue,
         subjects: Subjects,
-        new_id: Callable[[], str],
+        ids: Ids,
     ) -> None:
         self._advance = advance
         self._deliveries = deliveries
         self._events = events
         self._catalogue = catalogue
         self._subjects = subjects
-        self._new_id = new_id
+        self._ids = ids
         self.counters: Counter[str] = Counter()
         self.loop = Loop("starter", self._claim, IDLE_SECONDS)
 
@@ -91,7 +91,7 @@ class Starter:
         if (refused := triggers.objection(definition, plan, event)) is not None:
             return refused
         about = await self._about(event)
-        start = triggers.start(definition, plan, event, about, f"wfr_{self._new_id()}", self._advance.clock.now())
+        start = triggers.start(definition, plan, event, about, self._ids.run(), self._advance.clock.now())
         key = StartKey(event.tenant, start.scope, start.key, b"")
         envelope = Envelope(start.command, event.actor, event.cause, trace=event.trace)
         try:

@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from uuid_utils.compat import uuid7
 
 from service.domain.definition import Definition, StepType, Version
 from service.domain.difference import OpenRuns
 from service.domain.errors import Kind, Refusal, not_found
 from service.domain.exchange import Idem, Page, Published, Replayable
+from service.domain.ids import Ids
 from service.domain.waits import awaited_pattern
 from service.store import triggers
 from service.store.codec import text
@@ -31,9 +31,10 @@ from service.store.schedules import swap
 class Definitions:
     """Constructed with a pool of the engine's role and the reads. Raises Refusal and StoreUnavailable."""
 
-    def __init__(self, pool: Pool, reads: Reads) -> None:
+    def __init__(self, pool: Pool, reads: Reads, ids: Ids) -> None:
         self._pool = pool
         self._reads = reads
+        self._ids = ids
 
     async def create(
         self,
@@ -51,7 +52,8 @@ class Definitions:
                 known = await call.answered(connection)
                 if known is not None:
                     return Replayable(_definition_again(known), replay=True)
-                definition = await _create(connection, (_new_id("wf"), workspace_id, name, description, list(tags)))
+                columns = (self._ids.definition(), workspace_id, name, description, list(tags))
+                definition = await _create(connection, columns)
                 await _record(connection, definition, 1, "definition", "create", (actor, trace), asdict(definition))
                 await call.answer(connection, definition)
                 return Replayable(definition)
@@ -68,7 +70,7 @@ class Definitions:
             known = await call.answered(connection)
             if known is not None:
                 return Replayable(_published_again(known), replay=True)
-            published = await _publish(connection, draft, workspace_id)
+            published = await _publish(connection, draft, workspace_id, self._ids.version())
             await swap(connection, draft.definition_id, workspace_id, draft.trigger)
             told = _told_version(published.version)
             await _record(connection, published.definition, sequence + 1, "version", "publish", (actor, trace), told)
@@ -145,14 +147,14 @@ async def _create(connection: Connection, params: Sequence[object]) -> Definitio
     return definition_of(await _returned(connection, "definition_create", params))
 
 
-async def _publish(connection: Connection, draft: Version, workspace_id: str) -> Published:
+async def _publish(connection: Connection, draft: Version, workspace_id: str, version_id: str) -> Published:
     definition = definition_of(await _returned(connection, "definition_advance", (draft.definition_id,)))
     number = definition.latest_version
     row = await _returned(
         connection,
         "version_create",
         (
-            _new_id("wfv"),
+            version_id,
             draft.definition_id,
             workspace_id,
             number,
@@ -202,10 +204,6 @@ def _awaited_types(draft: Version) -> list[dict[str, Any]]:
             if "correlate" in step.config:
                 correlates.add(step.config["correlate"]["event"])
     return [{"pattern": pattern, "correlates": sorted(correlates)} for pattern, correlates in found.items()]
-
-
-def _new_id(kind: str) -> str:
-    return f"{kind}_{uuid7()}"
 
 
 def _told_version(version: Version) -> dict[str, Any]:

@@ -30,7 +30,8 @@ from service.store.schedules import Schedules
 from service.store.triggers import Triggers
 from service.store.work import WorkQueue
 from service.wiring.connecting import Outside
-from service.wiring.services import new_id, services
+from service.wiring.ids import IDS
+from service.wiring.services import services
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ class House:
 def build(config: Config, guard: Protection, outside: Outside, stack: AsyncExitStack) -> House:
     lease = Lease(config.lease_seconds)
     engine, outbox = _engine(config, outside, lease)
-    definitions = Definitions(outside.writing, Reads(outside.reading))
-    scheduler = Scheduler(engine.advance, Schedules(outside.writing), definitions, new_id)
+    definitions = Definitions(outside.writing, Reads(outside.reading), IDS)
+    scheduler = Scheduler(engine.advance, Schedules(outside.writing), definitions, IDS)
     retention = Retention(Purges(outside.writing), replica(config), config.retention_seconds)
     over, shield = services(outside, engine, scheduler, retention, stack)
     edge = EdgeServer(
@@ -69,14 +70,14 @@ def build(config: Config, guard: Protection, outside: Outside, stack: AsyncExitS
 def _engine(config: Config, outside: Outside, lease: Lease) -> tuple[Engine, RewindingOutbox]:
     pool = outside.writing
     publisher = Publisher(outside.bus, config.stream, config.format)
-    definitions = Definitions(pool, Reads(outside.reading))
+    definitions = Definitions(pool, Reads(outside.reading), IDS)
     inbox = Inbox(pool, lease.grace_seconds)
     outbox = RewindingOutbox(ChangeOutbox(pool), publisher.stream, StreamMemory(pool), time.monotonic)
     runs, triggers = Runs(pool), Triggers(pool)
     ports = Ports(runs, WorkQueue(pool), inbox, definitions, outbox, outside.siblings, publisher, triggers)
     subjects = Subjects(outside.siblings.entities, config.entities_required)
     patience, tracer = Patience(config.quiet_seconds), outside.tracer
-    return Engine(ports, replica(config), new_id, lease, patience, subjects, tracer), outbox
+    return Engine(ports, replica(config), IDS, lease, patience, subjects, tracer), outbox
 
 
 def replica(config: Config) -> str:

@@ -2,8 +2,6 @@
 
 from contextlib import AsyncExitStack
 
-from uuid_utils.compat import uuid7
-
 from service.bus.letters import reread
 from service.edge.definitions.servicer import DefinitionService
 from service.edge.events.calls import EngineEvents
@@ -40,6 +38,7 @@ from service.store.schemas import Schemas as VersionSchemas
 from service.store.tasks import TaskReads
 from service.store.triggers import Triggers
 from service.wiring.connecting import Outside
+from service.wiring.ids import IDS
 
 
 def services(
@@ -47,8 +46,8 @@ def services(
 ) -> tuple[Services, Shield]:
     """And the shield that they all commit under. The stack closes what they open."""
     reads = Reads(outside.reading)
-    definitions = Definitions(outside.writing, reads)
-    runs = EngineRuns(engine.advance, engine.plans, definitions, engine.subjects, reads, new_id)
+    definitions = Definitions(outside.writing, reads, IDS)
+    runs = EngineRuns(engine.advance, engine.plans, definitions, engine.subjects, reads, IDS)
     run_reads = RunReads(outside.reading)
     inquiries = EngineInquiries(reads, run_reads, engine.plans, engine.clock.now)
     tasks = EngineTasks(engine.advance, TaskReads(outside.reading))
@@ -70,7 +69,3 @@ def services(
         RetentionService(book, shield),
     )
     return services, shield
-
-
-def new_id() -> str:
-    return str(uuid7())

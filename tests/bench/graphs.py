@@ -11,6 +11,7 @@ from service.domain.definition import StepType, Version
 from service.store.definitions import Definitions
 from service.store.pool import ENGINE, READER, Pool
 from service.store.reads import Reads
+from service.wiring.ids import IDS
 from tests.builders import edges, step, version
 
 WORKSPACE = "ws_bench"
@@ -49,7 +50,7 @@ async def publish(dsn: str, drawn: Version) -> Version:
     try:
         for pool in (writing, reading):
             await pool.open()
-        definitions = Definitions(writing, Reads(reading))
+        definitions = Definitions(writing, Reads(reading), IDS)
         definition = (await definitions.create(WORKSPACE, str(uuid4()), "", (), "bench", None)).value
         draft = replace(drawn, definition_id=definition.id)
         return (await definitions.publish(draft, None, "bench", None)).value.version

@@ -29,6 +29,7 @@ from service.store.reads import Reads
 from service.store.runs import Runs
 from service.store.triggers import Triggers
 from service.store.work import WorkQueue
+from service.wiring.ids import IDS
 from tests.bench import graphs
 from tests.counting import CountingPool
 
@@ -59,7 +60,7 @@ class Inside:
         return await self._start(plan, version, payload)
 
     async def _start(self, plan: Plan, version: Version, payload: dict[str, str]) -> Run:
-        command = StartRun(f"wfr_{uuid7()}", TriggerType.MANUAL, payload)
+        command = StartRun(IDS.run(), TriggerType.MANUAL, payload)
         key = StartKey(version.workspace_id, "once", command.run_id, b"")
         return (await self.engine.advance.start(key, plan, Envelope(command, ACTOR, f"once/{key.key}"))).run
 
@@ -79,10 +80,10 @@ async def inside(dsn: str, publisher: Publisher | None = None) -> AsyncIterator[
     pool = CountingPool(dsn, ENGINE, POOL)
     await pool.open()
     try:
-        definitions, changes = Definitions(pool, Reads(pool)), ChangeOutbox(pool)
+        definitions, changes = Definitions(pool, Reads(pool), IDS), ChangeOutbox(pool)
         runs, inbox, bus = Runs(pool), Inbox(pool), publisher or nobody
         ports = Ports(runs, WorkQueue(pool), inbox, definitions, changes, nobody, bus, Triggers(pool))
-        engine = Engine(ports, "bench", lambda: str(uuid7()))
+        engine = Engine(ports, "bench", IDS)
         await engine.open()
         yield Inside(pool, engine)
     finally:

@@ -9,7 +9,6 @@ from itertools import count
 from typing import Any
 
 import psycopg
-from uuid_utils.compat import uuid7
 
 from service.domain.answers import Answer, Fault, FaultKind
 from service.domain.calls import SiblingCall
@@ -31,6 +30,7 @@ from service.store.runs import Runs
 from service.store.schedules import ScheduleReads, Schedules
 from service.store.triggers import Triggers
 from service.store.work import WorkQueue
+from service.wiring.ids import IDS
 from tests.builders import chain
 from tests.moved import MovedClock, moved
 
@@ -65,7 +65,7 @@ class Calendar:
     owner: psycopg.AsyncConnection[tuple[Any, ...]]
 
     def __post_init__(self) -> None:
-        self.definitions = Definitions(self.pool, Reads(self.reading))
+        self.definitions = Definitions(self.pool, Reads(self.reading), IDS)
         self.schedules = Schedules(self.pool)
         self.book = EngineSchedules(self.schedules, ScheduleReads(self.reading), self.replicas[0].scheduler)
 
@@ -138,9 +138,9 @@ async def calendar(dsn: str, now: datetime, replicas: int = 1) -> AsyncIterator[
 
 
 async def _replica(pool: Pool) -> Replica:
-    definitions = Definitions(pool, Reads(pool))
+    definitions = Definitions(pool, Reads(pool), IDS)
     inbox, outbox = Inbox(pool), ChangeOutbox(pool)
     ports = Ports(Runs(pool), WorkQueue(pool), inbox, definitions, outbox, Nobody(), Nobody(), Triggers(pool))
-    engine = Engine(ports, "tests", lambda: str(uuid7()))
+    engine = Engine(ports, "tests", IDS)
     await engine.open()
-    return Replica(engine, Scheduler(engine.advance, Schedules(pool), definitions, lambda: str(uuid7())))
+    return Replica(engine, Scheduler(engine.advance, Schedules(pool), definitions, IDS))

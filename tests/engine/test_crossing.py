@@ -10,6 +10,7 @@ from service.domain.commands import Envelope
 from service.domain.decision import Repeated
 from service.domain.effects import Owed, encode_own
 from service.domain.errors import Kind, Refusal, conflict, not_found
+from service.domain.ids import Ids
 from service.engine.crossing import Crossing
 from service.engine.mailbox import Outcome
 from service.engine.ports.runs import StartKey
@@ -39,7 +40,7 @@ async def say(call: RunCall, refusal: Refusal | None = None) -> tuple[object, Fa
     advance = FakeAdvance(refusal)
     anything: Any = advance
     effect = Owed("call/1/x", "call", 1, type(call).__name__, 1)
-    crossing = Crossing(anything, anything, anything, lambda: "1")
+    crossing = Crossing(anything, anything, anything, Ids(lambda: "1"))
     return await crossing.perform(Work("wfr_parent", "ws_1", effect, encode_own(call))), advance
 
 
@@ -84,7 +85,7 @@ class FakeCatalogue:
 async def test_a_child_that_was_begun_is_known_also_when_it_could_not_begin_any_more(effect_id: str) -> None:
     gone = not_found("workflow", "parcel")
     advance, catalogue, effect = FakeAdvance(gone), FakeCatalogue(), Owed(effect_id, "call", 1, "StartChild", 2)
-    crossing = Crossing(cast(Any, advance), catalogue, cast(Any, advance), lambda: "1")
+    crossing = Crossing(cast(Any, advance), catalogue, cast(Any, advance), Ids(lambda: "1"))
     call = StartChild("", "parcel", 0, {}, 2, (), "", "", "", "")
     answer = await crossing.perform(Work("wfr_parent", "ws_1", effect, encode_own(call)))
     begun = effect_id == "call/1/x"

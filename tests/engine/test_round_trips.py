@@ -22,6 +22,7 @@ from service.domain.commands import (
 from service.domain.decision import Repeated
 from service.domain.definition import StepType, TriggerType, Version
 from service.domain.errors import Kind, Refusal
+from service.domain.ids import Ids
 from service.domain.plan import Plan
 from service.domain.state import Run, StepState
 from service.engine.engine import Engine, Ports
@@ -66,11 +67,11 @@ class Bench:
     """An engine without loops on a real database, and a plan that needs no publishing."""
 
     def __init__(self, pool: CountingPool) -> None:
-        definitions = Definitions(pool, Reads(pool))
+        definitions = Definitions(pool, Reads(pool), Ids(lambda: "1"))
         changes, triggers = ChangeOutbox(pool), Triggers(pool)
         ports = Ports(Runs(pool), WorkQueue(pool), Inbox(pool), definitions, changes, Nobody(), Nobody(), triggers)
         self.pool = pool
-        self.engine = Engine(ports, "tests", lambda: "1")
+        self.engine = Engine(ports, "tests", Ids(lambda: "1"))
 
     async def start(self, drawn: Version, payload: Mapping[str, object] | None = None) -> Run:
         await self.engine.open()

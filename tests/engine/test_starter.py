@@ -13,6 +13,7 @@ from service.domain.bus_event import BusEvent, HandedIn, Tap
 from service.domain.definition import Trigger, TriggerType
 from service.domain.errors import Kind, Refusal, RunPurged
 from service.domain.exchange import CanonicalEntity
+from service.domain.ids import Ids
 from service.domain.state import Run
 from service.engine.engine import Engine, Ports
 from service.engine.ports.failures import StoreUnavailable
@@ -90,8 +91,8 @@ async def place(engine_pool: Pool, definitions: Definitions, directory: FakeDire
     nobody: Any = None  # a human task asks no sibling, and nothing is published here
     inbox, triggers, outbox = Inbox(pool), Triggers(pool), ChangeOutbox(pool)
     ports = Ports(Runs(pool), WorkQueue(pool), inbox, definitions, outbox, nobody, nobody, triggers)
-    subjects, new_id = Subjects(directory, required), lambda: str(next(_numbers))
-    engines = [Engine(ports, name, new_id, subjects=subjects) for name in ("one", "two")]
+    subjects, ids = Subjects(directory, required), Ids(lambda: str(next(_numbers)))
+    engines = [Engine(ports, name, ids, subjects=subjects) for name in ("one", "two")]
     for engine in engines:
         await engine.open()
     made = await definitions.create("ws_1", "One", "", [], "user:ann", None)

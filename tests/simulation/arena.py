@@ -49,7 +49,7 @@ class Arena(Protocol):
         """Returns when nothing goes on any more."""
         ...
 
-    def new_id(self) -> str: ...
+    def run_id(self) -> str: ...
 
 
 Prepare = Callable[[Arena], Awaitable[str]]
@@ -121,7 +121,7 @@ async def begin(arena: Arena, version: Version, payload: Mapping[str, Any] | Non
     published = await arena.publish(version)
     advance = arena.engines[0].advance
     plan = await advance.plans.get(published.definition_id, published.version)
-    command = StartRun(f"wfr_{arena.new_id()}", TriggerType.MANUAL, payload or {})
+    command = StartRun(arena.run_id(), TriggerType.MANUAL, payload or {})
     key = StartKey(WORKSPACE, "rpc:user:ann", command.run_id, b"body")
     outcome = await advance.start(key, plan, Envelope(command, "user:ann", "rpc:start"))
     await arena.settle()
@@ -209,5 +209,5 @@ class SimulatedArena:
             dispatcher.perform(self._world.tables.claim_effects(100, LEASE.seconds), leased_at)
             await drain(self.engines)
 
-    def new_id(self) -> str:
-        return self._world.new_id()
+    def run_id(self) -> str:
+        return self._world.ids.run()

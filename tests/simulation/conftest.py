@@ -21,6 +21,7 @@ from service.store.reads import Reads
 from service.store.runs import Runs
 from service.store.schemas import Schemas as VersionSchemas
 from service.store.work import WorkQueue
+from service.wiring.ids import IDS
 from tests.simulation.inbox import InboxTables
 from tests.simulation.store import SimulatedStore
 from tests.simulation.tables import Tables
@@ -72,7 +73,7 @@ async def postgres_stores(database: str) -> AsyncIterator[Stores]:
     pool, reader = Pool(database, ENGINE, 4), Pool(database, READER, 1)
     await pool.open()
     await reader.open()
-    definitions = Definitions(pool, Reads(reader))
+    definitions = Definitions(pool, Reads(reader), IDS)
 
     async def publish(version: Version, name: str) -> Version:
         made = await definitions.create(version.workspace_id, name, "", [], "user:ann", None)

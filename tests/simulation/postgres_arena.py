@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
-from uuid import uuid4
 
 from service.domain.answers import Answer, Fault
 from service.domain.calls import SiblingCall
@@ -28,6 +27,7 @@ from service.store.pool import ENGINE, READER, Pool
 from service.store.reads import Reads
 from service.store.runs import Runs
 from service.store.work import WorkQueue
+from service.wiring.ids import IDS
 from tests.simulation.arena import PATIENT, REPLICAS, drain
 from tests.simulation.siblings import WORKSPACE, Office, encoded
 from tests.simulation.untriggered import Untriggered
@@ -91,7 +91,7 @@ class PostgresArena:
         self.random = Random(seed)
         self._ahead = Ahead()
         self._office = Office(self.random, lambda event: None, lambda deed, about: None)
-        self._definitions = Definitions(pools[0], Reads(reader))
+        self._definitions = Definitions(pools[0], Reads(reader), IDS)
         self._published: dict[str, Version] = {}
         self.engines: Sequence[Engine] = [self._engine(number, pool) for number, pool in enumerate(pools)]
 
@@ -100,7 +100,7 @@ class PostgresArena:
         siblings = PromptSiblings(self._office)
         inbox, outbox = Inbox(pool), ChangeOutbox(pool)
         ports = Ports(runs, WorkQueue(pool), inbox, self._definitions, outbox, siblings, NoPublisher(), Untriggered())
-        return Engine(ports, f"replica_{number}", self.new_id, patience=PATIENT)
+        return Engine(ports, f"replica_{number}", IDS, patience=PATIENT)
 
     async def publish(self, version: Version) -> Version:
         """Once per definition."""
@@ -125,8 +125,8 @@ class PostgresArena:
     async def settle(self) -> None:
         await drain(self.engines)
 
-    def new_id(self) -> str:
-        return str(uuid4())
+    def run_id(self) -> str:
+        return IDS.run()
 
 
 @asynccontextmanager

@@ -1,11 +1,11 @@
 """One process of the service in the simulation: the real engine over simulated ports, in a context of its own.
 
 Its monotonic clock begins anywhere, as that of a real machine does, and everything it does carries its name, so that
-the loop can pause or kill it. `new_id` numbers the runs it makes.
+the loop can pause or kill it. `ids` numbers the runs it makes.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextvars import Context
 from typing import Any, TypeVar
 from unittest.mock import patch
@@ -14,6 +14,7 @@ from service.domain.bus_event import BusEvent
 from service.domain.commands import Envelope
 from service.domain.decision import Verdict
 from service.domain.errors import Refusal
+from service.domain.ids import Ids
 from service.domain.plan import Patience
 from service.engine import engine as engine_module
 from service.engine.clock import DatabaseClock
@@ -44,7 +45,7 @@ class Replica:
         inbox: InboxTables,
         office: Office,
         bus: Bus,
-        new_id: Callable[[], str],
+        ids: Ids,
         patience: Patience,
     ) -> None:
         self.name = name
@@ -55,7 +56,7 @@ class Replica:
         ports = Ports(store, store, store, store, store, siblings, publisher, Untriggered())
         began = dice.between(0, 1e6)
         with patch.object(engine_module, "DatabaseClock", lambda: DatabaseClock(lambda: began + self.loop.time())):
-            self.engine = Engine(ports, name, new_id, LEASE, patience)
+            self.engine = Engine(ports, name, ids, LEASE, patience)
         self._context = Context()
         self._context.run(OWNER.set, name)
 

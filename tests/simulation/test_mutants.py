@@ -106,7 +106,10 @@ MUTANTS = {
     "nobody sweeps": Mutant(Ticker._sweep, "await self._router.sweep()", "False", in_story(a_looker_that_died)),
     "the clock wakes nobody": Mutant(Ticker._wake_due, "in due)", "in due[:0])"),
     "a call starts a child each time": Mutant(
-        Crossing._start, "{work.run_id}/{work.effect.id}", "{self._new_id()}", in_story(a_start_that_is_not_heard_of)
+        Crossing._start,
+        "effect_key(work.run_id, work.effect.id)",
+        "self._ids.run()",
+        in_story(a_start_that_is_not_heard_of),
     ),
     "a child keeps its end to itself": Mutant(
         conclusion._tell_parent, "not run.parent_step_id", "True", in_story(a_child_that_ends)

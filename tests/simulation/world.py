@@ -18,6 +18,7 @@ from unittest.mock import patch
 from service.domain.bus_event import BusEvent
 from service.domain.commands import Envelope, StartRun
 from service.domain.definition import TriggerType, Version
+from service.domain.ids import Ids
 from service.domain.plan import Patience
 from service.engine import loop as loop_module
 from service.engine.ports.failures import StoreUnavailable
@@ -58,6 +59,7 @@ class World:
         self.tables.watchers += [self._record, self.watch.look]
         self._replicas = 0
         self._runs = 0
+        self.ids = Ids(self._number)
 
     @property
     def random(self) -> Random:
@@ -92,7 +94,7 @@ class World:
         """One more, not yet started."""
         self._replicas += 1
         name = f"replica_{self._replicas}"
-        made = Replica(name, self.dice, self.tables, self.inbox, self.office, self.bus, self.new_id, self.patience)
+        made = Replica(name, self.dice, self.tables, self.inbox, self.office, self.bus, self.ids, self.patience)
         self.replicas.append(made)
         return made
 
@@ -141,7 +143,7 @@ class World:
         try:
             await replica.open()
             plan = await replica.engine.plans.get(version.definition_id, version.version)
-            command = StartRun(f"wfr_{self.new_id()}", TriggerType.MANUAL, {"pick": 1.0}, **fields)
+            command = StartRun(self.ids.run(), TriggerType.MANUAL, {"pick": 1.0}, **fields)
             start = StartKey(WORKSPACE, "rpc:user:ann", key, b"body")
             outcome = await replica.engine.advance.start(start, plan, Envelope(command, "user:ann", f"rpc:{key}"))
         except StoreUnavailable:
@@ -201,7 +203,7 @@ class World:
         replica = self.any_replica()
         return replica.do(replica.accept([event])) if replica else None
 
-    def new_id(self) -> str:
+    def _number(self) -> str:
         self._runs += 1
         return f"{self._runs:04}"
 

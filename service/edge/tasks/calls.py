@@ -11,6 +11,7 @@ from service.domain.commands import Envelope
 from service.domain.decision import Repeated
 from service.domain.errors import not_found
 from service.domain.exchange import Page, Replayable, TaskFilter, TaskRow
+from service.domain.ids import task_id
 from service.engine.advance import Advance
 
 
@@ -44,5 +45,5 @@ class EngineTasks:
     async def _now(self, run_id: str, step_id: str, visible: str | None) -> TaskRow:
         found = await self._reads.task(run_id, step_id, visible)
         if found is None:
-            raise not_found("task", f"{run_id}/{step_id}")
+            raise not_found("task", task_id(run_id, step_id))
         return replace(found, comments=())

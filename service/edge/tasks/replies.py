@@ -3,6 +3,7 @@
 from workflows.ops.v1 import tasks_pb2 as ops
 
 from service.domain.exchange import TaskComment, TaskRow
+from service.domain.ids import task_id
 from service.edge.wire import enums, payloads
 from service.edge.workflows.rendering import moment
 
@@ -13,7 +14,7 @@ def task(row: TaskRow) -> ops.HumanTask:
     """With the newest hundred comments; all of them are in the run's conversation."""
     value = row.task
     message = ops.HumanTask(
-        id=f"{row.run_id}/{value.step_id}",
+        id=task_id(row.run_id, value.step_id),
         run_id=row.run_id,
         step_id=value.step_id,
         attempt=value.attempt,

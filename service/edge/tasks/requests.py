@@ -20,6 +20,7 @@ from service.domain.commands import (
     TaskCommand,
 )
 from service.domain.exchange import TaskFilter
+from service.domain.ids import task_of
 from service.edge.gate.caller import OPEN, Caller
 from service.edge.wire import enums
 from service.edge.wire.checks import Checks, Window
@@ -114,7 +115,7 @@ def _receiver(checks: Checks, request: ops.ReassignTaskRequest) -> tuple[str, st
 
 
 def _task_id(checks: Checks, value: str) -> TaskId:
-    run_id, _, step_id = value.partition("/")
+    run_id, step_id = task_of(value)
     if not value.strip():
         checks.note("id", "required", "is required")
     elif not run_id.strip() or not step_id.strip() or "/" in step_id:

@@ -5,7 +5,7 @@ needs the run it is made from. Everything else is a command to a run or a read. 
 event starts a definition once, a caller's key one run, and a start without either gets a key of its own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from service.domain.decision import Repeated
 from service.domain.definition import BY_EVENT, Definition
 from service.domain.errors import Refusal, not_found
 from service.domain.exchange import ForkRequest, Idem, Page, Replayable, RunFilter, StartRequest, Subject, ToUndo
+from service.domain.ids import Ids
 from service.domain.plan import Plan
 from service.domain.state import Run
 from service.edge.app import Definitions
@@ -45,19 +46,19 @@ class EngineRuns:
         definitions: Definitions,
         subjects: Subjects,
         reads: Reads,
-        new_id: Callable[[], str],
+        ids: Ids,
     ) -> None:
         self._advance = advance
         self._plans = plans
         self._definitions = definitions
         self._subjects = subjects
         self._reads = reads
-        self._new_id = new_id
+        self._ids = ids
 
     async def start(self, request: StartRequest, visible: str | None, actor: str, idem: Idem | None) -> Replayable[Run]:
         """Raises Refusal."""
         definition = await self._definition(request, visible)
-        run_id = f"wfr_{self._new_id()}"
+        run_id = self._ids.run()
         key = _start_key(request, definition, run_id, idem)
         try:
             plan, command = await self._prepared(request, definition, run_id)
@@ -82,7 +83,7 @@ class EngineRuns:
             raise not_found("definition", source.definition_id)
         check_enabled(definition)
         plan = await self._plans.to_start(definition, request.definition_version or source.definition_version)
-        run_id = f"wfr_{self._new_id()}"
+        run_id = self._ids.run()
         command = ForkRun(run_id, request.step_id, request.reason, definition.max_run_seconds)
         key = _own_key(source.workspace_id, "fork", run_id, idem)
         outcome = await self._advance.fork(key, plan, source, _envelope(command, actor, key))

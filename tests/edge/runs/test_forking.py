@@ -10,6 +10,7 @@ from service.domain.decision import Accepted, Repeated, Verdict
 from service.domain.definition import Definition, StepType, TriggerType
 from service.domain.errors import Kind, Refusal, not_found
 from service.domain.exchange import ForkRequest, Idem, StartRequest, ToUndo
+from service.domain.ids import Ids
 from service.domain.plan import Plan
 from service.domain.state import Run, StepRun, StepState
 from service.edge.workflows.run_calls import EngineRuns
@@ -68,7 +69,7 @@ def engine_runs(*found: Run, verdict: Verdict = FRESH, bound: int = 0) -> tuple[
     asked: Any = engine
     definitions = fakes.FakeDefinitions(found=fakes.definition(max_run_seconds=bound))
     directory: Any = None
-    runs = EngineRuns(asked, asked, definitions, Subjects(directory, required=False), asked, lambda: "7")
+    runs = EngineRuns(asked, asked, definitions, Subjects(directory, required=False), asked, Ids(lambda: "7"))
     return runs, engine
 
 

@@ -11,6 +11,7 @@ from service.domain.decision import Accepted
 from service.domain.definition import Definition, TriggerType
 from service.domain.errors import Kind, Refusal
 from service.domain.exchange import CanonicalEntity, Idem, StartRequest
+from service.domain.ids import Ids
 from service.domain.state import Run
 from service.edge.workflows.run_calls import EngineRuns
 from service.engine.mailbox import Outcome
@@ -70,7 +71,7 @@ async def start(
 ) -> tuple[StartKey, StartRun]:
     engine: Any = FakeEngine(*parents)
     lookup = Subjects(directory or FakeDirectory(UNSET), required=required)
-    runs = EngineRuns(engine, engine, fakes.FakeDefinitions(), lookup, engine, lambda: "7")
+    runs = EngineRuns(engine, engine, fakes.FakeDefinitions(), lookup, engine, Ids(lambda: "7"))
     await runs.start(request, None, "user:ann", idem)
     return cast(FakeEngine, engine).started[0]
 

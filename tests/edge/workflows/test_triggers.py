@@ -11,6 +11,7 @@ from service.domain.bus_event import BusEvent, HandedIn, Tap
 from service.domain.definition import Definition, StepType, TriggerType
 from service.domain.errors import Kind, Refusal
 from service.domain.exchange import Idem, StartRequest, Triggered, TriggerRequest
+from service.domain.ids import Ids
 from service.domain.state import Run, StepRun
 from service.edge.workflows.run_calls import EngineRuns
 from service.edge.workflows.trigger_calls import EngineTriggers
@@ -174,7 +175,12 @@ async def test_no_run_of_a_disabled_definition_starts() -> None:
     nobody: Any = None
     nothing_begun: Any = NothingBegun()
     runs = EngineRuns(
-        nothing_begun, nobody, fakes.FakeDefinitions(found=off), Subjects(nobody, required=False), nobody, lambda: "7"
+        nothing_begun,
+        nobody,
+        fakes.FakeDefinitions(found=off),
+        Subjects(nobody, required=False),
+        nobody,
+        Ids(lambda: "7"),
     )
     with pytest.raises(Refusal) as caught:
         await runs.start(
