@@ -5,7 +5,6 @@ the text that it is. A file holds one document or several. JSON is YAML but for 
 """
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode
 
 from service.console.exits import USAGE, Failed
-from service.console.settings import text_of
+from service.console.files import stdin_text, text_of
 
 STDIN = Path("-")
 MOST_NODES = 100_000
@@ -45,7 +44,7 @@ class Document:
 
 def read(path: Path) -> list[Document]:
     """Raises Failed (usage)."""
-    name, text = ("stdin", sys.stdin.read()) if path == STDIN else (str(path), text_of(path))
+    name, text = ("stdin", stdin_text()) if path == STDIN else (str(path), text_of(path))
     if text.lstrip()[:1] in ("{", "["):
         with suppress(ValueError, RecursionError):  # YAML's flow style begins like this, too
             return [Document(name, json.loads(text, parse_constant=_no_number))]

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from service.console.exits import USAGE, Failed
+from service.console.files import text_of
 
 ADDRESS = "127.0.0.1:50051"
 TIMEOUT_SECONDS = 10.0
@@ -58,14 +58,6 @@ class Settings:
         """With what was said after the command, too."""
         found = replace(self, **{name: value for name, value in said.items() if value is not None})
         return replace(found, token_file=None) if said.get("token") and not said.get("token_file") else found
-
-
-def text_of(path: Path) -> str:
-    """Raises Failed (usage)."""
-    try:
-        return path.read_text()
-    except (OSError, ValueError) as error:
-        raise Failed(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}", USAGE) from None
 
 
 def read(

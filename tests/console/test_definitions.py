@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from ruamel.yaml import YAML
 
+from service.console.files import MOST_BYTES
 from tests.console.files import EXAMPLE, person
 from tests.console.shell import Shell
 from tests.world import WORKSPACE
@@ -65,6 +66,11 @@ async def test_stdin_holds_several_documents(shell: Shell, tmp_path: Path) -> No
     text = f"{one.read_text()}\n---\n{two.read_text()}"
     ended = await shell.done("definitions", "apply", "-f", "-", "--key", str(uuid4()), stdin=text)
     assert ended.lines == [f"{name}: created, version 1 published" for name in (first, second)]
+
+
+async def test_more_than_any_definition_is_not_read(shell: Shell) -> None:
+    ended = await shell("definitions", "validate", "-f", "-", stdin="# " + "x" * MOST_BYTES)
+    assert (ended.code, ended.err) == (2, "workflows: stdin is larger than 2 MiB, the most that is read\n")
 
 
 async def test_a_file_for_another_workspace_is_refused(shell: Shell, tmp_path: Path) -> None:

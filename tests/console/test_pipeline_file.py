@@ -8,6 +8,7 @@ from workflows.v1 import workflows_pb2 as pb
 
 from service.console import documents, pipeline_file, pipeline_text
 from service.console.exits import USAGE, Failed
+from service.console.files import MOST_BYTES
 from tests.console.files import EXAMPLE
 from tests.world import fixture
 
@@ -54,6 +55,13 @@ def test_protojson_is_read_as_it_is(tmp_path: Path) -> None:
         text = json_format.MessageToJson(request, preserving_proto_field_name=proto_names)
         [wanted] = read(tmp_path, text, "it.json")
         assert wanted.request == request
+
+
+def test_a_file_that_is_too_large_is_not_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "_documents", None)
+    assert refused(tmp_path, "name: a # " + "x" * MOST_BYTES) == "it.yaml is larger than 2 MiB, the most that is read"
+    with pytest.raises(Failed, match="2 MiB"):
+        documents.read(Path("/dev/zero"))
 
 
 def test_a_file_may_hold_several(tmp_path: Path) -> None:
