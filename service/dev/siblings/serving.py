@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import Any, TypeAlias
 
 import grpc
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from service.dev.siblings.changes import caused_by
 from service.dev.siblings.script import SLOW, Fault
@@ -100,7 +100,7 @@ class Desk:
             return b"", fault.kind
         if route.once and (known := self._answers.get((route.method, key))) is not None:
             return known, REPEATED
-        reply = route.handle(route.request.FromString(raw), workspace_id).SerializeToString()
+        reply = route.handle(_parsed(route, raw), workspace_id).SerializeToString()
         if route.once and key:
             self._answers[route.method, key] = reply
         return reply, ANSWERED
@@ -114,6 +114,13 @@ class Desk:
     def _log(self, route: Route, raw: bytes, key: str, workspace_id: str, outcome: str) -> None:
         self.calls.append(Call(route.method, workspace_id, key, raw, datetime.now(UTC), outcome, caused_by.get()))
         self._stage.moved()
+
+
+def _parsed(route: Route, raw: bytes) -> Message:
+    try:
+        return route.request.FromString(raw)
+    except DecodeError as error:
+        raise Refused(grpc.StatusCode.INVALID_ARGUMENT, "these bytes are no request") from error
 
 
 async def _strike(fault: Fault, reply: bytes, context: Context) -> bytes:
