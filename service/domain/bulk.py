@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from service.domain.commands import CancelRun, ControlCommand, PauseRun, ResumeRun
 from service.domain.errors import conflict
-from service.domain.inquiry import RunSearch
+from service.domain.run_search import RunSearch
 from service.domain.state import RunState
 
 

@@ -156,3 +156,21 @@ class Version:
     author: str
     created_at: datetime
     schemas: Schemas = field(default_factory=Schemas)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A version that was just published, and its definition as it is since."""
+
+    version: Version
+    definition: Definition
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaRevision:
+    """The schemas of a version as somebody set them; nobody has set revision 0."""
+
+    version: int
+    schemas: Schemas
+    actor: str = ""
+    set_at: datetime | None = None

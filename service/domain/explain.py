@@ -50,6 +50,15 @@ class Explained:
     steps: tuple[StepExplained, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A run, what it waits for, and the calls it owes."""
+
+    run: Run
+    explained: Explained
+    owed: Sequence[Tried]
+
+
 def explain(plan: Plan, run: Run, owed: Sequence[Tried], now: datetime) -> Explained:
     turn = Turn(plan, run, now)
     steps = tuple(_explained(turn, step, owed) for step in _unfinished(turn))

@@ -21,7 +21,6 @@ import orjson
 from service.domain.bus_event import BusEvent, HandedIn
 from service.domain.commands import StartRun
 from service.domain.definition import Definition, Json, Trigger, TriggerType
-from service.domain.exchange import Subject
 from service.domain.expression_faults import ExpressionError
 from service.domain.expressions import Program
 from service.domain.limits import MAX_PAYLOAD_BYTES
@@ -30,6 +29,7 @@ from service.domain.plan import Plan
 from service.domain.schedule import tick_key
 from service.domain.schemas import INPUT_SCHEMA
 from service.domain.scope import event_view
+from service.domain.subject import Subject
 
 _SCOPES = {TriggerType.EVENT: "event", TriggerType.WEBHOOK: "tap", TriggerType.SCHEDULE: "tick"}
 _AS_IN_SUBJECTS = str.maketrans(" /-:.", "_____")

@@ -11,26 +11,18 @@ from typing import Protocol
 from service.domain import definition
 from service.domain.bulk import BulkOrder, Chosen, Controlled, Target
 from service.domain.commands import Envelope
-from service.domain.definition import Definition, Version
+from service.domain.definition import Definition, Published, SchemaRevision, Version
 from service.domain.difference import OpenRuns
-from service.domain.exchange import (
-    ForkRequest,
-    Idem,
-    Page,
-    Published,
-    Replayable,
-    RunFilter,
-    SchemaRevision,
-    StartRequest,
-    TaskFilter,
-    TaskRow,
-    ToUndo,
-    Triggered,
-    TriggerRequest,
-)
-from service.domain.inquiry import EventPage, Explanation, Found, History, RunSearch
+from service.domain.explain import Explanation
+from service.domain.idempotency import Idem, Replayable
+from service.domain.paging import Page
 from service.domain.picture import Format
+from service.domain.run_history import EventPage, History
+from service.domain.run_search import Found, RunFilter, RunSearch
+from service.domain.start_requests import ForkRequest, StartRequest, Triggered, TriggerRequest
 from service.domain.state import Run
+from service.domain.task_list import TaskFilter, TaskRow
+from service.domain.undo_preview import ToUndo
 
 
 class Definitions(Protocol):

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from service.domain.bus_event import BusEvent
 from service.domain.errors import Kind, Refusal, RunPurged
-from service.domain.exchange import Triggered
+from service.domain.start_requests import Triggered
 from service.domain.state import Run
 from service.domain.triggers import Objection, cron_address
 from service.engine.clock import DatabaseClock

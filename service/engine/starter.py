@@ -18,10 +18,10 @@ from service.domain.calls import Deliver
 from service.domain.commands import Envelope
 from service.domain.decision import Repeated
 from service.domain.errors import Refusal, not_found
-from service.domain.exchange import Subject
 from service.domain.ids import Ids
 from service.domain.schemas import INPUT_SCHEMA
 from service.domain.state import Run
+from service.domain.subject import Subject
 from service.domain.triggers import Objection
 from service.engine.advance import Advance
 from service.engine.loop import Loop

@@ -15,7 +15,7 @@ from typing import Protocol
 from service.domain.answers import Fault, FaultKind
 from service.domain.bus_event import Tap
 from service.domain.errors import Kind, Refusal, conflict
-from service.domain.exchange import CanonicalEntity, Subject
+from service.domain.subject import CanonicalEntity, Subject
 
 SECONDS = 2.0
 

@@ -15,7 +15,7 @@ from entities.v1.entities_pb2 import (
 from google.protobuf.message import Message
 
 from service.domain.answers import Fault
-from service.domain.exchange import CanonicalEntity
+from service.domain.subject import CanonicalEntity
 from service.siblings.connections import Connections, Line
 from service.siblings.faults import unknown
 from service.siblings.method import Method, demand

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from service.domain.bulk import Chosen, Target
-from service.domain.exchange import Idem
+from service.domain.idempotency import Idem
 from service.domain.state import RunState
 from service.store.pool import Pool
 from service.store.repeatable import Call

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import orjson
 
 from service.domain.definition import StepType, TriggerType
-from service.domain.exchange import Page
+from service.domain.paging import Page
 from service.domain.state import Run, RunState, StepRun, StepState, Task, TaskStatus
 
 RUN_COLUMNS = (

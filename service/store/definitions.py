@@ -11,11 +11,12 @@ from typing import Any
 
 import psycopg
 
-from service.domain.definition import Definition, StepType, Version
+from service.domain.definition import Definition, Published, StepType, Version
 from service.domain.difference import OpenRuns
 from service.domain.errors import Kind, Refusal, not_found
-from service.domain.exchange import Idem, Page, Published, Replayable
+from service.domain.idempotency import Idem, Replayable
 from service.domain.ids import Ids
+from service.domain.paging import Page
 from service.domain.waits import awaited_pattern
 from service.store import triggers
 from service.store.codec import text

@@ -9,20 +9,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from service.domain.exchange import Page
-from service.domain.traffic import (
-    DeadLetter,
-    EventFilter,
-    EventKey,
-    EventState,
-    HeardEvent,
-    LetterFilter,
-    OpenedEvent,
-    OpenedLetter,
-    Replayed,
-    ReplayOutcome,
-    Republishing,
-)
+from service.domain.dead_letters import DeadLetter, LetterFilter, OpenedLetter, Replayed, ReplayOutcome
+from service.domain.paging import Page
+from service.domain.received_events import EventFilter, EventKey, EventState, HeardEvent, OpenedEvent
+from service.domain.republishing import Republishing
 from service.store.codec import optional, page_of
 from service.store.decision import SHARDS, shard_of
 from service.store.pool import EVERY_WORKSPACE, Pool, Row

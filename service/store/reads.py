@@ -9,7 +9,8 @@ from typing import Any
 
 from service.domain.definition import Definition, StepType, Version
 from service.domain.difference import OpenRuns
-from service.domain.exchange import Page, RunFilter
+from service.domain.paging import Page
+from service.domain.run_search import RunFilter
 from service.domain.state import Run
 from service.store.codec import RUN_COLUMNS, page_of, run_of, steps_of, tasks_of
 from service.store.graph import definition_of, version_of

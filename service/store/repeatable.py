@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from service.domain.errors import key_reused
-from service.domain.exchange import Idem
+from service.domain.idempotency import Idem
 from service.store.codec import dumps
 from service.store.pool import Connection, Row
 from service.store.queries import query

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from service.domain.errors import Refusal, conflict, not_found
-from service.domain.exchange import Idem, Page, Replayable
+from service.domain.idempotency import Idem, Replayable
+from service.domain.paging import Page
 from service.domain.retention import EVERYONE, Hold, Policy
 from service.domain.state import RunState
 from service.store.codec import page_of

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from service.domain.bulk import Counted, Target
 from service.domain.explain import Tried
-from service.domain.inquiry import EventPage, Found, FoundRun, RunAudit, RunEvent, RunSearch
+from service.domain.run_history import EventPage, RunAudit, RunEvent
+from service.domain.run_search import Found, FoundRun, RunSearch
 from service.domain.state import RunState
 from service.store.codec import run_of
 from service.store.pool import EVERY_WORKSPACE, Pool, Row

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from service.domain.definition import Trigger, TriggerType
-from service.domain.exchange import Idem, Page, Replayable
+from service.domain.idempotency import Idem, Replayable
+from service.domain.paging import Page
 from service.domain.schedule import (
     Move,
     Overlap,

@@ -4,10 +4,11 @@ A change locks the definition like publishing does and writes the revision's num
 reads anyway. Setting what is in force already changes nothing. Satisfies the edge's `Schemas`.
 """
 
+from service.domain.definition import SchemaRevision
 from service.domain.definition import Schemas as Pair
 from service.domain.difference import same_json
 from service.domain.errors import not_found, not_published
-from service.domain.exchange import Idem, Replayable, SchemaRevision
+from service.domain.idempotency import Idem, Replayable
 from service.store.codec import text
 from service.store.definitions import lock
 from service.store.pool import EVERY_WORKSPACE, Connection, Pool, Row

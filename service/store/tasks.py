@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from service.domain.exchange import Page, TaskComment, TaskFilter, TaskRow
+from service.domain.paging import Page
+from service.domain.task_list import TaskComment, TaskFilter, TaskRow
 from service.store.codec import page_of, task_of
 from service.store.pool import EVERY_WORKSPACE, Pool, Row
 from service.store.queries import query

@@ -13,7 +13,7 @@ import orjson
 from service.domain.bus_event import BusEvent
 from service.domain.definition import Trigger
 from service.domain.errors import key_reused
-from service.domain.exchange import Idem
+from service.domain.idempotency import Idem
 from service.domain.triggers import address
 from service.engine.ports.triggers import TriggerDelivery
 from service.store.codec import dumps

@@ -8,8 +8,8 @@ import pytest
 
 from service.domain.bus_event import BusEvent, HandedIn, Tap
 from service.domain.definition import Definition, Trigger, TriggerType
-from service.domain.exchange import Subject
 from service.domain.plan import Plan
+from service.domain.subject import Subject
 from service.domain.triggers import Objection, address, addresses, cron_address, objection, start
 from tests.builders import NOW, step, version
 

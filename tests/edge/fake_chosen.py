@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from service.domain.bulk import Chosen, Counted, Target
-from service.domain.exchange import Idem
-from service.domain.inquiry import RunSearch
+from service.domain.idempotency import Idem
+from service.domain.run_search import RunSearch
 from service.domain.state import RunState
 from tests.edge.fakes import Fake
 

@@ -3,20 +3,10 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from service.domain.exchange import Page
-from service.domain.traffic import (
-    DeadLetter,
-    EventFilter,
-    EventKey,
-    EventState,
-    HeardEvent,
-    LetterFilter,
-    OpenedEvent,
-    OpenedLetter,
-    Replayed,
-    ReplayOutcome,
-    Republishing,
-)
+from service.domain.dead_letters import DeadLetter, LetterFilter, OpenedLetter, Replayed, ReplayOutcome
+from service.domain.paging import Page
+from service.domain.received_events import EventFilter, EventKey, EventState, HeardEvent, OpenedEvent
+from service.domain.republishing import Republishing
 from tests.edge.fakes import NOW, Fake
 
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from service.domain.explain import Explained, StepExplained, Tried
-from service.domain.inquiry import EventPage, Explanation, Found, FoundRun, History, RunAudit, RunEvent, RunSearch
+from service.domain.explain import Explained, Explanation, StepExplained, Tried
 from service.domain.picture import Format
+from service.domain.run_history import EventPage, History, RunAudit, RunEvent
+from service.domain.run_search import Found, FoundRun, RunSearch
 from service.domain.state import Run, RunState, StepState
 from service.domain.waiting import Waiting
 from tests.edge.fakes import NOW, Fake, run

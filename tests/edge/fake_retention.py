@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.domain.exchange import Idem, Page, Replayable
+from service.domain.idempotency import Idem, Replayable
+from service.domain.paging import Page
 from service.domain.retention import EVERYONE, Hold, Obstacle, Policy, PurgeRequest
 from service.domain.state import RunState
 from service.engine.retention import Purged

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from service.domain.exchange import Idem, Page, Replayable
+from service.domain.idempotency import Idem, Replayable
+from service.domain.paging import Page
 from service.domain.schedule import Overlap, Pause, Policy, PolicyChange, Schedule
 from service.engine.scheduler import Ticked
 from tests.edge.fakes import NOW, Fake

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from service.domain.definition import Schemas
-from service.domain.exchange import Idem, Replayable, SchemaRevision
+from service.domain.definition import SchemaRevision, Schemas
+from service.domain.idempotency import Idem, Replayable
 from tests.edge.fakes import NOW, Fake
 
 

@@ -7,24 +7,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.domain.commands import Envelope
-from service.domain.definition import Definition, StepType, TriggerType, Version
+from service.domain.definition import Definition, Published, StepType, TriggerType, Version
 from service.domain.difference import OpenRuns
-from service.domain.exchange import (
-    ForkRequest,
-    Idem,
-    Page,
-    Published,
-    Replayable,
-    RunFilter,
-    StartRequest,
-    TaskComment,
-    TaskFilter,
-    TaskRow,
-    ToUndo,
-    Triggered,
-    TriggerRequest,
-)
+from service.domain.idempotency import Idem, Replayable
+from service.domain.paging import Page
+from service.domain.run_search import RunFilter
+from service.domain.start_requests import ForkRequest, StartRequest, Triggered, TriggerRequest
 from service.domain.state import Run, RunState, StepRun, StepState, Task, TaskStatus
+from service.domain.task_list import TaskComment, TaskFilter, TaskRow
+from service.domain.undo_preview import ToUndo
 
 NOW = datetime(2026, 11, 21, 2, 30, 0, 123456, tzinfo=UTC)
 

@@ -12,9 +12,9 @@ from service.domain.answers import Fault, FaultKind
 from service.domain.bus_event import BusEvent, HandedIn, Tap
 from service.domain.definition import Trigger, TriggerType
 from service.domain.errors import Kind, Refusal, RunPurged
-from service.domain.exchange import CanonicalEntity
 from service.domain.ids import Ids
 from service.domain.state import Run
+from service.domain.subject import CanonicalEntity
 from service.engine.engine import Engine, Ports
 from service.engine.ports.failures import StoreUnavailable
 from service.engine.ports.triggers import TriggerDelivery

@@ -7,7 +7,7 @@ import pytest
 from service.domain.answers import Fault, FaultKind
 from service.domain.bus_event import Tap
 from service.domain.errors import Kind, Refusal
-from service.domain.exchange import CanonicalEntity, Subject
+from service.domain.subject import CanonicalEntity, Subject
 from service.engine.subjects import SECONDS, Subjects
 
 RECORD = Tap("hubspot", "contact", "101", "created")

@@ -6,7 +6,7 @@ from entities.v1.entities_pb2 import GetCanonicalRequest, ResolveRequest
 from service.dev.siblings import Entity, SimulatedSiblings
 from service.dev.siblings import Fault as Scripted
 from service.domain.answers import Fault, FaultKind
-from service.domain.exchange import CanonicalEntity
+from service.domain.subject import CanonicalEntity
 from service.siblings import SiblingClients
 from tests.siblings.asking import WORKSPACE
 

@@ -3,7 +3,7 @@
 import pytest
 
 from service.domain.errors import Kind, Refusal
-from service.domain.exchange import Idem
+from service.domain.idempotency import Idem
 from service.store.definitions import Definitions
 
 KEY = Idem("user:ann", "k1", b"body")

@@ -4,7 +4,7 @@ import pytest
 
 from service.domain.bulk import Chosen, Target
 from service.domain.errors import Refusal
-from service.domain.exchange import Idem
+from service.domain.idempotency import Idem
 from service.domain.state import RunState
 from service.store.bulk import BulkCalls
 from service.store.pool import Pool

@@ -10,7 +10,7 @@ import pytest
 from service.domain.definition import RetryPolicy, StepType, Trigger, TriggerType, Version
 from service.domain.difference import OpenRuns
 from service.domain.errors import Kind, Refusal
-from service.domain.exchange import Idem
+from service.domain.idempotency import Idem
 from service.store.definitions import Definitions
 from service.store.runs import Runs
 from tests.builders import NOW, edges, step, version

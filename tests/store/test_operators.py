@@ -7,17 +7,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from service.domain.exchange import Page
+from service.domain.dead_letters import LetterFilter, ReplayOutcome
+from service.domain.paging import Page
+from service.domain.received_events import EventFilter, EventKey, EventState, HeardEvent
+from service.domain.republishing import Republishing
 from service.domain.state import Run
-from service.domain.traffic import (
-    EventFilter,
-    EventKey,
-    EventState,
-    HeardEvent,
-    LetterFilter,
-    ReplayOutcome,
-    Republishing,
-)
 from service.store.decision import SHARDS
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox

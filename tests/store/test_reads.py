@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.domain.exchange import RunFilter
+from service.domain.run_search import RunFilter
 from service.domain.state import Run, RunState
 from service.store.reads import Reads
 from service.store.runs import Runs

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from service.domain.errors import Kind, Refusal
-from service.domain.exchange import Idem, Replayable
+from service.domain.idempotency import Idem, Replayable
 from service.domain.retention import EVERYONE, Policy
 from service.domain.state import RunState
 from service.store.pool import Pool

@@ -11,7 +11,7 @@ from service.domain.bulk import Counted, Target
 from service.domain.decision import Audit, Decision, Postponed
 from service.domain.definition import StepType
 from service.domain.explain import Tried
-from service.domain.inquiry import Found, RunSearch
+from service.domain.run_search import Found, RunSearch
 from service.domain.state import Run, RunState, StepRun, StepState
 from service.store import queries
 from service.store.outbox import ChangeOutbox

@@ -11,7 +11,7 @@ import pytest
 
 from service.domain.definition import Trigger, TriggerType
 from service.domain.errors import Kind, Refusal
-from service.domain.exchange import Idem
+from service.domain.idempotency import Idem
 from service.domain.schedule import Overlap, Policy, PolicyChange, Schedule, next_move, stand
 from service.store.definitions import Definitions
 from service.store.pool import ENGINE, Pool

@@ -8,7 +8,7 @@ import pytest
 
 from service.domain.definition import Schemas as Pair
 from service.domain.errors import Kind, Refusal
-from service.domain.exchange import Idem
+from service.domain.idempotency import Idem
 from service.store.definitions import Definitions
 from service.store.pool import Pool
 from service.store.runs import Runs

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from service.domain.decision import Decision, Interaction
-from service.domain.exchange import TaskFilter
 from service.domain.state import Run, Task, TaskStatus
+from service.domain.task_list import TaskFilter
 from service.store.pool import Pool
 from service.store.runs import Runs
 from service.store.tasks import TaskReads

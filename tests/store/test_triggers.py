@@ -13,7 +13,7 @@ from service.domain.calls import Deliver
 from service.domain.decision import Guard
 from service.domain.definition import Trigger, TriggerType
 from service.domain.errors import Refusal
-from service.domain.exchange import Idem
+from service.domain.idempotency import Idem
 from service.engine.ports.triggers import TriggerDelivery
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox

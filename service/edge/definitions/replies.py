@@ -11,10 +11,9 @@ from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct, Value
 from workflows.ops.v1 import definitions_pb2 as ops
 
-from service.domain.definition import Json, Version
+from service.domain.definition import Json, SchemaRevision, Version
 from service.domain.difference import Comparison, EdgeChange, FieldChange, OpenRuns, StepChange
 from service.domain.errors import Violation
-from service.domain.exchange import SchemaRevision
 from service.edge.wire import enums, framing, payloads
 from service.edge.workflows.inspector import Findings
 from service.edge.workflows.rendering import moment

@@ -9,18 +9,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from service.domain.bus_event import BusEvent
-from service.domain.exchange import Page
-from service.domain.traffic import (
-    DeadLetter,
-    EventFilter,
-    EventKey,
-    HeardEvent,
-    LetterFilter,
-    OpenedEvent,
-    OpenedLetter,
-    ReplayOutcome,
-    Republishing,
-)
+from service.domain.dead_letters import DeadLetter, LetterFilter, OpenedLetter, ReplayOutcome
+from service.domain.paging import Page
+from service.domain.received_events import EventFilter, EventKey, HeardEvent, OpenedEvent
+from service.domain.republishing import Republishing
 
 Reread: TypeAlias = Callable[[str, Mapping[str, str], bytes], BusEvent | str]
 """From bus subject, headers and body to the event, or to the word for why it is none."""

@@ -6,8 +6,9 @@ out, and the answer says so. Called by the servicer of events.
 
 from workflows.ops.v1 import events_pb2 as ops
 
-from service.domain.exchange import Page
-from service.domain.traffic import DeadLetter, HeardEvent, OpenedEvent, OpenedLetter
+from service.domain.dead_letters import DeadLetter, OpenedLetter
+from service.domain.paging import Page
+from service.domain.received_events import HeardEvent, OpenedEvent
 from service.edge.wire import enums, framing, payloads
 from service.edge.workflows.rendering import moment
 from service.edge.workflows.replies import MAX_ANSWER_BYTES, Answer

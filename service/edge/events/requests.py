@@ -9,8 +9,10 @@ from typing import TypeAlias
 
 from workflows.ops.v1 import events_pb2 as ops
 
+from service.domain.dead_letters import LetterFilter
 from service.domain.limits import MAX_KEY_BYTES
-from service.domain.traffic import EventFilter, EventKey, LetterFilter, Republishing
+from service.domain.received_events import EventFilter, EventKey
+from service.domain.republishing import Republishing
 from service.edge.gate.caller import Caller
 from service.edge.wire import enums
 from service.edge.wire.checks import Checks, Window

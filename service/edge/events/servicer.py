@@ -8,18 +8,11 @@ from typing import Protocol
 
 from workflows.ops.v1 import events_pb2 as ops
 
+from service.domain.dead_letters import DeadLetter, LetterFilter, OpenedLetter
 from service.domain.errors import not_found
-from service.domain.exchange import Page
-from service.domain.traffic import (
-    DeadLetter,
-    EventFilter,
-    EventKey,
-    HeardEvent,
-    LetterFilter,
-    OpenedEvent,
-    OpenedLetter,
-    Republishing,
-)
+from service.domain.paging import Page
+from service.domain.received_events import EventFilter, EventKey, HeardEvent, OpenedEvent
+from service.domain.republishing import Republishing
 from service.edge.context import Context
 from service.edge.events import replies, requests
 from service.edge.gate.caller import current

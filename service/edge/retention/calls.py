@@ -6,7 +6,8 @@ Policies and holds are changed in the store, in one transaction each; a purge is
 from collections.abc import Sequence
 from typing import Protocol
 
-from service.domain.exchange import Idem, Page, Replayable
+from service.domain.idempotency import Idem, Replayable
+from service.domain.paging import Page
 from service.domain.retention import Hold, Policy, PurgeRequest
 from service.domain.state import RunState
 from service.engine.retention import Purged, Wanted

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from workflows.ops.v1 import retention_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
-from service.domain.exchange import Page
+from service.domain.paging import Page
 from service.domain.retention import Hold, Policy
 from service.edge.wire import enums
 from service.edge.workflows.rendering import moment

@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 
 from service.domain.commands import Command, Envelope
 from service.domain.errors import invalid
-from service.domain.exchange import Idem
+from service.domain.idempotency import Idem
 from service.edge.context import Context
 from service.edge.gate.caller import current
 from service.edge.rpc import traces

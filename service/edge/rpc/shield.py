@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from service.domain.errors import Refusal
-from service.domain.exchange import Replayable
+from service.domain.idempotency import Replayable
 from service.edge.context import Context
 from service.edge.rpc import idempotency
 

@@ -23,8 +23,8 @@ from service.domain.bulk import (
 )
 from service.domain.commands import Envelope
 from service.domain.errors import Refusal
-from service.domain.exchange import Idem, Replayable
-from service.domain.inquiry import RunSearch
+from service.domain.idempotency import Idem, Replayable
+from service.domain.run_search import RunSearch
 from service.edge.app import Runs
 from service.edge.rpc import idempotency
 from service.edge.rpc.shield import Shield

@@ -8,8 +8,8 @@ servicer of runs.
 from workflows.ops.v1 import runs_pb2 as ops
 
 from service.domain.bulk import BulkOrder, Chosen, Control, unbounded
-from service.domain.inquiry import RunSearch
 from service.domain.limits import MAX_ID
+from service.domain.run_search import RunSearch
 from service.edge.gate.caller import Caller
 from service.edge.runs import requests
 from service.edge.wire import enums

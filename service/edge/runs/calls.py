@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import Protocol
 
 from service.domain.definition import Definition
-from service.domain.explain import Tried, explain
-from service.domain.inquiry import EventPage, Explanation, Found, History, RunAudit, RunSearch
+from service.domain.explain import Explanation, Tried, explain
 from service.domain.picture import Format, picture_of_run, picture_of_version
+from service.domain.run_history import EventPage, History, RunAudit
+from service.domain.run_search import Found, RunSearch
 from service.domain.state import Run
 from service.engine.plans import Plans
 

@@ -7,10 +7,11 @@ from workflows.ops.v1 import runs_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.bulk import Chosen, Controlled
-from service.domain.exchange import ToUndo
-from service.domain.explain import StepExplained, Tried
-from service.domain.inquiry import Explanation, Found, FoundRun, History, RunAudit, RunEvent
+from service.domain.explain import Explanation, StepExplained, Tried
+from service.domain.run_history import History, RunAudit, RunEvent
+from service.domain.run_search import Found, FoundRun
 from service.domain.state import Run
+from service.domain.undo_preview import ToUndo
 from service.domain.waiting import Waiting
 from service.edge.wire import enums, payloads
 from service.edge.workflows import rendering

@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 
 from workflows.ops.v1 import runs_pb2 as ops
 
-from service.domain.inquiry import RunSearch
 from service.domain.limits import MAX_ID
 from service.domain.picture import Format
+from service.domain.run_search import RunSearch
 from service.domain.state import RunState, StepState
 from service.edge.gate.caller import Caller
 from service.edge.wire import enums

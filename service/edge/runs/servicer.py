@@ -7,7 +7,7 @@ back but writes one message after the other.
 from workflows.ops.v1 import runs_pb2 as ops
 
 from service.domain.errors import not_found
-from service.domain.inquiry import EventPage, RunEvent
+from service.domain.run_history import EventPage, RunEvent
 from service.edge.app import Bulk, Inquiries, Runs
 from service.edge.context import Context
 from service.edge.gate.caller import confirm, current

@@ -12,7 +12,7 @@ from random import uniform
 from typing import TypeAlias
 
 from service.domain.errors import Kind, Refusal
-from service.domain.inquiry import EventPage, RunEvent
+from service.domain.run_history import EventPage, RunEvent
 from service.edge.gate.room import Room
 
 MOST_WATCHES = 100

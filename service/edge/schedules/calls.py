@@ -11,7 +11,8 @@ from typing import Protocol
 
 from service.domain.cron import ticks, ticks_after
 from service.domain.errors import invalid
-from service.domain.exchange import Idem, Page, Replayable
+from service.domain.idempotency import Idem, Replayable
+from service.domain.paging import Page
 from service.domain.schedule import PolicyChange, Schedule, no_schedule
 from service.edge.rpc import traces
 from service.engine.scheduler import Scheduler, Ticked

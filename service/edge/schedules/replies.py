@@ -5,7 +5,7 @@ from datetime import datetime
 
 from workflows.ops.v1 import schedules_pb2 as ops
 
-from service.domain.exchange import Page
+from service.domain.paging import Page
 from service.domain.schedule import Schedule
 from service.edge.wire import enums
 from service.edge.workflows.rendering import moment

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from workflows.ops.v1 import schedules_pb2 as ops
 
-from service.domain.exchange import Page
+from service.domain.paging import Page
 from service.domain.schedule import Schedule
 from service.edge.context import Context
 from service.edge.gate.caller import current

@@ -10,8 +10,10 @@ from typing import Protocol
 from service.domain.commands import Envelope
 from service.domain.decision import Repeated
 from service.domain.errors import not_found
-from service.domain.exchange import Page, Replayable, TaskFilter, TaskRow
+from service.domain.idempotency import Replayable
 from service.domain.ids import task_id
+from service.domain.paging import Page
+from service.domain.task_list import TaskFilter, TaskRow
 from service.engine.advance import Advance
 
 

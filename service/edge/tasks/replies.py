@@ -2,8 +2,8 @@
 
 from workflows.ops.v1 import tasks_pb2 as ops
 
-from service.domain.exchange import TaskComment, TaskRow
 from service.domain.ids import task_id
+from service.domain.task_list import TaskComment, TaskRow
 from service.edge.wire import enums, payloads
 from service.edge.workflows.rendering import moment
 

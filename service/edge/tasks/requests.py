@@ -19,8 +19,8 @@ from service.domain.commands import (
     ReleaseTask,
     TaskCommand,
 )
-from service.domain.exchange import TaskFilter
 from service.domain.ids import task_of
+from service.domain.task_list import TaskFilter
 from service.edge.gate.caller import OPEN, Caller
 from service.edge.wire import enums
 from service.edge.wire.checks import Checks, Window

@@ -13,12 +13,13 @@ from workflows.ops.v1 import tasks_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.bulk import Control, ControlOutcome
+from service.domain.dead_letters import ReplayOutcome
 from service.domain.definition import StepType, TriggerType
 from service.domain.difference import DifferenceKind
 from service.domain.picture import Format
+from service.domain.received_events import EventState
 from service.domain.schedule import Overlap
 from service.domain.state import RunState, StepState, TaskStatus
-from service.domain.traffic import EventState, ReplayOutcome
 
 E = TypeVar("E", bound=StrEnum)
 

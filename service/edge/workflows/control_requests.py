@@ -20,7 +20,7 @@ from service.domain.commands import (
     RetryStep,
     SkipStep,
 )
-from service.domain.exchange import ForkRequest
+from service.domain.start_requests import ForkRequest
 from service.edge.wire.checks import Checks
 
 OfRun: TypeAlias = pb.PauseRunRequest | pb.ResumeRunRequest | pb.CancelRunRequest | pb.CompensateRunRequest

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
-from service.domain.definition import Definition, Version
-from service.domain.exchange import Page, Published, TaskRow, Triggered
+from service.domain.definition import Definition, Published, Version
+from service.domain.paging import Page
+from service.domain.start_requests import Triggered
 from service.domain.state import Run, StepRun
+from service.domain.task_list import TaskRow
 from service.edge.tasks import replies
 from service.edge.wire import framing, payloads
 from service.edge.workflows import rendering

@@ -13,7 +13,8 @@ from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.commands import TransitionStep
 from service.domain.definition import BY_EVENT, TriggerType
-from service.domain.exchange import RunFilter, StartRequest
+from service.domain.run_search import RunFilter
+from service.domain.start_requests import StartRequest
 from service.domain.state import StepState
 from service.edge.gate.caller import Caller
 from service.edge.wire import enums

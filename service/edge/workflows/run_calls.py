@@ -9,17 +9,20 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Protocol
 
-from service.domain import undoing
 from service.domain.beginning import check_enabled
 from service.domain.commands import Envelope, ForkRun, StartRun
-from service.domain.compensation import levels
 from service.domain.decision import Repeated
 from service.domain.definition import BY_EVENT, Definition
 from service.domain.errors import Refusal, not_found
-from service.domain.exchange import ForkRequest, Idem, Page, Replayable, RunFilter, StartRequest, Subject, ToUndo
+from service.domain.idempotency import Idem, Replayable
 from service.domain.ids import Ids
+from service.domain.paging import Page
 from service.domain.plan import Plan
+from service.domain.run_search import RunFilter
+from service.domain.start_requests import ForkRequest, StartRequest
 from service.domain.state import Run
+from service.domain.subject import Subject
+from service.domain.undo_preview import ToUndo, to_undo
 from service.edge.app import Definitions
 from service.edge.rpc import traces
 from service.engine.advance import Advance
@@ -93,8 +96,7 @@ class EngineRuns:
         run = await self._reads.run(run_id, visible)
         if run is None:
             return None
-        plan = await self._plans.of(run)
-        return [[_to_undo(plan, run, step_id) for step_id in level] for level in levels(plan, run)]
+        return to_undo(await self._plans.of(run), run)
 
     async def get(self, run_id: str, visible: str | None) -> Run | None:
         """What this process remembers is neither read nor rendered anew, but it is asked whether it still holds."""
@@ -159,15 +161,3 @@ def _own_key(workspace_id: str, scope: str, run_id: str, idem: Idem | None) -> S
 
 def _envelope(command: StartRun | ForkRun, actor: str, key: StartKey) -> Envelope:
     return Envelope(command, actor, f"{key.scope}/{key.key}", trace=traces.current())
-
-
-def _to_undo(plan: Plan, run: Run, step_id: str) -> ToUndo:
-    step, planned = run.steps[step_id], plan.steps[step_id]
-    by = planned.definition.compensation_step_id
-    return ToUndo(
-        step_id=step_id,
-        state=step.state,
-        compensation_step_id=by,
-        child_run_ids=() if by else undoing.children(planned, step),
-        attempted_before=bool(undoing.words(step)) or by in run.steps,
-    )

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from service.domain.definition import TriggerType
-from service.domain.exchange import Idem, Replayable, Triggered, TriggerRequest
+from service.domain.idempotency import Idem, Replayable
+from service.domain.start_requests import Triggered, TriggerRequest
 from service.domain.state import Run
 from service.engine.intake import Intake
 

@@ -8,10 +8,10 @@ from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.bus_event import BusEvent, HandedIn, Tap
 from service.domain.definition import BY_EVENT, Payload, TriggerType
-from service.domain.exchange import TriggerRequest
 from service.domain.limits import MAX_ID
 from service.domain.patterns import MAX_LENGTH
 from service.domain.publish.triggers import bad_cron
+from service.domain.start_requests import TriggerRequest
 from service.edge.gate.caller import Caller
 from service.edge.rpc import traces
 from service.edge.wire import enums

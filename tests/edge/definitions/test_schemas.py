@@ -7,8 +7,7 @@ from google.protobuf import json_format
 from grpc import StatusCode
 from workflows.ops.v1 import definitions_pb2 as ops
 
-from service.domain.definition import Schemas
-from service.domain.exchange import SchemaRevision
+from service.domain.definition import SchemaRevision, Schemas
 from tests.edge.edge import Edge, refused
 from tests.edge.fakes import NOW, definition
 from tests.world import struct

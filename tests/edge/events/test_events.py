@@ -11,16 +11,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from workflows.ops.v1 import events_pb2 as ops
 
 from service.domain.bus_event import BusEvent
-from service.domain.traffic import (
-    DeadLetter,
-    EventFilter,
-    EventKey,
-    EventState,
-    LetterFilter,
-    OpenedEvent,
-    ReplayOutcome,
-    Republishing,
-)
+from service.domain.dead_letters import DeadLetter, LetterFilter, ReplayOutcome
+from service.domain.received_events import EventFilter, EventKey, EventState, OpenedEvent
+from service.domain.republishing import Republishing
 from service.edge.events.calls import EngineEvents
 from service.edge.workflows.replies import MAX_ANSWER_BYTES
 from tests.edge.edge import Edge, refused

@@ -12,8 +12,8 @@ from workflows.v1 import workflows_pb2 as pb
 from service.domain.bulk import Target
 from service.domain.commands import CancelRun, ControlCommand, Envelope, PauseRun, ResumeRun
 from service.domain.errors import Kind, Refusal
-from service.domain.exchange import Replayable
-from service.domain.inquiry import RunSearch
+from service.domain.idempotency import Replayable
+from service.domain.run_search import RunSearch
 from service.domain.state import Run, RunState
 from service.edge.gate.caller import Caller
 from service.edge.runs.bulk_calls import AT_ONCE

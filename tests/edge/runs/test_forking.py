@@ -9,10 +9,12 @@ from service.domain.commands import Envelope, ForkRun, StartRun
 from service.domain.decision import Accepted, Repeated, Verdict
 from service.domain.definition import Definition, StepType, TriggerType
 from service.domain.errors import Kind, Refusal, not_found
-from service.domain.exchange import ForkRequest, Idem, StartRequest, ToUndo
+from service.domain.idempotency import Idem
 from service.domain.ids import Ids
 from service.domain.plan import Plan
+from service.domain.start_requests import ForkRequest, StartRequest
 from service.domain.state import Run, StepRun, StepState
+from service.domain.undo_preview import ToUndo
 from service.edge.workflows.run_calls import EngineRuns
 from service.engine.mailbox import Outcome
 from service.engine.ports.runs import StartKey

@@ -15,8 +15,9 @@ from workflows.ops.v1 import runs_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.errors import Kind, Refusal
-from service.domain.inquiry import EventPage, Found, FoundRun, RunEvent, RunSearch
 from service.domain.picture import Format
+from service.domain.run_history import EventPage, RunEvent
+from service.domain.run_search import Found, FoundRun, RunSearch
 from service.domain.state import RunState, StepState, changed
 from service.edge.runs.watches import Watches
 from service.engine.ports.failures import StoreUnavailable

@@ -8,7 +8,9 @@ import pytest
 from service.domain.commands import ClaimTask, Envelope
 from service.domain.decision import Accepted, Repeated, Verdict
 from service.domain.errors import Kind, Refusal
-from service.domain.exchange import Page, Replayable, TaskFilter, TaskRow
+from service.domain.idempotency import Replayable
+from service.domain.paging import Page
+from service.domain.task_list import TaskFilter, TaskRow
 from service.edge.tasks.calls import EngineTasks
 from service.engine.mailbox import Outcome
 from tests.edge import fakes

@@ -21,8 +21,8 @@ from service.domain.commands import (
     TaskCommand,
 )
 from service.domain.errors import Kind, Refusal
-from service.domain.exchange import TaskComment, TaskFilter
 from service.domain.state import TaskStatus
+from service.domain.task_list import TaskComment, TaskFilter
 from service.edge.tasks.replies import MAX_COMMENTS
 from tests.edge import fakes
 from tests.edge.edge import Edge, refused, serving

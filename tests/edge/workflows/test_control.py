@@ -21,8 +21,9 @@ from service.domain.commands import (
     SkipStep,
 )
 from service.domain.errors import Kind, Refusal, not_found
-from service.domain.exchange import ForkRequest, ToUndo
+from service.domain.start_requests import ForkRequest
 from service.domain.state import StepState
+from service.domain.undo_preview import ToUndo
 from tests.edge.edge import Edge, refused
 
 KEY = (("idempotency-key", "k1"),)

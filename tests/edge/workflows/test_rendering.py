@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.definition import StepType
-from service.domain.exchange import Page
+from service.domain.paging import Page
 from service.domain.state import Run, StepRun, StepState
 from service.edge.wire import payloads
 from service.edge.workflows import rendering

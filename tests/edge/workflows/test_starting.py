@@ -10,9 +10,11 @@ from service.domain.commands import Envelope, StartRun
 from service.domain.decision import Accepted
 from service.domain.definition import Definition, TriggerType
 from service.domain.errors import Kind, Refusal
-from service.domain.exchange import CanonicalEntity, Idem, StartRequest
+from service.domain.idempotency import Idem
 from service.domain.ids import Ids
+from service.domain.start_requests import StartRequest
 from service.domain.state import Run
+from service.domain.subject import CanonicalEntity
 from service.edge.workflows.run_calls import EngineRuns
 from service.engine.mailbox import Outcome
 from service.engine.ports.runs import StartKey

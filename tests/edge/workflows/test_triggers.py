@@ -10,8 +10,9 @@ from workflows.v1 import workflows_pb2 as pb
 from service.domain.bus_event import BusEvent, HandedIn, Tap
 from service.domain.definition import Definition, StepType, TriggerType
 from service.domain.errors import Kind, Refusal
-from service.domain.exchange import Idem, StartRequest, Triggered, TriggerRequest
+from service.domain.idempotency import Idem
 from service.domain.ids import Ids
+from service.domain.start_requests import StartRequest, Triggered, TriggerRequest
 from service.domain.state import Run, StepRun
 from service.edge.workflows.run_calls import EngineRuns
 from service.edge.workflows.trigger_calls import EngineTriggers

@@ -1,62 +1,24 @@
-"""What operators ask about runs and are told, beside the runs themselves: plain values for the edge and the store."""
+"""Which runs somebody looks for, and what is found.
+
+Parsed by the edge, made SQL by the store; controls of many runs at once choose them in the same words.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.domain.explain import Explained, Tried
 from service.domain.state import Run, RunState, StepState
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
-    """A run, what it waits for, and the calls it owes."""
+class RunFilter:
+    """Empty text and None match everything; what is given must all match."""
 
-    run: Run
-    explained: Explained
-    owed: Sequence[Tried]
-
-
-@dataclass(frozen=True, slots=True)
-class RunEvent:
-    """One change of a run. `published_at` is None until the bus has taken it."""
-
-    sequence: int
-    aggregate: str
-    operation: str
-    step_id: str
-    actor: str
-    cause: str
-    recorded_at: datetime
-    published_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class RunAudit:
-    """A report that changed nothing, and why. Ids grow with time."""
-
-    id: int
-    step_id: str
-    command: str
-    reason: str
-    message: str
-    actor: str
-    cause: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class EventPage:
-    """Events after some sequence, oldest first; `ended` when the run has ended and none follow for now."""
-
-    events: Sequence[RunEvent]
-    ended: bool
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    events: Sequence[RunEvent]
-    audits: Sequence[RunAudit]
+    workspace_id: str | None
+    definition_id: str
+    state: RunState | None
+    entity_id: str
+    initiator_agent_id: str
 
 
 @dataclass(frozen=True, slots=True)
