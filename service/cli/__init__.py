@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from service.cli import doctor, migrating, purging, serving
+from service.cli.telling import Json, answer
 from service.console import groups, listing, settings
 
 app = typer.Typer(
@@ -29,13 +30,16 @@ groups.add(app)
 
 
 @app.command()
-def commands(markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False) -> None:
+def commands(
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False, as_json: Json = False
+) -> None:
     """List every command."""
     if markdown:
         typer.echo(listing.markdown(app))
         return
-    for words, said in listing.commands(app):
-        typer.echo(f"{words:<34} {said}")
+    known = list(listing.commands(app))
+    document = {"commands": [{"command": words, "does": said} for words, said in known]}
+    answer(document, (f"{words:<34} {said}" for words, said in known))
 
 
 def main() -> None:

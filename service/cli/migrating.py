@@ -2,17 +2,17 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.telling import fail, one_line
+from service.cli.telling import Json, answer, fail, one_line
 from service.console.exits import NOT_CURRENT
 
 if TYPE_CHECKING:
-    from service.store.migrate import Migrator
+    from service.store.migrate import Applied, Migration, Migrator, Status
 
 app = typer.Typer(
     help="Move the schema of the database DATABASE_URL (or MIGRATE_DATABASE_URL, where its owner is another user).",
@@ -23,11 +23,12 @@ app = typer.Typer(
 @app.command()
 def up(
     target: Annotated[int | None, typer.Argument(metavar="NUMBER", help="The last migration to apply.")] = None,
+    as_json: Json = False,
 ) -> None:
     """Apply what is pending."""
     with _migrator() as migrator:
         applied = asyncio.run(migrator.up(target))
-    _tell_moves("applied", [f"{one.version:04} {one.name}" for one in applied])
+    _tell_moves("applied", applied)
 
 
 @app.command()
@@ -35,31 +36,33 @@ def down(
     target: Annotated[
         int, typer.Argument(metavar="NUMBER", help="The migration to go back to; 0 takes back everything.")
     ],
+    as_json: Json = False,
 ) -> None:
     """Take migrations back, newest first, with all data in their tables."""
     with _migrator() as migrator:
         taken = asyncio.run(migrator.down(target))
-    _tell_moves("took back", [f"{one.version:04} {one.name}" for one in taken])
+    _tell_moves("took back", taken)
 
 
 @app.command()
-def status() -> None:
+def status(as_json: Json = False) -> None:
     """Say which migrations the database has seen. Exit code 3 unless it has seen exactly ours."""
     with _migrator() as migrator:
         found = asyncio.run(migrator.status())
-    for one in found:
-        applied = "pending" if one.applied_at is None else f"applied {one.applied_at:%Y-%m-%d %H:%M:%S}"
-        typer.echo(f"{one.version:04} {one.name:<20} {applied}{', edited since' if one.edited else ''}")
+    answer({"migrations": [_as_json(one) for one in found]}, map(_line, found))
     _check()
 
 
 @app.command("list")
-def list_known() -> None:
+def list_known(as_json: Json = False) -> None:
     """List the migrations of this release."""
     from service.store.migrate import migrations
 
-    for one in migrations():
-        typer.echo(f"{one.version:04} {one.name:<20} sha256 {one.sha256}")
+    known = migrations()
+    answer(
+        {"migrations": [{"version": one.version, "name": one.name, "sha256": one.sha256} for one in known]},
+        (f"{one.version:04} {one.name:<20} sha256 {one.sha256}" for one in known),
+    )
 
 
 @app.command()
@@ -71,10 +74,10 @@ def script() -> None:
 
 
 @app.command()
-def verify() -> None:
+def verify(as_json: Json = False) -> None:
     """Check that the schema is the one of this release. Exit code 3 when it is not."""
     _check()
-    typer.echo("the schema is the one of this release")
+    answer({"current": True}, ["the schema is the one of this release"])
 
 
 def _check() -> None:
@@ -99,8 +102,17 @@ def _migrator() -> "Iterator[Migrator]":
         yield Migrator(url)
 
 
-def _tell_moves(verb: str, moved: list[str]) -> None:
-    for one in moved:
-        typer.echo(f"{verb} {one}")
-    if not moved:
-        typer.echo("nothing to do")
+def _line(one: "Status") -> str:
+    applied = "pending" if one.applied_at is None else f"applied {one.applied_at:%Y-%m-%d %H:%M:%S}"
+    return f"{one.version:04} {one.name:<20} {applied}{', edited since' if one.edited else ''}"
+
+
+def _as_json(one: "Status") -> dict[str, object]:
+    applied_at = one.applied_at and one.applied_at.isoformat()
+    return {"version": one.version, "name": one.name, "applied_at": applied_at, "edited": one.edited}
+
+
+def _tell_moves(verb: str, moved: "Sequence[Migration | Applied]") -> None:
+    told = [{"version": one.version, "name": one.name} for one in moved]
+    lines = [f"{verb} {one.version:04} {one.name}" for one in moved]
+    answer({verb.replace(" ", "_"): told}, lines or ["nothing to do"])

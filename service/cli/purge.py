@@ -67,6 +67,11 @@ def told(done: Purged, *, dry_run: bool) -> Iterator[str]:
         yield "stopped at the limit, there may be more"
 
 
+def as_json(done: Purged, *, dry_run: bool) -> Mapping[str, object]:
+    """The same for scripts."""
+    return {"dry_run": dry_run, "purged": done.by_workspace, "left": done.left, "more": done.more}
+
+
 def _cuts(
     states: frozenset[RunState], older_than: int | None, policies: Sequence[Policy], default: int, workspace: str
 ) -> Mapping[RunState, Cut]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.telling import one_line
+from service.cli.telling import Json, answer, one_line
 from service.console.exits import USAGE
 
 
@@ -21,6 +21,7 @@ def purge(
     limit: Annotated[int, typer.Option(min=1, help="At most so many runs; a family goes whole.")] = 100_000,
     batch: Annotated[int, typer.Option(min=1, max=1_000, help="So many runs in one transaction.")] = 100,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Remove ended runs with all there is of them, straight from the database DATABASE_URL."""
     from functools import partial
@@ -36,7 +37,7 @@ def purge(
     with one_line(ValueError, SchemaMismatch, StoreUnavailable):
         how = partial(Wanted, limit=limit, batch=batch, dry_run=dry_run)
         done = asyncio.run(work.purge(_database(), workspace, chosen, age, retention_seconds(), how))
-    typer.echo("\n".join(work.told(done, dry_run=dry_run)))
+    answer(work.as_json(done, dry_run=dry_run), work.told(done, dry_run=dry_run))
 
 
 def _database() -> str:

@@ -4,14 +4,15 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from service.cli.telling import one_line
+from service.cli.telling import Json, answer, one_line
 
 if TYPE_CHECKING:
     from service.dev.siblings import Script
@@ -63,7 +64,7 @@ def dev(
     env_file: Annotated[
         Path | None, typer.Option(help="Write the settings to this file, for `set -a; . FILE; workflows doctor`.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the addresses as one line of JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Run the service with PostgreSQL, NATS and simulated siblings until Ctrl-C."""
     from service.dev.process import LauncherError
@@ -101,21 +102,30 @@ def demo() -> None:
 def config(
     markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False,
     metrics: Annotated[bool, typer.Option("--metrics", help="List the metrics instead, as a Markdown table.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List every setting that `workflows serve` reads from the environment."""
     from service.config import table
 
     if metrics:
+        from service.observing.metrics import METRICS
         from service.observing.metrics import markdown as markdown_of_metrics
 
-        typer.echo(markdown_of_metrics())
+        answer({"metrics": [asdict(one) for one in METRICS.values()]}, [markdown_of_metrics()])
         return
-    if markdown:
-        rows = (f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |" for name, default, meaning in table())
-        typer.echo("\n".join(["| setting | default | meaning |", "|---|---|---|", *rows]))
-        return
-    for name, default, meaning in table():
-        typer.echo(f"{name}\n    {meaning}\n    default: {default or 'empty'}")
+    settings = [{"name": name, "default": default, "meaning": meaning} for name, default, meaning in table()]
+    answer({"settings": settings}, _rows(table()) if markdown else _paragraphs(table()))
+
+
+def _rows(settings: list[tuple[str, str, str]]) -> Iterator[str]:
+    yield "| setting | default | meaning |\n|---|---|---|"
+    for name, default, meaning in settings:
+        yield f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |"
+
+
+def _paragraphs(settings: list[tuple[str, str, str]]) -> Iterator[str]:
+    for name, default, meaning in settings:
+        yield f"{name}\n    {meaning}\n    default: {default or 'empty'}"
 
 
 async def _until_told(context: AbstractAsyncContextManager[T], ready: Callable[[T], None]) -> None:

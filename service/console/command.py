@@ -8,7 +8,6 @@ shared ones.
 """
 
 import inspect
-import sys
 from collections.abc import Callable
 from functools import wraps
 from inspect import Parameter
@@ -62,7 +61,6 @@ def _tell(failed: Failed, as_json: bool) -> None:
     from service.console import show
 
     if as_json:
-        document = {"error": {"message": failed.message, **failed.about, "exit_code": failed.code}}
-        show.document(document, sys.stderr)
+        show.failure(failed.message, failed.code, failed.about)
         return
     show.say(f"workflows: {failed.message}", *(f"  {line}" for line in failed.lines))

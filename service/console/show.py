@@ -237,6 +237,11 @@ def document(value: Mapping[str, Any] | Message | list[Any], file: TextIO | None
     (file or sys.stdout).write(_spelt(json.dumps(found, indent=2, ensure_ascii=False)) + "\n")
 
 
+def failure(message: str, exit_code: int, about: Mapping[str, Any] | None = None) -> None:
+    """How a command ends that did not do what it was told, on stderr."""
+    document({"error": {"message": message, **(about or {}), "exit_code": exit_code}}, sys.stderr)
+
+
 def json_line(value: Mapping[str, Any] | Message) -> None:
     """One of a stream's objects, on a line of its own, at once."""
     sys.stdout.write(compact(as_json(value) if isinstance(value, Message) else value) + os.linesep)

@@ -1,8 +1,11 @@
 """The command line: what an operator gets wrong is one line and an exit code."""
 
+import json
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,6 +101,47 @@ def test_the_settings_are_listed() -> None:
     assert [row.split("`")[1] for row in rows[2:]] == [name for name, _, _ in table()]
 
 
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_scripts_get_json_of_what_asks_no_server(where: str) -> None:
+    def told(*words: str) -> Any:
+        return json.loads(workflows(*(("--json", *words) if where == "before" else (*words, "--json"))).stdout)
+
+    settings = told("config")["settings"]
+    assert [(each["name"], each["default"], each["meaning"]) for each in settings] == table()
+    assert {"workflows_ready": "gauge"}.items() <= {
+        each["name"]: each["kind"] for each in told("config", "--metrics")["metrics"]
+    }.items()
+    assert "workflows migrate up" in {each["command"] for each in told("commands")["commands"]}
+    known = [{"version": one.version, "name": one.name, "sha256": one.sha256} for one in migrations()]
+    assert told("migrate", "list") == {"migrations": known}
+
+
+def test_scripts_get_json_of_migrations(blank_database: str) -> None:
+    def told(*words: str, code: int = 0) -> Any:
+        ended = workflows("migrate", *words, "--json", DATABASE_URL=blank_database)
+        assert ended.returncode == code
+        return json.loads(ended.stdout or ended.stderr)
+
+    [first, *others] = [{"version": one.version, "name": one.name} for one in migrations()]
+    assert told("up", "1") == {"applied": [first]}
+    seen, *pending = told("status", code=3)["migrations"]
+    assert (seen["name"], seen["edited"]) == (first["name"], False)
+    assert datetime.fromisoformat(seen["applied_at"]).tzinfo
+    assert {each["applied_at"] for each in pending} == {None}
+    assert told("verify", code=3)["error"]["exit_code"] == 3
+    assert told("up") == {"applied": others}
+    assert told("up") == {"applied": []}
+    assert told("verify") == {"current": True}
+    assert told("down", "0") == {"took_back": [*reversed(others), first]}
+
+
+def test_scripts_get_json_of_what_went_wrong() -> None:
+    ended = workflows("--json", "migrate", "up", DATABASE_URL=NOWHERE)
+    error = json.loads(ended.stderr)["error"]
+    assert (ended.returncode, ended.stdout, error["exit_code"]) == (1, "", 1)
+    assert "database does not answer" in error["message"]
+
+
 @pytest.mark.parametrize("told", ["{", '{"wrok": {}}', None])
 def test_dev_refuses_what_is_no_script(tmp_path: Path, told: str | None) -> None:
     script = tmp_path / "script.json"
@@ -108,7 +152,7 @@ def test_dev_refuses_what_is_no_script(tmp_path: Path, told: str | None) -> None
 
 def test_dev_says_when_an_address_is_taken() -> None:
     address = f"127.0.0.1:{free_port()}"
-    ended = workflows("dev", "--json", "--grpc", address, "--http", address)
+    ended = workflows("dev", "--grpc", address, "--http", address)
     assert (ended.returncode, ended.stdout) == (1, "")
     assert address in ended.stderr.splitlines()[-1]
 

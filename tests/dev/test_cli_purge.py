@@ -1,5 +1,6 @@
 """`workflows purge`: what it takes, what it says, and what it does not understand."""
 
+import json
 from collections import Counter
 
 import psycopg
@@ -26,6 +27,8 @@ async def test_a_purge_by_age_says_first_and_does_then(database: str, runs: Runs
     said = "would purge 1 run of ws_1\nleft 1 old family: held\n"
     assert workflows(*command, "--dry-run", DATABASE_URL=database).stdout == said
     assert await there(owner, old) == [old.id]
+    for_scripts = {"dry_run": True, "purged": {"ws_1": 1}, "left": {"held": 1}, "more": False}
+    assert json.loads(workflows(*command, "--dry-run", "--json", DATABASE_URL=database).stdout) == for_scripts
     assert workflows(*command, DATABASE_URL=database).stdout == said.replace("would purge", "purged")
     assert await there(owner, old, young, foreign) == [young.id, foreign.id]
     assert workflows(*command, "--workspace", "ws_1", DATABASE_URL=database).stdout == "nothing to purge\n"
