@@ -39,7 +39,7 @@ class Sink(Protocol):
 Arrival: TypeAlias = tuple[Msg, BusEvent]
 
 
-class Batches:
+class EventBatches:
     """`first_delay_seconds` is how long a message stays away after its first failure; it doubles each time."""
 
     def __init__(self, sink: Sink, counters: Counter[str], first_delay_seconds: float) -> None:

@@ -20,7 +20,7 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from service.bus.batches import Batches
+from service.bus.batches import EventBatches
 from service.bus.connection import Connection
 from service.engine.ports.failures import BusUnavailable
 
@@ -39,7 +39,13 @@ class Feed:
     """`lag` is a few seconds old, the same in all replicas, and None while the stream is not there."""
 
     def __init__(
-        self, connection: Connection, stream: str, subject: str, batches: Batches, durable: str, ack_wait_seconds: float
+        self,
+        connection: Connection,
+        stream: str,
+        subject: str,
+        batches: EventBatches,
+        durable: str,
+        ack_wait_seconds: float,
     ) -> None:
         self._connection = connection
         self._stream = stream

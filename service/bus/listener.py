@@ -14,7 +14,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
-from service.bus.batches import Batches, Sink
+from service.bus.batches import EventBatches, Sink
 from service.bus.connection import Connection
 from service.bus.feed import Feed
 
@@ -39,7 +39,7 @@ class Listener:
         first_delay_seconds: float = 0.5,
     ) -> None:
         self.counters: Counter[str] = Counter()
-        batches = Batches(sink, self.counters, first_delay_seconds)
+        batches = EventBatches(sink, self.counters, first_delay_seconds)
         self._feeds = [
             Feed(connection, stream, subject, batches, durable, ack_wait_seconds) for stream, subject in streams
         ]

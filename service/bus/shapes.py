@@ -56,7 +56,7 @@ M = TypeVar("M", bound=Message)
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class BusEnvelope:
     """What a message says of itself, before any of it is believed (`trace` is: it is read, or there is none).
 
     `attributes` has id, source, type, tenant, subject, time and chain, where given; `tenantid` is the tenant under the
@@ -69,32 +69,32 @@ class Envelope:
     trace: str = ""
 
 
-def read(headers: Mapping[str, str], body: bytes) -> Envelope:
+def read(headers: Mapping[str, str], body: bytes) -> BusEnvelope:
     """The trace that the event names, else the one that the message came with."""
     envelope = _read_shape(headers, body)
     return envelope if envelope.trace else replace(envelope, trace=_trace(headers))
 
 
-def _read_shape(headers: Mapping[str, str], body: bytes) -> Envelope:
+def _read_shape(headers: Mapping[str, str], body: bytes) -> BusEnvelope:
     if all(headers.get(name) for name in _BINARY_MODE):
         return _binary_mode(headers, body)
     return _structured(_json_object(body)) if _looks_like_json(body) else _protobuf(body)
 
 
-def _binary_mode(headers: Mapping[str, str], body: bytes) -> Envelope:
+def _binary_mode(headers: Mapping[str, str], body: bytes) -> BusEnvelope:
     attributes = {name: _decoded(value) for name, value in _renamed(headers, _HEADERS).items()}
-    return Envelope(attributes, _data(body, headers.get("content-type", "")), _header_trace(headers))
+    return BusEnvelope(attributes, _data(body, headers.get("content-type", "")), _header_trace(headers))
 
 
-def _structured(event: Record) -> Envelope:
+def _structured(event: Record) -> BusEnvelope:
     attributes = _renamed(event, _MEMBERS)
     if "data_base64" in event:
-        return Envelope(attributes, _bare_tap(event), _trace(event))
+        return BusEnvelope(attributes, _bare_tap(event), _trace(event))
     if "specversion" in event:
-        return Envelope(attributes, nested(event, "data"), _trace(event))
+        return BusEnvelope(attributes, nested(event, "data"), _trace(event))
     if "spec_version" in event:
         extensions = nested(event, "extensions") or {}
-        return Envelope(attributes | _extended(extensions), nested(event, "data"), _trace(extensions))
+        return BusEnvelope(attributes | _extended(extensions), nested(event, "data"), _trace(extensions))
     raise Poison("unknown_shape")
 
 
@@ -122,16 +122,16 @@ def _header_trace(headers: Mapping[str, str]) -> str:
     return trace.read(headers.get(f"ce-{trace.TRACEPARENT}"), unquote(headers.get(f"ce-{trace.TRACESTATE}", "")))
 
 
-def _protobuf(body: bytes) -> Envelope:
+def _protobuf(body: bytes) -> BusEnvelope:
     runtime = _read(RuntimeEnvelope, body)
     if runtime is not None and _is_itself(runtime):
-        return Envelope(_attributes(runtime), _unpacked(runtime), _runtime_trace(runtime))
+        return BusEnvelope(_attributes(runtime), _unpacked(runtime), _runtime_trace(runtime))
     event = _read(CloudEvent, body)
     if event is None or not event.spec_version:
         raise Poison("unknown_shape")
     extensions = {name: value.string_value for name, value in event.extensions.items()}
     attributes = _attributes(event) | {"subject": event.subject} | _extended(extensions)
-    return Envelope(attributes, _unpacked(event), _trace(extensions))
+    return BusEnvelope(attributes, _unpacked(event), _trace(extensions))
 
 
 def _is_itself(runtime: Any) -> bool:

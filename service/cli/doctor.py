@@ -35,7 +35,7 @@ def doctor(
     from service.console import probe, show
     from service.console.show import Column
     from service.doctor import examine
-    from service.domain.checkup import Health
+    from service.domain.checkup import CheckResult
 
     areas = only or list(Area)
     found = asyncio.run(examine([area.value for area in areas]))
@@ -55,5 +55,5 @@ def doctor(
             found,
             "nothing was looked at",
         )
-    if any(each.health is Health.FAILED for each in found):
+    if any(each.health is CheckResult.FAILED for each in found):
         raise typer.Exit(FAILED)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from service.console import moments
-from service.domain.retention import ENDED, EVERYONE, MOST_SECONDS, Cut, Policy, keeps
+from service.domain.retention import ENDED, EVERYONE, MOST_SECONDS, Cut, RetentionPolicy, keeps
 from service.domain.state import RunState
-from service.engine.retention import Purged, Wanted, purge_now
+from service.engine.purging import Purged, PurgeWish, purge_now
 from service.store.migrate import Migrator
 from service.store.pool import ENGINE, Pool
 from service.store.purging import Purges
@@ -39,7 +39,7 @@ async def purge(
     states: frozenset[RunState],
     older_than: int | None,
     default_seconds: int,
-    how: Callable[..., Wanted],
+    how: Callable[..., PurgeWish],
 ) -> Purged:
     """`how` makes what is wanted of the workspace, its cuts and who asks. Raises SchemaMismatch, StoreUnavailable."""
     await Migrator(dsn).check_current()
@@ -73,7 +73,11 @@ def as_json(done: Purged, *, dry_run: bool) -> Mapping[str, object]:
 
 
 def _cuts(
-    states: frozenset[RunState], older_than: int | None, policies: Sequence[Policy], default: int, workspace: str
+    states: frozenset[RunState],
+    older_than: int | None,
+    policies: Sequence[RetentionPolicy],
+    default: int,
+    workspace: str,
 ) -> Mapping[RunState, Cut]:
     if older_than is not None:
         return dict.fromkeys(states, older_than)

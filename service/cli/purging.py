@@ -29,13 +29,13 @@ def purge(
     from service.cli import purge as work
     from service.config import retention_seconds
     from service.engine.ports.failures import StoreUnavailable
-    from service.engine.retention import Wanted
+    from service.engine.purging import PurgeWish
     from service.store.migrate import SchemaMismatch
 
     with one_line(ValueError, code=USAGE):
         chosen, age = work.states_of(state or ()), work.seconds_of(older_than) if older_than else None
     with one_line(ValueError, SchemaMismatch, StoreUnavailable):
-        how = partial(Wanted, limit=limit, batch=batch, dry_run=dry_run)
+        how = partial(PurgeWish, limit=limit, batch=batch, dry_run=dry_run)
         done = asyncio.run(work.purge(_database(), workspace, chosen, age, retention_seconds(), how))
     answer(work.as_json(done, dry_run=dry_run), work.told(done, dry_run=dry_run))
 

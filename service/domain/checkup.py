@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Health(StrEnum):
+class CheckResult(StrEnum):
     OK = "OK"
     WARNING = "WARNING"  # it works, with something missing that may be missed
     FAILED = "FAILED"  # the service cannot work like this
@@ -21,18 +21,18 @@ class Check:
 
     area: str
     what: str
-    health: Health
+    health: CheckResult
     found: str
     advice: str = ""
 
 
 def ok(area: str, what: str, found: str) -> Check:
-    return Check(area, what, Health.OK, found)
+    return Check(area, what, CheckResult.OK, found)
 
 
 def warning(area: str, what: str, found: str, advice: str) -> Check:
-    return Check(area, what, Health.WARNING, found, advice)
+    return Check(area, what, CheckResult.WARNING, found, advice)
 
 
 def failed(area: str, what: str, found: str, advice: str) -> Check:
-    return Check(area, what, Health.FAILED, found, advice)
+    return Check(area, what, CheckResult.FAILED, found, advice)

@@ -19,7 +19,7 @@ from service.domain.state import RunState, StepState
 from service.domain.turn import Turn
 
 
-class Fate(Enum):
+class EdgeFate(Enum):
     OPEN = "open"
     TAKEN = "taken"
     DEAD = "dead"
@@ -59,23 +59,23 @@ def _consider(turn: Turn, step_id: str) -> None:
             start(turn, step_id, step.input_payload)
         return
     fates = [fate(turn, edge) for edge in turn.plan.graph.incoming[step_id]]
-    if Fate.OPEN in fates:
+    if EdgeFate.OPEN in fates:
         return
-    if fates and Fate.TAKEN not in fates:
+    if fates and EdgeFate.TAKEN not in fates:
         turn.move(step_id, StepState.SKIPPED, "skipped")
     else:
         start(turn, step_id, _handed_to(turn, step_id))
 
 
-def fate(turn: Turn, edge: Edge) -> Fate:
+def fate(turn: Turn, edge: Edge) -> EdgeFate:
     """What became of an edge: taken, dead, or not decided yet."""
     source = turn.step(edge.from_step_id)
     if source.state is StepState.SKIPPED:
-        return Fate.DEAD
+        return EdgeFate.DEAD
     opened = source.step_type is StepType.PARALLEL and source.state is StepState.RUNNING
     if not opened and source.state is not StepState.COMPLETED:
-        return Fate.OPEN
-    return Fate.DEAD if edge.to_step_id in source.evidence.get("dead", ()) else Fate.TAKEN
+        return EdgeFate.OPEN
+    return EdgeFate.DEAD if edge.to_step_id in source.evidence.get("dead", ()) else EdgeFate.TAKEN
 
 
 def _handed_to(turn: Turn, step_id: str) -> Payload:
@@ -83,7 +83,7 @@ def _handed_to(turn: Turn, step_id: str) -> Payload:
     edges = turn.plan.graph.incoming[step_id]
     if not edges:
         return turn.run.input_payload
-    taken = {edge.from_step_id for edge in edges if fate(turn, edge) is Fate.TAKEN}
+    taken = {edge.from_step_id for edge in edges if fate(turn, edge) is EdgeFate.TAKEN}
     merged: dict[str, Any] = {}
     for key, step in turn.run.steps.items():
         if key in taken:
@@ -121,7 +121,7 @@ def _complete_run(turn: Turn) -> None:
     output: dict[str, Any] = {}
     for key, step in turn.run.steps.items():
         edges = turn.plan.graph.outgoing.get(key, ())
-        last = all(fate(turn, edge) is not Fate.TAKEN for edge in edges)
+        last = all(fate(turn, edge) is not EdgeFate.TAKEN for edge in edges)
         if last and step.state is StepState.COMPLETED:
             output |= hands_down(step)
     if fault := output_fault(turn.plan.version.schemas, output):

@@ -10,7 +10,7 @@ from service.domain.commands import TransitionStep
 from service.domain.costs import attempt_cost
 from service.domain.definition import StepType
 from service.domain.errors import conflict, invalid, not_found
-from service.domain.flow import Fate, fate
+from service.domain.flow import EdgeFate, fate
 from service.domain.state import RunState, StepRun, StepState
 from service.domain.steps import rules_of
 from service.domain.steps.rules import LINKS
@@ -107,7 +107,7 @@ def _check_state(turn: Turn, command: TransitionStep) -> None:
 
 def _not_started(turn: Turn, step: StepRun) -> Exception:
     edges = turn.plan.graph.incoming.get(step.step_id, ())
-    open_ends = sorted({edge.from_step_id for edge in edges if fate(turn, edge) is Fate.OPEN})
+    open_ends = sorted({edge.from_step_id for edge in edges if fate(turn, edge) is EdgeFate.OPEN})
     if open_ends:
         return conflict("predecessors_open", f"the step waits for {', '.join(open_ends)}")
     if turn.run.state is RunState.PAUSED:

@@ -23,7 +23,7 @@ ENDED = tuple(state for state in RunState if state.terminal)
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RetentionPolicy:
     """`workspace_id` may be EVERYONE, `state` None for all; `keep_seconds` 0 is for ever."""
 
     workspace_id: str
@@ -80,7 +80,7 @@ class Obstacle(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PurgePosition:
     """Where a walk over the ended runs of a workspace stands."""
 
     completed_at: datetime
@@ -88,15 +88,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class PurgedBatch:
     """What one batch removed, how many families stay and why, and where to go on; None at the end."""
 
     runs: tuple[str, ...] = ()
     left: Counter[Obstacle] = field(default_factory=Counter)
-    place: Place | None = None
+    place: PurgePosition | None = None
 
 
-def keeps(policies: Iterable[Policy], default_seconds: int, workspace_id: str) -> dict[RunState, Cut]:
+def keeps(policies: Iterable[RetentionPolicy], default_seconds: int, workspace_id: str) -> dict[RunState, Cut]:
     """For how many seconds the workspace keeps runs, by the state they ended in; without what it keeps for ever."""
     known = {(policy.workspace_id, policy.state): policy.keep_seconds for policy in policies}
     found = {state: _keep(known, default_seconds, workspace_id, state) for state in ENDED}

@@ -53,7 +53,7 @@ class FoundRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundRuns:
     """Newest first; `more` tells whether older ones match as well."""
 
     runs: Sequence[FoundRun]

@@ -37,7 +37,7 @@ class Overlap(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class SchedulePolicy:
     """How the ticks of a cron expression are run; kept when a new version is published."""
 
     timezone: str = "UTC"
@@ -47,7 +47,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyChange:
+class SchedulePolicyChange:
     """None leaves a part as it is. `expected_version` is the one its sender saw; 0 means any."""
 
     timezone: str | None = None
@@ -71,7 +71,7 @@ class Schedule:
     definition_id: str
     workspace_id: str
     cron_expr: str
-    policy: Policy
+    policy: SchedulePolicy
     next_at: datetime
     due_at: datetime
     pause: Pause | None = None
@@ -147,7 +147,13 @@ def _due_by(schedule: Schedule, now: datetime) -> tuple[list[Stand], Stand]:
 
 def begun(definition_id: str, workspace_id: str, cron_expr: str, now: datetime) -> Schedule:
     """A schedule as it is first published."""
-    return Schedule(definition_id, workspace_id, cron_expr, Policy(), *stand(definition_id, cron_expr, Policy(), now))
+    return Schedule(
+        definition_id,
+        workspace_id,
+        cron_expr,
+        SchedulePolicy(),
+        *stand(definition_id, cron_expr, SchedulePolicy(), now),
+    )
 
 
 def with_cron(schedule: Schedule, cron_expr: str, now: datetime) -> Schedule:
@@ -157,7 +163,7 @@ def with_cron(schedule: Schedule, cron_expr: str, now: datetime) -> Schedule:
     return _standing(replace(schedule, cron_expr=cron_expr), now)
 
 
-def with_policy(schedule: Schedule, change: PolicyChange, now: datetime) -> Schedule:
+def with_policy(schedule: Schedule, change: SchedulePolicyChange, now: datetime) -> Schedule:
     """Another zone has other ticks, from now on. Raises Refusal when the policy is not the one its sender saw."""
     if change.expected_version not in (0, schedule.version):
         seen = change.expected_version
@@ -197,7 +203,7 @@ def _just_before(tick: datetime) -> datetime:
 # --- ticks -----------------------------------------------------------------------------------------------------------
 
 
-def stand(definition_id: str, cron_expr: str, policy: Policy, after: datetime) -> Stand:
+def stand(definition_id: str, cron_expr: str, policy: SchedulePolicy, after: datetime) -> Stand:
     """The first tick later than that moment."""
     return next(_stands(definition_id, cron_expr, policy, after))
 
@@ -207,7 +213,7 @@ def tick_key(tick: datetime) -> str:
     return f"{tick.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
 
 
-def _stands(definition_id: str, cron_expr: str, policy: Policy, after: datetime) -> Iterator[Stand]:
+def _stands(definition_id: str, cron_expr: str, policy: SchedulePolicy, after: datetime) -> Iterator[Stand]:
     for tick, following in pairwise(ticks_after(cron_expr, policy.timezone, after)):
         yield Stand(tick, tick + _jitter(definition_id, policy.jitter_seconds, tick, following))
 
@@ -219,5 +225,5 @@ def _jitter(definition_id: str, jitter_seconds: int, tick: datetime, following: 
     return timedelta(seconds=drawn % room)
 
 
-def _patience(policy: Policy) -> timedelta:
+def _patience(policy: SchedulePolicy) -> timedelta:
     return max(ON_TIME, timedelta(seconds=policy.catch_up_seconds))

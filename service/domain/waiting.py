@@ -14,7 +14,7 @@ from service.domain import undoing
 from service.domain.commands import CALLER
 from service.domain.compensation import left_to_undo
 from service.domain.definition import Json, Payload, StepType
-from service.domain.flow import Fate, fate
+from service.domain.flow import EdgeFate, fate
 from service.domain.ids import task_id
 from service.domain.state import RunState, StepRun, StepState
 from service.domain.turn import Turn
@@ -60,7 +60,7 @@ def _before(turn: Turn, step: StepRun) -> Iterable[Waiting]:
 
 def _predecessors(turn: Turn, step: StepRun) -> list[str]:
     edges = turn.plan.graph.incoming.get(step.step_id, ())
-    return sorted({edge.from_step_id for edge in edges if fate(turn, edge) is Fate.OPEN})
+    return sorted({edge.from_step_id for edge in edges if fate(turn, edge) is EdgeFate.OPEN})
 
 
 # --- while it is open ------------------------------------------------------------------------------------------------

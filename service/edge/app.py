@@ -18,7 +18,7 @@ from service.domain.idempotency import Idem, Replayable
 from service.domain.paging import Page
 from service.domain.picture import Format
 from service.domain.run_history import EventPage, History
-from service.domain.run_search import Found, RunFilter, RunSearch
+from service.domain.run_search import FoundRuns, RunFilter, RunSearch
 from service.domain.start_requests import ForkRequest, StartRequest, Triggered, TriggerRequest
 from service.domain.state import Run
 from service.domain.task_list import TaskFilter, TaskRow
@@ -70,7 +70,7 @@ class Definitions(Protocol):
         ...
 
 
-class Schemas(Protocol):
+class VersionSchemas(Protocol):
     """The schemas beside versions; version 0 is the latest, revision 0 the one in force."""
 
     async def get(self, definition_id: str, number: int, revision: int, visible: str | None) -> SchemaRevision | None:
@@ -129,7 +129,7 @@ class Inquiries(Protocol):
         self, definition_id: str, number: int, wanted: Format, visible: str | None
     ) -> str | None: ...
 
-    async def search(self, wanted: RunSearch, limit: int) -> Found: ...
+    async def search(self, wanted: RunSearch, limit: int) -> FoundRuns: ...
 
 
 class Bulk(Protocol):

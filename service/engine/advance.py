@@ -23,7 +23,7 @@ from service.domain.plan import Plan
 from service.domain.state import Run, changed
 from service.engine.clock import DatabaseClock
 from service.engine.lease import Lease
-from service.engine.mailbox import Letter, Mailbox, Outcome, fail_all
+from service.engine.mailbox import Letter, Mailbox, Reply, fail_all
 from service.engine.plans import Plans
 from service.engine.ports.failures import StaleRun
 from service.engine.ports.runs import RunStore, Snapshot, Started, StartKey
@@ -66,7 +66,7 @@ class Advance:
 
     # --- callers ---------------------------------------------------------------------------------------------------
 
-    async def submit(self, run_id: str, envelope: Envelope, visible: str | None = None) -> Outcome:
+    async def submit(self, run_id: str, envelope: Envelope, visible: str | None = None) -> Reply:
         """Brings one command to a run. Raises Refusal (also for runs the sender may not see), StoreUnavailable."""
         outcome = await self.mailbox.post(run_id, envelope, visible)
         if isinstance(outcome.verdict, Refusal):
@@ -75,21 +75,21 @@ class Advance:
             return await self._as_it_was(outcome, outcome.verdict)
         return outcome
 
-    async def start(self, key: StartKey, plan: Plan, envelope: Envelope) -> Outcome:
+    async def start(self, key: StartKey, plan: Plan, envelope: Envelope) -> Reply:
         """Begins a run, once per key. A repetition answers like the first time. Raises Refusal, StoreUnavailable."""
         return await self._begin(key, envelope, lambda: begin(plan, envelope, self.clock.now()))
 
-    async def fork(self, key: StartKey, plan: Plan, source: Run, envelope: Envelope) -> Outcome:
+    async def fork(self, key: StartKey, plan: Plan, source: Run, envelope: Envelope) -> Reply:
         """Begins a run from what `source` did, once per key, and changes `source` in nothing. Raises like `start`."""
         return await self._begin(key, envelope, lambda: fork(plan, source, envelope, self.clock.now()))
 
-    async def _begin(self, key: StartKey, envelope: Envelope, first: Callable[[], Decision]) -> Outcome:
+    async def _begin(self, key: StartKey, envelope: Envelope, first: Callable[[], Decision]) -> Reply:
         with self._span(envelope) as span:
             outcome = await self._begun(key, first)
             span.tell(run_id=outcome.run.id, outcomes=_word(outcome.verdict))
         return outcome
 
-    async def _begun(self, key: StartKey, first: Callable[[], Decision]) -> Outcome:
+    async def _begun(self, key: StartKey, first: Callable[[], Decision]) -> Reply:
         try:
             decision = first()
         except Refusal as refusal:
@@ -107,26 +107,26 @@ class Advance:
         run = changed(decision.run, version=1)
         self._remember(run)
         self._hand_on(decision, requests, leased_at)
-        return Outcome(run, Accepted(run.sequence))
+        return Reply(run, Accepted(run.sequence))
 
-    async def begun_before(self, key: StartKey, refusal: Refusal) -> Outcome:
+    async def begun_before(self, key: StartKey, refusal: Refusal) -> Reply:
         """What would not begin today may have begun under this key while it still could."""
         started = await self.store.started(key)
         if started is None:
             raise refusal
         return await self._started_before(key, started)
 
-    async def _started_before(self, key: StartKey, started: Started) -> Outcome:
+    async def _started_before(self, key: StartKey, started: Started) -> Reply:
         if started.digest and key.digest and started.digest != key.digest:
             raise key_reused()
         run = await self.store.run_at(started.run_id, started.sequence)
         if run is None:
             raise RunPurged(started.run_id)
-        return Outcome(run, Repeated(started.sequence))
+        return Reply(run, Repeated(started.sequence))
 
-    async def _as_it_was(self, outcome: Outcome, verdict: Repeated) -> Outcome:
+    async def _as_it_was(self, outcome: Reply, verdict: Repeated) -> Reply:
         run = await self.store.run_at(outcome.run.id, verdict.sequence)
-        return Outcome(run or outcome.run, verdict)
+        return Reply(run or outcome.run, verdict)
 
     @property
     def remembered(self) -> int:
@@ -205,7 +205,7 @@ class Advance:
             run = stored
         for letter, verdict in zip(letters, decision.verdicts, strict=True):
             if not letter.reply.done():
-                letter.reply.set_result(Outcome(run, verdict))
+                letter.reply.set_result(Reply(run, verdict))
         return True
 
     async def _apply(self, decision: Decision) -> Run | None:

@@ -20,13 +20,13 @@ from service.domain.commands import OURSELVES, EffectFailed, EffectSucceeded, En
 from service.domain.errors import Kind, Refusal
 from service.domain.ids import effect_key
 from service.engine.advance import Advance
+from service.engine.background import Background
 from service.engine.crossing import Crossing
 from service.engine.loop import Loop
 from service.engine.ports.events import EventStore
 from service.engine.ports.failures import StoreUnavailable
 from service.engine.ports.siblings import Errand, Siblings
 from service.engine.ports.work import Work, WorkStore
-from service.engine.tasks import Tasks
 from service.engine.tracing import Span
 
 IN_FLIGHT = 256
@@ -55,7 +55,7 @@ class Dispatcher:
         self._monotonic = advance.clock.monotonic
         self._tracer = advance.tracer
         self.lease = advance.lease
-        self.tasks = Tasks()
+        self.tasks = Background()
         self._room = asyncio.Semaphore(IN_FLIGHT)
         self._room_to_stop = asyncio.Semaphore(IN_FLIGHT)
         self.counters: Counter[str] = Counter()

@@ -19,7 +19,7 @@ from service.domain.state import Run
 from service.domain.triggers import Objection, cron_address
 from service.engine.clock import DatabaseClock
 from service.engine.dispatcher import Dispatcher
-from service.engine.ports.events import EventStore, Fate
+from service.engine.ports.events import EventStore, Receipt
 from service.engine.ports.runs import RunStore
 from service.engine.ports.triggers import TriggerDelivery, TriggerStore
 from service.engine.starter import Starter
@@ -42,9 +42,9 @@ class Intake:
 
     async def take(self, event: BusEvent) -> Triggered:
         [kept] = await self.events.keep([event])
-        if kept.fate is Fate.CLASH:
+        if kept.fate is Receipt.CLASH:
             raise Refusal(Kind.EXISTS, "event_id_reused", "this event id was used with another event")
-        if kept.fate is not Fate.DONE:
+        if kept.fate is not Receipt.DONE:
             leased_at = self.clock.monotonic()
             work = await self.events.route([kept], self.dispatcher.lease.seconds)
             await self.dispatcher.settle(work, leased_at)

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from service.domain.commands import Envelope
 from service.domain.decision import Verdict
 from service.domain.state import Run
+from service.engine.background import Background
 from service.engine.ports.failures import StoreUnavailable
-from service.engine.tasks import Tasks
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Reply:
     """What became of one command, and the run after it."""
 
     run: Run
@@ -30,7 +30,7 @@ class Letter:
 
     envelope: Envelope
     visible: str | None
-    reply: "asyncio.Future[Outcome]"
+    reply: "asyncio.Future[Reply]"
 
 
 Fold = Callable[[str, list[Letter]], Awaitable[None]]
@@ -40,9 +40,9 @@ class Mailbox:
     def __init__(self, fold: Fold) -> None:
         self._fold = fold
         self._waiting: dict[str, list[Letter]] = {}
-        self.tasks = Tasks()
+        self.tasks = Background()
 
-    async def post(self, run_id: str, envelope: Envelope, visible: str | None = None) -> Outcome:
+    async def post(self, run_id: str, envelope: Envelope, visible: str | None = None) -> Reply:
         """Raises Refusal, StoreUnavailable."""
         letter = Letter(envelope, visible, asyncio.get_running_loop().create_future())
         if run_id in self._waiting:

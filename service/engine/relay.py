@@ -14,7 +14,7 @@ from contextlib import suppress
 from service.engine.loop import Loop
 from service.engine.ports.failures import BusUnavailable, StoreUnavailable
 from service.engine.ports.outbox import Outbox, Publisher, Unpublished
-from service.engine.tracing import UNTRACED, Role, Tracer
+from service.engine.tracing import UNTRACED, SpanRole, Tracer
 
 BATCH = 1000
 IDLE_SECONDS = 0.25
@@ -58,7 +58,7 @@ class Relay:
         if not changes:
             return False
         links = {change.trace: None for change in changes}
-        with self._tracer.span("publish", "", Role.PRODUCER, links, changes=len(changes)) as span:
+        with self._tracer.span("publish", "", SpanRole.PRODUCER, links, changes=len(changes)) as span:
             published = await self._publish_all(changes)
             span.tell(published=published)
         return published == len(changes)

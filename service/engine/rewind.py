@@ -42,7 +42,7 @@ class Stream(Protocol):
         ...
 
 
-class Memory(Protocol):
+class StreamMemory(Protocol):
     """What is known of the stream, and which shards have lost something. Raises StoreUnavailable."""
 
     async def known(self, stream: str) -> StreamMark | None: ...
@@ -61,7 +61,7 @@ class Memory(Protocol):
 class RewindingOutbox:
     """Satisfies `ports.Outbox`."""
 
-    def __init__(self, outbox: Outbox, stream: Stream, memory: Memory, monotonic: Callable[[], float]) -> None:
+    def __init__(self, outbox: Outbox, stream: Stream, memory: StreamMemory, monotonic: Callable[[], float]) -> None:
         self._outbox = outbox
         self._stream = stream
         self._memory = memory

@@ -14,13 +14,13 @@ from dataclasses import replace
 
 from service.domain.bus_event import BusEvent
 from service.domain.decision import Wait
+from service.engine.background import Background
 from service.engine.clock import DatabaseClock
 from service.engine.dispatcher import Dispatcher
-from service.engine.ports.events import EventStore, Fate, Kept
+from service.engine.ports.events import EventStore, Kept, Receipt
 from service.engine.ports.failures import StoreUnavailable
 from service.engine.starter import Starter
-from service.engine.tasks import Tasks
-from service.engine.tracing import UNTRACED, Role, Span, Tracer
+from service.engine.tracing import UNTRACED, Span, SpanRole, Tracer
 
 SWEEP = 200
 
@@ -41,7 +41,7 @@ class Router:
         self._dispatcher = dispatcher
         self._starter = starter
         self._clock = clock
-        self.tasks = Tasks()
+        self.tasks = Background()
         self.counters: Counter[str] = Counter()
         self.buried: Counter[str] = Counter()
         """Dead letters by their reason."""
@@ -57,8 +57,8 @@ class Router:
             for span, item in zip(spans, kept, strict=True):
                 span.tell(fate=item.fate)
             self.counters.update(item.fate.lower() for item in kept)
-            await self._route([item for item in kept if item.fate in (Fate.FRESH, Fate.UNROUTED)])
-        return [event for event, item in zip(events, kept, strict=True) if item.fate is Fate.CLASH]
+            await self._route([item for item in kept if item.fate in (Receipt.FRESH, Receipt.UNROUTED)])
+        return [event for event, item in zip(events, kept, strict=True) if item.fate is Receipt.CLASH]
 
     async def _route(self, fresh: Sequence[Kept]) -> None:
         if fresh:
@@ -68,7 +68,7 @@ class Router:
 
     def _span(self, event: BusEvent) -> Span:
         about = {"event_id": event.id, "event_type": event.type, "event_source": event.source}
-        return self._tracer.span("event", event.trace, Role.CONSUMER, **about)
+        return self._tracer.span("event", event.trace, SpanRole.CONSUMER, **about)
 
     async def bury(self, subject: str, raw: bytes, headers: Mapping[str, str], reason: str) -> None:
         self.counters["buried"] += 1

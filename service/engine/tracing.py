@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 
-class Role(StrEnum):
+class SpanRole(StrEnum):
     """Whose side of an exchange a span is."""
 
     SERVER = "SERVER"
@@ -53,7 +53,7 @@ class Span(Protocol):
 
 class Tracer(Protocol):
     def span(
-        self, name: str, trace: str, role: Role = Role.INTERNAL, links: Iterable[str] = (), **about: str | int
+        self, name: str, trace: str, role: SpanRole = SpanRole.INTERNAL, links: Iterable[str] = (), **about: str | int
     ) -> Span:
         """A span caused by `trace`, the first of a trace of its own when that is empty; `links` are traces that it has
         to do with beside that."""
@@ -87,7 +87,7 @@ class Unwatched:
 
 class Untraced:
     def span(
-        self, name: str, trace: str, role: Role = Role.INTERNAL, links: Iterable[str] = (), **about: str | int
+        self, name: str, trace: str, role: SpanRole = SpanRole.INTERNAL, links: Iterable[str] = (), **about: str | int
     ) -> Unwatched:
         return Unwatched(trace)
 

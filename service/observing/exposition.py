@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from service.instruments import Durations
-from service.observing.metrics import Kind, Metric
+from service.observing.metrics import Metric, MetricKind
 
 Values: TypeAlias = Mapping[tuple[str, ...], "float | Durations"]
 Source: TypeAlias = tuple[Metric, Callable[[], Values]]
@@ -36,9 +36,9 @@ class Exposition(Collector):
 
 
 def _family(metric: Metric, values: Values) -> Family:
-    if metric.kind is Kind.HISTOGRAM:
+    if metric.kind is MetricKind.HISTOGRAM:
         return _histogram(metric, values)
-    kind = CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily
+    kind = CounterMetricFamily if metric.kind is MetricKind.COUNTER else GaugeMetricFamily
     family: CounterMetricFamily | GaugeMetricFamily = kind(metric.name, metric.meaning, labels=metric.labels)
     for labels, value in values.items():
         assert not isinstance(value, Durations)

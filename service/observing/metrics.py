@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class MetricKind(StrEnum):
     COUNTER = "counter"
     GAUGE = "gauge"
     HISTOGRAM = "histogram"
@@ -18,7 +18,7 @@ class Kind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Metric:
     name: str
-    kind: Kind
+    kind: MetricKind
     labels: tuple[str, ...]
     meaning: str
 
@@ -29,26 +29,26 @@ METRICS: dict[str, Metric] = {}
 EVERYWHERE = "The same in every replica."
 
 
-def _declared(kind: Kind, name: str, meaning: str, *labels: str) -> Metric:
+def _declared(kind: MetricKind, name: str, meaning: str, *labels: str) -> Metric:
     metric = Metric(f"workflows_{name}", kind, labels, meaning)
     METRICS[metric.name] = metric
     return metric
 
 
 def _counter(name: str, meaning: str, *labels: str) -> Metric:
-    return _declared(Kind.COUNTER, name, meaning, *labels)
+    return _declared(MetricKind.COUNTER, name, meaning, *labels)
 
 
 def _gauge(name: str, meaning: str, *labels: str) -> Metric:
-    return _declared(Kind.GAUGE, name, meaning, *labels)
+    return _declared(MetricKind.GAUGE, name, meaning, *labels)
 
 
 def _shared(name: str, meaning: str, *labels: str) -> Metric:
-    return _declared(Kind.GAUGE, name, f"{meaning} {EVERYWHERE}", *labels)
+    return _declared(MetricKind.GAUGE, name, f"{meaning} {EVERYWHERE}", *labels)
 
 
 def _histogram(name: str, meaning: str, *labels: str) -> Metric:
-    return _declared(Kind.HISTOGRAM, name, meaning, *labels)
+    return _declared(MetricKind.HISTOGRAM, name, meaning, *labels)
 
 
 # --- runs ------------------------------------------------------------------------------------------------------------

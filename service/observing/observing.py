@@ -10,7 +10,7 @@ from service.edge.server.health import Health
 from service.edge.server.http import HttpServer
 from service.edge.server.server import EdgeServer
 from service.engine.engine import Engine
-from service.engine.retention import Retention
+from service.engine.purging import Purger
 from service.engine.rewind import RewindingOutbox
 from service.engine.scheduler import Scheduler
 from service.observing.census import KeptCounts
@@ -29,7 +29,7 @@ class Parts:
 
     engine: Engine
     scheduler: Scheduler
-    retention: Retention
+    retention: Purger
     listener: Listener
     outbox: RewindingOutbox
     edge: EdgeServer

@@ -13,7 +13,7 @@ from service.edge.rpc.meter import RpcMeter
 from service.edge.server.health import Health
 from service.engine.engine import Engine
 from service.engine.loop import Loop
-from service.engine.retention import Retention
+from service.engine.purging import Purger
 from service.engine.rewind import RewindingOutbox
 from service.engine.scheduler import Scheduler
 from service.instruments import Durations
@@ -39,7 +39,7 @@ class Observed:
 
     engine: Engine
     scheduler: Scheduler
-    retention: Retention
+    retention: Purger
     listener: Listener
     outbox: RewindingOutbox
     siblings: SiblingClients
@@ -168,7 +168,7 @@ def _loops(loops: Iterable[Loop], lag: LoopLag) -> Iterator[Source]:
     yield m.EVENT_LOOP_LAG, lambda: {(): lag.late}
 
 
-def _retention(retention: Retention) -> Iterator[Source]:
+def _retention(retention: Purger) -> Iterator[Source]:
     yield _one(m.PURGED, lambda: retention.counters["purged_runs"])
     yield m.LEFT, lambda: _keyed({why.value: retention.left[why] for why in Obstacle})
 

@@ -16,7 +16,7 @@ from agents.v1.agents_pb2 import (
 
 from service.domain.answers import Fault, FaultKind
 from service.siblings.faults import no_agent, unknown
-from service.siblings.method import Garbled, Method, demand
+from service.siblings.method import Garbled, SiblingMethod, demand
 
 _SERVICE = "/agents.v1.AgentService"
 
@@ -25,7 +25,7 @@ def get_request(agent_id: str) -> GetRequest:
     return GetRequest(id=agent_id)
 
 
-def getting(agent_id: str, workspace_id: str) -> Method[GetResponse, str]:
+def getting(agent_id: str, workspace_id: str) -> SiblingMethod[GetResponse, str]:
     """AgentService.Get, read as the id of an agent of this workspace that may work."""
 
     def read(reply: GetResponse) -> str | Fault:
@@ -36,21 +36,21 @@ def getting(agent_id: str, workspace_id: str) -> Method[GetResponse, str]:
             return Fault(FaultKind.FAILED, "agent_suspended", f"agent {agent_id} is suspended")
         return agent_id
 
-    return Method("agents", f"{_SERVICE}/Get", GetResponse, read, absent=unknown("agent", agent_id))
+    return SiblingMethod("agents", f"{_SERVICE}/Get", GetResponse, read, absent=unknown("agent", agent_id))
 
 
 def list_request(capability: str, workspace_id: str) -> ListRequest:
     return ListRequest(workspace_id=workspace_id, capability=capability, status=AGENT_STATUS_ACTIVE)
 
 
-def listing(capability: str, workspace_id: str) -> Method[ListResponse, str]:
+def listing(capability: str, workspace_id: str) -> SiblingMethod[ListResponse, str]:
     """AgentService.List, read as the first agent that really is what was asked for."""
 
     def read(reply: ListResponse) -> str | Fault:
         fitting = _fitting(reply.agents, capability, workspace_id)
         return fitting[0].id if fitting else no_agent(capability)
 
-    return Method("agents", f"{_SERVICE}/List", ListResponse, read)
+    return SiblingMethod("agents", f"{_SERVICE}/List", ListResponse, read)
 
 
 def _fitting(agents: Sequence[Agent], capability: str, workspace_id: str) -> list[Agent]:
@@ -68,7 +68,7 @@ def config_request(agent_id: str) -> GetConfigRequest:
     return GetConfigRequest(agent_id=agent_id)
 
 
-def binding(prompt_name: str) -> Method[GetConfigResponse, str]:
+def binding(prompt_name: str) -> SiblingMethod[GetConfigResponse, str]:
     """AgentService.GetConfig, read as the label that the agent binds to the prompt; empty when it binds none."""
 
     def read(reply: GetConfigResponse) -> str:
@@ -76,4 +76,4 @@ def binding(prompt_name: str) -> Method[GetConfigResponse, str]:
             raise Garbled("the reply has no config")
         return reply.config.prompt_bindings.get(prompt_name, "")
 
-    return Method("agents", f"{_SERVICE}/GetConfig", GetConfigResponse, read, absent="")
+    return SiblingMethod("agents", f"{_SERVICE}/GetConfig", GetConfigResponse, read, absent="")

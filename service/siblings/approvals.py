@@ -23,8 +23,8 @@ from approvals.v1.approvals_pb2 import (
 
 from service.domain.answers import PASSED, STOPPED, ApprovalRequested, ApprovalStatus
 from service.domain.calls import GetApproval, RequestApproval
-from service.siblings.method import SURFACE, Garbled, Method, demand, json_bytes, json_object
-from service.siblings.search import PAGE_SIZE, Page, Search
+from service.siblings.method import SURFACE, Garbled, SiblingMethod, demand, json_bytes, json_object
+from service.siblings.search import PAGE_SIZE, Search, SearchPage
 
 _SERVICE = "/approvals.v1.ApprovalService"
 _UNDECIDED = frozenset({"PENDING", "ESCALATED"})
@@ -58,11 +58,11 @@ def search(request: bytes, workspace_id: str) -> Search | None:
     def page(offset: int) -> ListPendingRequest:
         return ListPendingRequest(workspace_id=workspace_id, limit=PAGE_SIZE, offset=offset)
 
-    def read(reply: ListPendingResponse) -> Page:
+    def read(reply: ListPendingResponse) -> SearchPage:
         ours = (each for each in reply.requests if each.id and _origin(each.context_json) == origin)
-        return Page(len(reply.requests), reply.total, next((ApprovalRequested(each.id) for each in ours), None))
+        return SearchPage(len(reply.requests), reply.total, next((ApprovalRequested(each.id) for each in ours), None))
 
-    return Search(Method("approvals", f"{_SERVICE}/ListPending", ListPendingResponse, read), page)
+    return Search(SiblingMethod("approvals", f"{_SERVICE}/ListPending", ListPendingResponse, read), page)
 
 
 def _origin(context_json: str) -> tuple[Any, ...] | None:
@@ -122,5 +122,5 @@ def _word(text: str) -> str:
     return word
 
 
-REQUEST = Method("approvals", f"{_SERVICE}/RequestApproval", RequestApprovalResponse, _requested)
-GET = Method("approvals", f"{_SERVICE}/GetApproval", GetApprovalResponse, _status)
+REQUEST = SiblingMethod("approvals", f"{_SERVICE}/RequestApproval", RequestApprovalResponse, _requested)
+GET = SiblingMethod("approvals", f"{_SERVICE}/GetApproval", GetApprovalResponse, _status)

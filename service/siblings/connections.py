@@ -15,11 +15,11 @@ from google.protobuf.message import Message
 from service.domain.answers import Fault
 from service.domain.calls import SIBLINGS
 from service.domain.trace import told
-from service.engine.tracing import UNTRACED, Role, Tracer
+from service.engine.tracing import UNTRACED, SpanRole, Tracer
 from service.siblings.breaker import Breaker
 from service.siblings.credentials import PLAIN, Credentials
 from service.siblings.faults import not_configured, transport
-from service.siblings.method import Method, Value
+from service.siblings.method import SiblingMethod, Value
 from service.siblings.sibling import Metadata, Sibling
 
 _METADATA_SAFE = string.punctuation.replace("%", "") + " "
@@ -88,19 +88,21 @@ class Line:
         """Whether half of the time is gone."""
         return self._clock() >= self._half
 
-    async def look_up(self, method: Method[Any, Value], request: Message, share: float = 1.0) -> Value | Fault:
+    async def look_up(self, method: SiblingMethod[Any, Value], request: Message, share: float = 1.0) -> Value | Fault:
         """Asks something that changes nothing; it may take `share` of the time that is left."""
         raw = request.SerializeToString(deterministic=True)
         return await self._ask(method, raw, self._metadata, share)
 
-    async def send(self, method: Method[Any, Value], request: bytes, idempotency_key: str) -> Value | Fault:
+    async def send(self, method: SiblingMethod[Any, Value], request: bytes, idempotency_key: str) -> Value | Fault:
         """Sends the very bytes under their key, and waits as long as there is time."""
         metadata = (("idempotency-key", _ascii(idempotency_key)), *self._metadata)
         return await self._ask(method, request, metadata, 1.0)
 
-    async def _ask(self, method: Method[Any, Value], request: bytes, metadata: Metadata, share: float) -> Value | Fault:
+    async def _ask(
+        self, method: SiblingMethod[Any, Value], request: bytes, metadata: Metadata, share: float
+    ) -> Value | Fault:
         """Each call has a span of its own, under which the sibling goes on."""
-        with self._tracer.span(method.path[1:], self._trace, Role.CLIENT, sibling=method.sibling) as span:
+        with self._tracer.span(method.path[1:], self._trace, SpanRole.CLIENT, sibling=method.sibling) as span:
             answer = await self._asked(method, request, (*metadata, *told(span.trace).items()), share)
             if isinstance(answer, Fault):
                 span.tell(fault=answer.kind)
@@ -108,7 +110,7 @@ class Line:
         return answer
 
     async def _asked(
-        self, method: Method[Any, Value], request: bytes, metadata: Metadata, share: float
+        self, method: SiblingMethod[Any, Value], request: bytes, metadata: Metadata, share: float
     ) -> Value | Fault:
         sibling = self._siblings.get(method.sibling)
         if sibling is None:

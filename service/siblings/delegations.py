@@ -13,8 +13,8 @@ from agents.v1.agents_pb2 import DelegationStatus as WireStatus
 
 from service.domain.answers import Delegated, DelegationStatus
 from service.domain.calls import Delegate, GetDelegation
-from service.siblings.method import Method, demand, json_bytes, json_object, name_of
-from service.siblings.search import PAGE_SIZE, Page, Search
+from service.siblings.method import SiblingMethod, demand, json_bytes, json_object, name_of
+from service.siblings.search import PAGE_SIZE, Search, SearchPage
 
 _SERVICE = "/agents.v1.AgentService"
 
@@ -43,11 +43,11 @@ def search(request: bytes, workspace_id: str) -> Search:
         run_id = asked.workflow_run_id
         return ListDelegationsRequest(workspace_id=workspace_id, workflow_run_id=run_id, limit=PAGE_SIZE, offset=offset)
 
-    def read(reply: ListDelegationsResponse) -> Page:
+    def read(reply: ListDelegationsResponse) -> SearchPage:
         ours = (each for each in reply.delegations if each.id and _same(each, asked))
-        return Page(len(reply.delegations), reply.total, next(map(_as_delegated, ours), None))
+        return SearchPage(len(reply.delegations), reply.total, next(map(_as_delegated, ours), None))
 
-    return Search(Method("agents", f"{_SERVICE}/ListDelegations", ListDelegationsResponse, read), page)
+    return Search(SiblingMethod("agents", f"{_SERVICE}/ListDelegations", ListDelegationsResponse, read), page)
 
 
 def _same(record: DelegationRecord, asked: DelegateRequest) -> bool:
@@ -79,5 +79,5 @@ def _status(record: DelegationRecord) -> str:
     return name_of(WireStatus, record.status, "DELEGATION_STATUS_")
 
 
-DELEGATE = Method("agents", f"{_SERVICE}/Delegate", DelegateResponse, _delegated)
-GET = Method("agents", f"{_SERVICE}/GetDelegation", GetDelegationResponse, _told)
+DELEGATE = SiblingMethod("agents", f"{_SERVICE}/Delegate", DelegateResponse, _delegated)
+GET = SiblingMethod("agents", f"{_SERVICE}/GetDelegation", GetDelegationResponse, _told)

@@ -18,7 +18,7 @@ from service.domain.answers import Fault
 from service.domain.subject import CanonicalEntity
 from service.siblings.connections import Connections, Line
 from service.siblings.faults import unknown
-from service.siblings.method import Method, demand
+from service.siblings.method import SiblingMethod, demand
 
 NOBODY = unknown("entity", "of that id, or behind that record")
 
@@ -54,7 +54,7 @@ async def _ask(line: Line, name: str, reply: type[Reply], request: Message) -> C
         found = CanonicalEntity(demand(entity.id, "entity id"), _type(entity.primary_type), entity.primary_name)
         return found if entity.workspace_id == line.workspace_id else NOBODY
 
-    method = Method("entities", f"/entities.v1.EntityService/{name}", reply, read, absent=NOBODY)
+    method = SiblingMethod("entities", f"/entities.v1.EntityService/{name}", reply, read, absent=NOBODY)
     found = await line.look_up(method, request)
     return None if found == NOBODY else found
 

@@ -12,7 +12,7 @@ from governance.v1.governance_pb2 import (
 from service.domain.answers import ActionEvaluated
 from service.domain.calls import EvaluateAction
 from service.domain.definition import Payload
-from service.siblings.method import Garbled, Method, json_bytes
+from service.siblings.method import Garbled, SiblingMethod, json_bytes
 
 
 def evaluate_request(call: EvaluateAction, workspace_id: str) -> EvaluateActionRequest:
@@ -46,4 +46,6 @@ def _risk_level(level: RiskLevel.ValueType) -> str:
     return RiskLevel.Name(level) if level and level in RiskLevel.values() else ""
 
 
-EVALUATE = Method("governance", "/governance.v1.GovernanceService/EvaluateAction", EvaluateActionResponse, _evaluated)
+EVALUATE = SiblingMethod(
+    "governance", "/governance.v1.GovernanceService/EvaluateAction", EvaluateActionResponse, _evaluated
+)

@@ -14,7 +14,7 @@ from identity.v1.identity_pb2 import IntrospectRequest, IntrospectResponse
 from service.domain.answers import Fault, FaultKind
 from service.domain.identity import TokenHolder
 from service.siblings.connections import Connections
-from service.siblings.method import Method, storable
+from service.siblings.method import SiblingMethod, storable
 
 _INACTIVE = Fault(FaultKind.FAILED, "token_inactive", "the token is not good")
 
@@ -53,4 +53,6 @@ def _holder(reply: IntrospectResponse) -> TokenHolder:
     )
 
 
-_INTROSPECT = Method("identity", "/identity.v1.TokenService/Introspect", IntrospectResponse, _read, absent=_INACTIVE)
+_INTROSPECT = SiblingMethod(
+    "identity", "/identity.v1.TokenService/Introspect", IntrospectResponse, _read, absent=_INACTIVE
+)

@@ -7,7 +7,7 @@ from meter.v1.meter_pb2 import QueryUsageRequest, QueryUsageResponse
 
 from service.domain.answers import UsageReported
 from service.domain.calls import QueryUsage
-from service.siblings.method import Garbled, Method, demand
+from service.siblings.method import Garbled, SiblingMethod, demand
 
 _KEY = "objective_id"
 
@@ -16,7 +16,7 @@ def usage_request(call: QueryUsage) -> QueryUsageRequest:
     return QueryUsageRequest(metadata_key=_KEY, metadata_value=call.objective_id)
 
 
-def usage(request: bytes) -> Method[QueryUsageResponse, UsageReported]:
+def usage(request: bytes) -> SiblingMethod[QueryUsageResponse, UsageReported]:
     """MeterService.QueryUsage for the objective of this request. No records is an answer, and so is an empty reply."""
     objective_id = QueryUsageRequest.FromString(request).metadata_value
 
@@ -24,7 +24,7 @@ def usage(request: bytes) -> Method[QueryUsageResponse, UsageReported]:
         costs = {demand(record.id, "record id"): _cost(record.total_cost_usd) for record in reply.records}
         return UsageReported(objective_id, sum(costs.values(), Decimal(0)), len(costs))
 
-    return Method("meter", "/meter.v1.MeterService/QueryUsage", QueryUsageResponse, read)
+    return SiblingMethod("meter", "/meter.v1.MeterService/QueryUsage", QueryUsageResponse, read)
 
 
 def _cost(cost_usd: float) -> Decimal:

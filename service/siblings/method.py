@@ -29,7 +29,7 @@ class Garbled(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Method(Generic[Reply, Value]):
+class SiblingMethod(Generic[Reply, Value]):
     """`path` is the full name of the method as gRPC spells it; `absent` what NOT_FOUND means, where it means more
     than that the attempt failed."""
 

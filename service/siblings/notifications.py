@@ -13,7 +13,7 @@ from notifications.v1.notifications_pb2 import (
 
 from service.domain.answers import Fault, FaultKind, NotificationSent
 from service.domain.calls import SendNotification
-from service.siblings.method import Method, demand, json_bytes
+from service.siblings.method import SiblingMethod, demand, json_bytes
 
 _LOST = (DELIVERY_STATUS_FAILED, DELIVERY_STATUS_BOUNCED)
 
@@ -40,4 +40,4 @@ def _sent(reply: SendResponse) -> NotificationSent | Fault:
     return NotificationSent(notification_id)
 
 
-SEND = Method("notifications", "/notifications.v1.NotificationService/Send", SendResponse, _sent)
+SEND = SiblingMethod("notifications", "/notifications.v1.NotificationService/Send", SendResponse, _sent)

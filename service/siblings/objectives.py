@@ -15,8 +15,8 @@ from objectives.v1.objectives_pb2 import (
 
 from service.domain.answers import ObjectiveCancelled, ObjectiveCreated, ObjectiveStatus
 from service.domain.calls import CancelObjective, CreateObjective, GetObjective
-from service.siblings.method import SURFACE, Method, demand, name_of
-from service.siblings.search import PAGE_SIZE, Page, Search
+from service.siblings.method import SURFACE, SiblingMethod, demand, name_of
+from service.siblings.search import PAGE_SIZE, Search, SearchPage
 
 _SERVICE = "/objectives.v1.ObjectiveService"
 
@@ -49,12 +49,12 @@ def search(request: bytes, workspace_id: str) -> Search | None:
     def page(offset: int) -> QueryRequest:
         return QueryRequest(workspace_id=workspace_id, agent_id=created.agent_id, limit=PAGE_SIZE, offset=offset)
 
-    def read(reply: QueryResponse) -> Page:
+    def read(reply: QueryResponse) -> SearchPage:
         ours = (each for each in reply.objectives if each.id and _same(each, created))
         found = next((ObjectiveCreated(each.id, each.agent_id) for each in ours), None)
-        return Page(len(reply.objectives), reply.total, found)
+        return SearchPage(len(reply.objectives), reply.total, found)
 
-    return Search(Method("objectives", f"{_SERVICE}/Query", QueryResponse, read), page)
+    return Search(SiblingMethod("objectives", f"{_SERVICE}/Query", QueryResponse, read), page)
 
 
 def _same(objective: Objective, created: CreateRequest) -> bool:
@@ -80,6 +80,6 @@ def _cancelled(reply: CancelResponse) -> ObjectiveCancelled:
     return ObjectiveCancelled(demand(reply.objective.id, "objective id"))
 
 
-CREATE = Method("objectives", f"{_SERVICE}/Create", CreateResponse, _created)
-GET = Method("objectives", f"{_SERVICE}/Get", GetResponse, _status)
-CANCEL = Method("objectives", f"{_SERVICE}/Cancel", CancelResponse, _cancelled)
+CREATE = SiblingMethod("objectives", f"{_SERVICE}/Create", CreateResponse, _created)
+GET = SiblingMethod("objectives", f"{_SERVICE}/Get", GetResponse, _status)
+CANCEL = SiblingMethod("objectives", f"{_SERVICE}/Cancel", CancelResponse, _cancelled)

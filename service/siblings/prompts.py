@@ -4,7 +4,7 @@ from prompts.v1.prompts_pb2 import ResolveRequest, ResolveResponse
 
 from service.domain.answers import Prompt
 from service.siblings.faults import unknown
-from service.siblings.method import Method, demand
+from service.siblings.method import SiblingMethod, demand
 
 
 def resolve_request(name: str, label: str) -> ResolveRequest:
@@ -12,11 +12,11 @@ def resolve_request(name: str, label: str) -> ResolveRequest:
     return ResolveRequest(name=name, label=label)
 
 
-def resolving(name: str, label: str) -> Method[ResolveResponse, Prompt]:
+def resolving(name: str, label: str) -> SiblingMethod[ResolveResponse, Prompt]:
     def read(reply: ResolveResponse) -> Prompt:
         version = reply.version
         return Prompt(name, label, version.version, demand(version.content, "content"), version.model)
 
     labelled = f"{name} with the label {label}" if label else name
     absent = unknown("prompt", labelled)
-    return Method("prompts", "/prompts.v1.PromptService/Resolve", ResolveResponse, read, absent)
+    return SiblingMethod("prompts", "/prompts.v1.PromptService/Resolve", ResolveResponse, read, absent)

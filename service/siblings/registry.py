@@ -10,7 +10,7 @@ from registry.v1.registry_pb2 import Agent, DiscoverRequest, DiscoverResponse
 
 from service.domain.answers import Fault
 from service.siblings.faults import no_agent
-from service.siblings.method import Method
+from service.siblings.method import SiblingMethod
 
 _LIMIT = 500
 
@@ -19,7 +19,7 @@ def discover_request(capability: str) -> DiscoverRequest:
     return DiscoverRequest(capability=capability, limit=_LIMIT)
 
 
-def discovery(capability: str, workspace_id: str) -> Method[DiscoverResponse, str]:
+def discovery(capability: str, workspace_id: str) -> SiblingMethod[DiscoverResponse, str]:
     """RegistryService.Discover, read as the least loaded agent that fits; ties go to the smaller id."""
 
     def read(reply: DiscoverResponse) -> str | Fault:
@@ -28,7 +28,7 @@ def discovery(capability: str, workspace_id: str) -> Method[DiscoverResponse, st
             return no_agent(capability)
         return min(fitting, key=lambda agent: (_load(agent), agent.id)).id
 
-    return Method("registry", "/registry.v1.RegistryService/Discover", DiscoverResponse, read)
+    return SiblingMethod("registry", "/registry.v1.RegistryService/Discover", DiscoverResponse, read)
 
 
 def _fitting(agents: Sequence[Agent], capability: str, workspace_id: str) -> list[Agent]:

@@ -14,14 +14,14 @@ from google.protobuf.message import Message
 
 from service.domain.answers import Answer, Fault, FaultKind
 from service.siblings.connections import Line
-from service.siblings.method import Method
+from service.siblings.method import SiblingMethod
 
 PAGE_SIZE = 500
 MAX_PAGES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class SearchPage:
     """`size` counts what was listed, `total` is the sibling's own count, 0 where it does not say."""
 
     size: int
@@ -33,7 +33,7 @@ class Page:
 class Search:
     """`request` asks for the page of at most PAGE_SIZE that begins at an offset."""
 
-    method: Method[Any, Page]
+    method: SiblingMethod[Any, SearchPage]
     request: Callable[[int], Message]
 
 

@@ -18,7 +18,7 @@ from service.instruments import Durations
 from service.siblings.breaker import Breaker
 from service.siblings.credentials import PLAIN, Credentials
 from service.siblings.faults import from_status, transport
-from service.siblings.method import Garbled, Method, Value
+from service.siblings.method import Garbled, SiblingMethod, Value
 
 Metadata = Sequence[tuple[str, str]]
 
@@ -52,7 +52,7 @@ class Sibling:
         self._channel: grpc.aio.Channel | None = None
 
     async def ask(
-        self, method: Method[Any, Value], request: bytes, metadata: Metadata, timeout_seconds: float
+        self, method: SiblingMethod[Any, Value], request: bytes, metadata: Metadata, timeout_seconds: float
     ) -> Value | Fault:
         """One call. Never raises for what the sibling does; a cancelled caller cancels the call."""
         if not self.breaker.admit():
@@ -82,7 +82,7 @@ class Sibling:
             await channel.close()
 
     async def _exchange(
-        self, method: Method[Any, Value], request: bytes, metadata: Metadata, timeout_seconds: float
+        self, method: SiblingMethod[Any, Value], request: bytes, metadata: Metadata, timeout_seconds: float
     ) -> Value | Fault:
         try:
             return method.parse(await self._send(method.path, request, metadata, timeout_seconds))

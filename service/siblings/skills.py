@@ -4,7 +4,7 @@ from skills.v1.skills_pb2 import SKILL_SCOPE_PERSONAL, SKILL_SCOPE_WORKSPACE, Ge
 
 from service.domain.answers import Fault
 from service.siblings.faults import unknown
-from service.siblings.method import Method, demand
+from service.siblings.method import SiblingMethod, demand
 
 _BOUND = (SKILL_SCOPE_WORKSPACE, SKILL_SCOPE_PERSONAL)
 """Scopes that do not reach beyond the skill's own workspace."""
@@ -14,7 +14,7 @@ def get_request(skill_id: str) -> GetRequest:
     return GetRequest(id=skill_id)
 
 
-def getting(skill_id: str, workspace_id: str) -> Method[GetResponse, str]:
+def getting(skill_id: str, workspace_id: str) -> SiblingMethod[GetResponse, str]:
     """SkillService.Get, read as the id of a skill that this workspace can use."""
 
     def read(reply: GetResponse) -> str | Fault:
@@ -22,4 +22,4 @@ def getting(skill_id: str, workspace_id: str) -> Method[GetResponse, str]:
         foreign = reply.skill.scope in _BOUND and reply.skill.workspace_id != workspace_id
         return unknown("skill", skill_id) if foreign else skill_id
 
-    return Method("skills", "/skills.v1.SkillService/Get", GetResponse, read, absent=unknown("skill", skill_id))
+    return SiblingMethod("skills", "/skills.v1.SkillService/Get", GetResponse, read, absent=unknown("skill", skill_id))

@@ -24,10 +24,10 @@ from service.domain.calls import (
     SiblingCall,
 )
 from service.siblings import approvals, delegations, governance, meter, notifications, objectives, preparing
-from service.siblings.method import Method
+from service.siblings.method import SiblingMethod
 from service.siblings.search import Search
 
-METHODS: Mapping[str, Method[Any, Any]] = {
+METHODS: Mapping[str, SiblingMethod[Any, Any]] = {
     "CreateObjective": objectives.CREATE,
     "GetObjective": objectives.GET,
     "CancelObjective": objectives.CANCEL,
@@ -76,6 +76,6 @@ def request_of(call: SiblingCall, workspace_id: str, run_id: str) -> Message | b
             assert_never(call)
 
 
-def method_of(kind: str, request: bytes) -> Method[Any, Any]:
+def method_of(kind: str, request: bytes) -> SiblingMethod[Any, Any]:
     """The meter's reply does not say which objective it is about; its request does."""
     return meter.usage(request) if kind == QueryUsage.__name__ else METHODS[kind]

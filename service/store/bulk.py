@@ -12,7 +12,7 @@ from service.domain.bulk import Chosen, Target
 from service.domain.idempotency import Idem
 from service.domain.state import RunState
 from service.store.pool import Pool
-from service.store.repeatable import Call
+from service.store.repeatable import RepeatableCall
 
 METHOD = "ControlRuns"
 
@@ -26,14 +26,14 @@ class BulkCalls:
     async def known(self, workspace_id: str, idem: Idem) -> Chosen | None:
         """What was kept under this key; None when it is new."""
         async with self._pool.transaction() as connection:
-            kept = await Call(METHOD, workspace_id, idem).answered(connection)
+            kept = await RepeatableCall(METHOD, workspace_id, idem).answered(connection)
         return _chosen(kept) if kept is not None else None
 
     async def keep(self, workspace_id: str, idem: Idem, chosen: Chosen) -> Chosen:
         """Keeps what was chosen, or gives what the same call, sent twice at once, has chosen first."""
         try:
             async with self._pool.transaction() as connection:
-                await Call(METHOD, workspace_id, idem).answer(connection, chosen)
+                await RepeatableCall(METHOD, workspace_id, idem).answer(connection, chosen)
         except psycopg.errors.UniqueViolation:
             return await self.known(workspace_id, idem) or chosen
         return chosen

@@ -21,7 +21,7 @@ def shard_of(stream_id: str) -> int:
     return zlib.crc32(stream_id.encode()) % SHARDS
 
 
-class Document:
+class DecisionDocument:
     """What one apply or start writes, every step encoded at most once.
 
     `key` is the row that a start has to win. `order` is the same in every process, for those who write several.
@@ -119,7 +119,7 @@ class Document:
         }
 
 
-def statement(documents: Sequence[Document]) -> bytes:
+def statement(documents: Sequence[DecisionDocument]) -> bytes:
     """With the arms that any of them needs. Starts and applies do not mix."""
     held = "apply_held" if any(document.holds for document in documents) else "apply_free"
     first = ("start_key", "start_fence") if documents[0].starts else (held, "apply_fence")
@@ -127,7 +127,7 @@ def statement(documents: Sequence[Document]) -> bytes:
     return joined(("apply_docs", *first, *arms), "apply_done")
 
 
-def array(documents: Sequence[Document]) -> str:
+def array(documents: Sequence[DecisionDocument]) -> str:
     """What that statement takes; its rows are numbered by the places in here, from 1."""
     return f"[{','.join(document.data().decode() for document in documents)}]"
 

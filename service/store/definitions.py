@@ -25,7 +25,7 @@ from service.store.graph import definition_of, version_of
 from service.store.pool import Connection, Pool, Row
 from service.store.queries import query
 from service.store.reads import Reads
-from service.store.repeatable import Call, one
+from service.store.repeatable import RepeatableCall, one
 from service.store.schedules import swap
 
 
@@ -47,7 +47,7 @@ class Definitions:
         idem: Idem | None,
         trace: str = "",
     ) -> Replayable[Definition]:
-        call = Call("CreateDefinition", workspace_id, idem)
+        call = RepeatableCall("CreateDefinition", workspace_id, idem)
         try:
             async with self._pool.transaction() as connection:
                 known = await call.answered(connection)
@@ -67,7 +67,7 @@ class Definitions:
         """Stores the draft as the next version of its definition; id, number, workspace and time are given here."""
         async with self._pool.transaction() as connection:
             sequence, workspace_id = await lock(connection, draft.definition_id, visible)
-            call = Call("PublishVersion", workspace_id, idem)
+            call = RepeatableCall("PublishVersion", workspace_id, idem)
             known = await call.answered(connection)
             if known is not None:
                 return Replayable(_published_again(known), replay=True)
@@ -84,7 +84,7 @@ class Definitions:
         """Bounds the runs that start from now on; gives what is in force. 0 is no bound."""
         async with self._pool.transaction() as connection:
             _, workspace_id = await lock(connection, definition_id, visible)
-            call = Call("SetMaxRunDuration", workspace_id, idem)
+            call = RepeatableCall("SetMaxRunDuration", workspace_id, idem)
             known = await call.answered(connection)
             if known is not None:
                 return Replayable(known, replay=True)
@@ -98,7 +98,7 @@ class Definitions:
         """Lets runs start from now on, or not; gives what is in force."""
         async with self._pool.transaction() as connection:
             _, workspace_id = await lock(connection, definition_id, visible)
-            call = Call("SetEnabled", workspace_id, idem)
+            call = RepeatableCall("SetEnabled", workspace_id, idem)
             known = await call.answered(connection)
             if known is not None:
                 return Replayable(known, replay=True)
@@ -127,7 +127,7 @@ class Definitions:
     async def open_runs(self, definition_id: str, visible: str | None) -> Sequence[OpenRuns]:
         return await self._reads.open_runs(definition_id, visible)
 
-    async def _answered_meanwhile(self, call: Call, taken: psycopg.errors.UniqueViolation) -> Any:
+    async def _answered_meanwhile(self, call: RepeatableCall, taken: psycopg.errors.UniqueViolation) -> Any:
         """The name is taken: by this very call, sent twice at once, or by another definition."""
         async with self._pool.transaction() as connection:
             known = await call.answered(connection)

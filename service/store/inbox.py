@@ -25,7 +25,7 @@ from service.domain.definition import TriggerType
 from service.domain.patterns import generalizations
 from service.domain.triggers import addresses
 from service.domain.waits import topic
-from service.engine.ports.events import Fate, Kept, StoredEvent
+from service.engine.ports.events import Kept, Receipt, StoredEvent
 from service.engine.ports.work import Work
 from service.store.codec import dumps, optional, text
 from service.store.pool import Pool, Row
@@ -100,21 +100,21 @@ class Inbox:
         return {**kept, **(await self._keep(unseen) if unseen else {})}
 
 
-def _fate(fresh: bool, same: bool | None, done: bool) -> Fate | None:
+def _fate(fresh: bool, same: bool | None, done: bool) -> Receipt | None:
     """None when it was stored after this statement began, so that it could not be seen."""
     if fresh:
-        return Fate.FRESH
+        return Receipt.FRESH
     if same is None:
         return None
     if not same:
-        return Fate.CLASH
-    return Fate.DONE if done else Fate.UNROUTED
+        return Receipt.CLASH
+    return Receipt.DONE if done else Receipt.UNROUTED
 
 
 def _as_first(event: BusEvent, first: Kept) -> Kept:
     """What repeats an id within one batch shares the fate of the first, or clashes with it."""
     same = event is first.event or _digest(event) == _digest(first.event)
-    return replace(first, event=event, fate=first.fate if same else Fate.CLASH)
+    return replace(first, event=event, fate=first.fate if same else Receipt.CLASH)
 
 
 # --- rows ----------------------------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ def _handed_in(told: Mapping[str, Any]) -> HandedIn:
 
 def _unrouted(row: Row) -> Kept:
     *stored, awaited = row
-    return Kept(_stored(tuple(stored)).event, Fate.UNROUTED, _correlates(awaited))
+    return Kept(_stored(tuple(stored)).event, Receipt.UNROUTED, _correlates(awaited))
 
 
 def _correlates(column: Iterable[tuple[str, str]]) -> tuple[Correlate, ...]:

@@ -73,7 +73,7 @@ class Migration:
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class AppliedMigration:
     version: int
     name: str
     sha256: str
@@ -158,7 +158,7 @@ class Migrator:
         ]
         return _LEDGER + "\n" + "\n".join(parts)
 
-    def _check_files(self, applied: Sequence[Applied]) -> None:
+    def _check_files(self, applied: Sequence[AppliedMigration]) -> None:
         if len(applied) > len(self.known):
             raise SchemaMismatch(f"the schema is at {len(applied)}, newer than the {len(self.known)} of this service")
         for known, line in zip(self.known, applied, strict=False):
@@ -208,13 +208,13 @@ async def _run(connection: Connection, text: str, ledger: str, line: Sequence[ob
         await connection.execute(ledger.encode(), line)
 
 
-async def _ledger(connection: Connection) -> list[Applied]:
+async def _ledger(connection: Connection) -> list[AppliedMigration]:
     if await _value(connection, "select to_regclass(%s)", "schema_migrations") is None:
         return []
     cursor = await connection.execute(
         "select version, name, sha256, applied_at from schema_migrations order by version"
     )
-    return [Applied(*row) for row in await cursor.fetchall()]
+    return [AppliedMigration(*row) for row in await cursor.fetchall()]
 
 
 async def _value(connection: Connection, statement: str, param: object) -> Any:
@@ -223,7 +223,7 @@ async def _value(connection: Connection, statement: str, param: object) -> Any:
     return row[0] if row else None
 
 
-def _status(migration: Migration, applied: Applied | None) -> Status:
+def _status(migration: Migration, applied: AppliedMigration | None) -> Status:
     return Status(
         migration.version,
         migration.name,

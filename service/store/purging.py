@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 
-from service.domain.retention import Batch, Cut, Obstacle, Place, Policy, PurgeOrder
+from service.domain.retention import Cut, Obstacle, PurgedBatch, PurgeOrder, PurgePosition, RetentionPolicy
 from service.store.codec import text
 from service.store.pool import EVERY_WORKSPACE, Connection, Pool, Row
 from service.store.queries import query
@@ -26,7 +26,7 @@ WALK = 1000
 REMOVE = 500
 """How many runs one statement removes; only a family can be larger than a batch."""
 
-_BEGINNING = Place(datetime(1, 1, 1, tzinfo=UTC), "")
+_BEGINNING = PurgePosition(datetime(1, 1, 1, tzinfo=UTC), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +65,14 @@ class Purges:
         """Those that have ended runs, in order."""
         return [workspace for (workspace,) in await self._pool.read(query("purge_workspaces"))]
 
-    async def policies(self) -> list[Policy]:
+    async def policies(self) -> list[RetentionPolicy]:
         return [policy_of(row) for row in await self._pool.read(query("policies_list"), (EVERY_WORKSPACE,))]
 
-    async def purge(self, order: PurgeOrder, place: Place | None, most: int, *, dry_run: bool = False) -> Batch:
+    async def purge(
+        self, order: PurgeOrder, place: PurgePosition | None, most: int, *, dry_run: bool = False
+    ) -> PurgedBatch:
         """Removes whole families with at most so many runs, or one that is larger; with `dry_run` only tells."""
-        batch = Batch()
+        batch = PurgedBatch()
         async with self._pool.transaction() as connection:
             batch = await _chosen(connection, order, place or _BEGINNING, most)
             if batch.runs and not dry_run and not await _removed(connection, order, batch.runs):
@@ -82,7 +84,7 @@ class Purges:
 # --- what goes -------------------------------------------------------------------------------------------------------
 
 
-async def _chosen(connection: Connection, order: PurgeOrder, place: Place, most: int) -> Batch:
+async def _chosen(connection: Connection, order: PurgeOrder, place: PurgePosition, most: int) -> PurgedBatch:
     walked = await _walk(connection, order, place)
     families = await _families(connection, walked, most)
     taken, passed = _fitting(walked, families, most)
@@ -97,10 +99,10 @@ async def _chosen(connection: Connection, order: PurgeOrder, place: Place, most:
         else:
             runs += (member.id for member in families[head])
     done = passed == len(walked) < WALK
-    return Batch(tuple(runs), left, None if done else _place(walked[passed - 1]))
+    return PurgedBatch(tuple(runs), left, None if done else _place(walked[passed - 1]))
 
 
-async def _walk(connection: Connection, order: PurgeOrder, place: Place) -> list[Walked]:
+async def _walk(connection: Connection, order: PurgeOrder, place: PurgePosition) -> list[Walked]:
     cuts = text([_cut_row(state.value, cut) for state, cut in order.cuts.items()])
     params = (order.workspace_id, cuts, place.completed_at, place.run_id, WALK)
     return [Walked(*row) for row in await _all(connection, "purge_walk", params)]
@@ -163,8 +165,8 @@ def _cut_row(state: str, cut: Cut) -> dict[str, Any]:
     return {"state": state, "before" if isinstance(cut, datetime) else "seconds": cut}
 
 
-def _place(run: Walked) -> Place:
-    return Place(run.completed_at, run.id)
+def _place(run: Walked) -> PurgePosition:
+    return PurgePosition(run.completed_at, run.id)
 
 
 async def _all(connection: Connection, name: str, params: Sequence[object]) -> list[Row]:

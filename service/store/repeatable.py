@@ -16,7 +16,7 @@ from service.store.pool import Connection, Row
 from service.store.queries import query
 
 
-class Call:
+class RepeatableCall:
     """One call that may be repeated under the caller's key."""
 
     def __init__(self, method: str, workspace_id: str, idem: Idem | None) -> None:

@@ -11,30 +11,30 @@ from typing import Any
 from service.domain.errors import Refusal, conflict, not_found
 from service.domain.idempotency import Idem, Replayable
 from service.domain.paging import Page
-from service.domain.retention import EVERYONE, Hold, Policy
+from service.domain.retention import EVERYONE, Hold, RetentionPolicy
 from service.domain.state import RunState
 from service.store.codec import page_of
 from service.store.pool import EVERY_WORKSPACE, Connection, Pool
 from service.store.queries import query
-from service.store.repeatable import Call, one
+from service.store.repeatable import RepeatableCall, one
 
 
-class Retention:
+class RetentionBook:
     """Constructed with a pool of the engine's role. Raises Refusal, StoreUnavailable."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def policies(self, workspace_id: str | None) -> list[Policy]:
+    async def policies(self, workspace_id: str | None) -> list[RetentionPolicy]:
         """What holds for a workspace, also where it holds for everyone; all without one."""
         rows = await self._pool.read(query("policies_list"), (workspace_id or EVERY_WORKSPACE,))
         return [policy_of(row) for row in rows]
 
-    async def set_policy(self, wanted: Policy, idem: Idem | None) -> Replayable[Policy]:
+    async def set_policy(self, wanted: RetentionPolicy, idem: Idem | None) -> Replayable[RetentionPolicy]:
         """A repeated call is answered with the policy as it was asked for."""
         state = wanted.state.value if wanted.state else ""
         async with self._pool.transaction() as connection:
-            call = Call("SetPolicy", wanted.workspace_id, idem)
+            call = RepeatableCall("SetPolicy", wanted.workspace_id, idem)
             if await call.answered(connection) is not None:
                 return Replayable(wanted, replay=True)
             params = (wanted.workspace_id, state, wanted.keep_seconds, wanted.set_by)
@@ -46,7 +46,7 @@ class Retention:
 
     async def delete_policy(self, workspace_id: str, state: RunState | None, idem: Idem | None) -> Replayable[None]:
         async with self._pool.transaction() as connection:
-            call = Call("DeletePolicy", workspace_id, idem)
+            call = RepeatableCall("DeletePolicy", workspace_id, idem)
             if await call.answered(connection) is not None:
                 return Replayable(None, replay=True)
             if await one(connection, "policy_delete", (workspace_id, state.value if state else "")) is None:
@@ -61,7 +61,7 @@ class Retention:
         """A run is held once: who has another reason has to wait until it is released, or the first would be lost."""
         async with self._pool.transaction() as connection:
             workspace_id = await _locked(connection, run_id, visible)
-            call = Call("HoldRun", workspace_id, idem)
+            call = RepeatableCall("HoldRun", workspace_id, idem)
             if answered := await call.answered(connection):
                 at = datetime.fromisoformat(answered["held_at"])
                 return Replayable(Hold(run_id, workspace_id, reason, actor, at), replay=True)
@@ -75,7 +75,7 @@ class Retention:
         """The hold that was; None when a repeated call finds it gone, as it should be."""
         async with self._pool.transaction() as connection:
             workspace_id = await _locked(connection, run_id, visible)
-            call = Call("ReleaseRun", workspace_id, idem)
+            call = RepeatableCall("ReleaseRun", workspace_id, idem)
             if await call.answered(connection) is not None:
                 return Replayable(None, replay=True)
             row = await one(connection, "hold_remove", (run_id,))
@@ -98,9 +98,9 @@ class HoldReads:
         return page_of(rows, lambda row: Hold(*row))
 
 
-def policy_of(row: Sequence[Any]) -> Policy:
+def policy_of(row: Sequence[Any]) -> RetentionPolicy:
     workspace_id, state, keep_seconds, set_by, set_at = row
-    return Policy(workspace_id, RunState(state) if state else None, keep_seconds, set_by, set_at)
+    return RetentionPolicy(workspace_id, RunState(state) if state else None, keep_seconds, set_by, set_at)
 
 
 async def _locked(connection: Connection, run_id: str, visible: str | None) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from service.domain.bulk import Counted, Target
 from service.domain.explain import Tried
 from service.domain.run_history import EventPage, RunAudit, RunEvent
-from service.domain.run_search import Found, FoundRun, RunSearch
+from service.domain.run_search import FoundRun, FoundRuns, RunSearch
 from service.domain.state import RunState
 from service.store.codec import run_of
 from service.store.pool import EVERY_WORKSPACE, Pool, Row
@@ -37,9 +37,9 @@ class RunReads:
     async def audits(self, run_id: str, after: int, limit: int, visible: str | None) -> Sequence[RunAudit]:
         return [RunAudit(*row) for row in await self._read(visible, "run_audits", run_id, after, limit)]
 
-    async def search(self, wanted: RunSearch, limit: int) -> Found:
+    async def search(self, wanted: RunSearch, limit: int) -> FoundRuns:
         rows = await self._matching(wanted, "runs_search", wanted.before_id, limit + 1)
-        return Found([_found(row) for row in rows[:limit]], more=len(rows) > limit)
+        return FoundRuns([_found(row) for row in rows[:limit]], more=len(rows) > limit)
 
     async def count(self, wanted: RunSearch) -> Counted:
         """How many match, whatever page is asked for."""

@@ -20,7 +20,7 @@ from service.engine.ports.failures import StaleRun
 from service.engine.ports.runs import Applied, Snapshot, Started, StartKey
 from service.store.batches import Batches
 from service.store.codec import run_of, steps_of, tasks_of
-from service.store.decision import Document, array, statement
+from service.store.decision import DecisionDocument, array, statement
 from service.store.graph import version_of
 from service.store.history import Change, fold
 from service.store.pool import Pool, Row
@@ -36,8 +36,8 @@ Written: TypeAlias = tuple[datetime, int]
 class Runs:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._applies: Batches[Document, Written | None] = Batches(self._write, LANES, MOST)
-        self._starts: Batches[Document, Written | None] = Batches(self._write, LANES, MOST)
+        self._applies: Batches[DecisionDocument, Written | None] = Batches(self._write, LANES, MOST)
+        self._starts: Batches[DecisionDocument, Written | None] = Batches(self._write, LANES, MOST)
 
     async def load(self, run_id: str, causes: Sequence[str] = (), effects: Sequence[Owed] = ()) -> Snapshot | None:
         """The run with its steps, items and tasks, which causes it has seen and which effects are still held; None
@@ -54,7 +54,7 @@ class Runs:
         """
         if decision.before is None:
             raise ValueError("a run that is not there yet is started, not applied")
-        written = await self._applies.put(Document(decision, requests, lease_seconds))
+        written = await self._applies.put(DecisionDocument(decision, requests, lease_seconds))
         if written is None:
             raise StaleRun(decision.run.id)
         now, version = written
@@ -65,7 +65,9 @@ class Runs:
     ) -> Started:
         """Writes a new run once per key, with version 1. When the key was used: one more trip to read the winner."""
         run = decision.run
-        written = await self._starts.put(Document(decision, requests, lease_seconds, _key_row(key, run.sequence)))
+        written = await self._starts.put(
+            DecisionDocument(decision, requests, lease_seconds, _key_row(key, run.sequence))
+        )
         if written is None:
             return await self._winner(key)
         now, _ = written
@@ -98,7 +100,7 @@ class Runs:
         moment: datetime = rows[0][0]
         return moment
 
-    async def _write(self, documents: Sequence[Document]) -> Sequence[Written | Exception | None]:
+    async def _write(self, documents: Sequence[DecisionDocument]) -> Sequence[Written | Exception | None]:
         """None where the fence did not hold. Raises StoreUnavailable."""
         ordered = sorted(documents, key=lambda document: document.order)  # two batches never wait for each other
         try:

@@ -16,9 +16,9 @@ from service.domain.schedule import (
     Move,
     Overlap,
     Pause,
-    Policy,
-    PolicyChange,
     Schedule,
+    SchedulePolicy,
+    SchedulePolicyChange,
     begun,
     no_schedule,
     paused,
@@ -30,7 +30,7 @@ from service.engine.ports.schedules import DueSchedule
 from service.store.codec import page_of
 from service.store.pool import EVERY_WORKSPACE, Connection, Pool
 from service.store.queries import query
-from service.store.repeatable import Call, one
+from service.store.repeatable import RepeatableCall, one
 
 Change: TypeAlias = Callable[[Schedule, datetime], Schedule]
 """From a schedule and the database's clock to the schedule afterwards."""
@@ -68,7 +68,7 @@ class Schedules:
         return await self._change("ResumeSchedule", definition_id, visible, idem, resumed)
 
     async def set_policy(
-        self, definition_id: str, wanted: PolicyChange, visible: str | None, idem: Idem | None
+        self, definition_id: str, wanted: SchedulePolicyChange, visible: str | None, idem: Idem | None
     ) -> Replayable[Schedule]:
         def change(schedule: Schedule, now: datetime) -> Schedule:
             return with_policy(schedule, wanted, now)
@@ -84,7 +84,7 @@ class Schedules:
             if row is None or visible not in (None, row[2]):
                 raise no_schedule(definition_id)
             now, schedule = row[0], schedule_of(row[1:])
-            call = Call(method, schedule.workspace_id, idem)
+            call = RepeatableCall(method, schedule.workspace_id, idem)
             if await call.answered(connection) is not None:
                 return Replayable(schedule, replay=True)
             changed = change(schedule, now)
@@ -144,7 +144,7 @@ def schedule_of(row: Sequence[Any]) -> Schedule:
         definition_id=definition_id,
         workspace_id=workspace_id,
         cron_expr=cron_expr,
-        policy=Policy(timezone, Overlap(overlap), catch_up, jitter),
+        policy=SchedulePolicy(timezone, Overlap(overlap), catch_up, jitter),
         next_at=next_at,
         due_at=due_at,
         pause=pause,

@@ -1,7 +1,7 @@
 """The schemas beside versions: set as revisions that are only ever added, the last of each version in force.
 
 A change locks the definition like publishing does and writes the revision's number into its row, which every start
-reads anyway. Setting what is in force already changes nothing. Satisfies the edge's `Schemas`.
+reads anyway. Setting what is in force already changes nothing. Satisfies the edge's `VersionSchemas`.
 """
 
 from service.domain.definition import SchemaRevision
@@ -13,10 +13,10 @@ from service.store.codec import text
 from service.store.definitions import lock
 from service.store.pool import EVERY_WORKSPACE, Connection, Pool, Row
 from service.store.queries import query
-from service.store.repeatable import Call, one
+from service.store.repeatable import RepeatableCall, one
 
 
-class Schemas:
+class VersionSchemas:
     """Constructed with pools of the engine's and of the reader's role. Raises Refusal and StoreUnavailable."""
 
     def __init__(self, writing: Pool, reading: Pool) -> None:
@@ -35,7 +35,7 @@ class Schemas:
         """Sets both schemas of a version, 0 for the latest; gives what is in force."""
         async with self._writing.transaction() as connection:
             _, workspace_id = await lock(connection, definition_id, visible)
-            call = Call("SetSchemas", workspace_id, idem)
+            call = RepeatableCall("SetSchemas", workspace_id, idem)
             known = await call.answered(connection)
             if known is not None:
                 return Replayable(await _again(connection, definition_id, **known), replay=True)

@@ -15,7 +15,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 
 from service.domain.errors import Refusal
 from service.domain.trace import read, told
-from service.engine.tracing import Role
+from service.engine.tracing import SpanRole
 
 MAX_LINKS = 128
 _NAMES = {
@@ -24,13 +24,13 @@ _NAMES = {
     "rpc_method": "rpc.method",
     "grpc_status": "rpc.grpc.status_code",
 }
-_KINDS = {role: SpanKind[role] for role in Role}
+_KINDS = {role: SpanKind[role] for role in SpanRole}
 
 
 class RecordedSpan:
     """Begins when it is made, which is when it is entered: `with tracer.span(...)`."""
 
-    def __init__(self, span: otel.Span, role: Role) -> None:
+    def __init__(self, span: otel.Span, role: SpanRole) -> None:
         self._span = span
         self._role = role
         self.trace = _trace(span.get_span_context())
@@ -55,7 +55,7 @@ class RecordedSpan:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """A server's span is told its status; every other one has failed when an error comes through."""
-        if error is not None and self._role is not Role.SERVER:
+        if error is not None and self._role is not SpanRole.SERVER:
             self.fail(error.reason if isinstance(error, Refusal) else type(error).__name__)
         self._span.end()
 
@@ -65,7 +65,7 @@ class OpenTelemetryTracer:
         self._tracer = tracer
 
     def span(
-        self, name: str, trace: str, role: Role = Role.INTERNAL, links: Iterable[str] = (), **about: str | int
+        self, name: str, trace: str, role: SpanRole = SpanRole.INTERNAL, links: Iterable[str] = (), **about: str | int
     ) -> RecordedSpan:
         span = self._tracer.start_span(name, _under(trace), _KINDS[role], _named(about), _links(links, trace))
         return RecordedSpan(span, role)

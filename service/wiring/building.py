@@ -13,7 +13,7 @@ from service.domain.plan import Patience
 from service.edge.server.server import EdgeServer
 from service.engine.engine import Engine, Ports
 from service.engine.lease import Lease
-from service.engine.retention import Retention
+from service.engine.purging import Purger
 from service.engine.rewind import RewindingOutbox
 from service.engine.scheduler import Scheduler
 from service.engine.subjects import Subjects
@@ -41,7 +41,7 @@ class House:
     engine: Engine
     listener: Listener
     scheduler: Scheduler
-    retention: Retention
+    retention: Purger
     edge: EdgeServer
     observing: Observing
 
@@ -51,7 +51,7 @@ def build(config: Config, guard: Protection, outside: Outside, stack: AsyncExitS
     engine, outbox = _engine(config, outside, lease)
     definitions = Definitions(outside.writing, Reads(outside.reading), IDS)
     scheduler = Scheduler(engine.advance, Schedules(outside.writing), definitions, IDS)
-    retention = Retention(Purges(outside.writing), replica(config), config.retention_seconds)
+    retention = Purger(Purges(outside.writing), replica(config), config.retention_seconds)
     over, shield = services(outside, engine, scheduler, retention, stack)
     edge = EdgeServer(
         over,

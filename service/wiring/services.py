@@ -24,17 +24,16 @@ from service.edge.workflows.run_calls import EngineRuns
 from service.edge.workflows.servicer import WorkflowService
 from service.edge.workflows.trigger_calls import EngineTriggers
 from service.engine.engine import Engine
-from service.engine.retention import Retention
+from service.engine.purging import Purger
 from service.engine.scheduler import Scheduler
 from service.store.bulk import BulkCalls
 from service.store.definitions import Definitions
 from service.store.operators import OperatorReads, Operators
 from service.store.reads import Reads
-from service.store.retention import HoldReads
-from service.store.retention import Retention as RetentionStore
+from service.store.retention import HoldReads, RetentionBook
 from service.store.run_reads import RunReads
 from service.store.schedules import ScheduleReads, Schedules
-from service.store.schemas import Schemas as VersionSchemas
+from service.store.schemas import VersionSchemas
 from service.store.tasks import TaskReads
 from service.store.triggers import Triggers
 from service.wiring.connecting import Outside
@@ -42,7 +41,7 @@ from service.wiring.ids import IDS
 
 
 def services(
-    outside: Outside, engine: Engine, scheduler: Scheduler, retention: Retention, stack: AsyncExitStack
+    outside: Outside, engine: Engine, scheduler: Scheduler, retention: Purger, stack: AsyncExitStack
 ) -> tuple[Services, Shield]:
     """And the shield that they all commit under. The stack closes what they open."""
     reads = Reads(outside.reading)
@@ -54,7 +53,7 @@ def services(
     schedules = EngineSchedules(Schedules(outside.writing), ScheduleReads(outside.reading), scheduler)
     events = EngineEvents(Operators(outside.writing), OperatorReads(outside.reading), reread, engine.router.accept)
     triggers = EngineTriggers(engine.intake, Triggers(outside.writing))
-    book = EngineRetention(RetentionStore(outside.writing), HoldReads(outside.reading), retention)
+    book = EngineRetention(RetentionBook(outside.writing), HoldReads(outside.reading), retention)
     schemas = VersionSchemas(outside.writing, outside.reading)
     inspector, shield, answers = Inspector(), Shield(), Answers(Renderer())
     bulk = BulkControl(runs, run_reads, BulkCalls(outside.writing), shield)

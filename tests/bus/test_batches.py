@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from nats.aio.msg import Msg
 
-from service.bus.batches import LONGEST_DELAY_SECONDS, Batches
+from service.bus.batches import LONGEST_DELAY_SECONDS, EventBatches
 from service.engine.ports.failures import StoreUnavailable
 from tests.bus.helpers import FakeSink
 from tests.bus.producers import CREATED, SHAPES, Fact, contact
@@ -36,6 +36,6 @@ class Delivered:
 )
 async def test_each_try_waits_twice_as_long_up_to_a_minute(tries: int, seconds: float) -> None:
     message = Delivered(tries)
-    batches = Batches(FakeSink(fail=[StoreUnavailable("away")]), Counter(), first_delay_seconds=0.5)
+    batches = EventBatches(FakeSink(fail=[StoreUnavailable("away")]), Counter(), first_delay_seconds=0.5)
     await batches.take([cast(Msg, message)])
     assert message.answers == [seconds]

@@ -112,16 +112,20 @@ async def test_a_user_without_the_roles(doctor: Shell, desk: Desk) -> None:
 async def test_clocks_that_are_apart(desk: Desk) -> None:
     from datetime import UTC, datetime, timedelta
 
-    from service.domain.checkup import Health
+    from service.domain.checkup import CheckResult
     from service.store.checks import check
 
-    async def looked(seconds: float) -> Health:
+    async def looked(seconds: float) -> CheckResult:
         found = await check(
             desk.environment["DATABASE_URL"], now=lambda: datetime.now(UTC) + timedelta(seconds=seconds)
         )
         return next(each.health for each in found if each.what == "clock")
 
-    assert [await looked(seconds) for seconds in (0, -5, 3600)] == [Health.OK, Health.WARNING, Health.FAILED]
+    assert [await looked(seconds) for seconds in (0, -5, 3600)] == [
+        CheckResult.OK,
+        CheckResult.WARNING,
+        CheckResult.FAILED,
+    ]
 
 
 async def test_a_bus_without_jetstream_and_an_odd_stream(doctor: Shell) -> None:

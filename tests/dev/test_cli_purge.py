@@ -7,11 +7,11 @@ import psycopg
 import pytest
 
 from service.cli.purge import seconds_of, states_of, told
-from service.domain.retention import ENDED, Obstacle, Policy
+from service.domain.retention import ENDED, Obstacle, RetentionPolicy
 from service.domain.state import RunState
-from service.engine.retention import Purged
+from service.engine.purging import Purged
 from service.store.pool import Pool
-from service.store.retention import Retention
+from service.store.retention import RetentionBook
 from service.store.runs import Runs
 from tests.dev.test_cli import NOWHERE, refused, workflows
 from tests.store.purgeable import DAY, ended, there
@@ -39,7 +39,9 @@ async def test_a_purge_without_an_age_goes_by_the_policies(
 ) -> None:
     failed, completed = await ended(runs, owner, state=RunState.FAILED), await ended(runs, owner)
     assert workflows("purge", DATABASE_URL=database).stdout == "nothing to purge\n"
-    await Retention(engine_pool).set_policy(Policy("ws_1", RunState.COMPLETED, 120 * DAY, "user:ann"), None)
+    await RetentionBook(engine_pool).set_policy(
+        RetentionPolicy("ws_1", RunState.COMPLETED, 120 * DAY, "user:ann"), None
+    )
     said = workflows("purge", DATABASE_URL=database, RETENTION_SECONDS=str(90 * DAY)).stdout
     assert said == "purged 1 run of ws_1\n"
     assert await there(owner, failed, completed) == [completed.id]

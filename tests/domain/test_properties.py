@@ -27,7 +27,7 @@ from service.domain.commands import (
     TransitionStep,
 )
 from service.domain.definition import StepType, Version
-from service.domain.flow import Fate, fate
+from service.domain.flow import EdgeFate, fate
 from service.domain.state import Run, RunState, StepRun, StepState
 from service.domain.turn import Turn
 from tests.builders import Story, event
@@ -207,8 +207,8 @@ class Watch:
         for step_id, edges in self.story.plan.graph.incoming.items():
             if run.steps[step_id].attempt:
                 fates = [fate(turn, edge) for edge in edges]
-                assert Fate.OPEN not in fates
-                assert not fates or Fate.TAKEN in fates
+                assert EdgeFate.OPEN not in fates
+                assert not fates or EdgeFate.TAKEN in fates
 
     def _lists_keep_their_limits(self, run: Run) -> None:
         turn = Turn(self.story.plan, run, self.story.now)

@@ -2,13 +2,13 @@
 
 import pytest
 
-from service.domain.retention import ENDED, EVERYONE, Policy, keeps
+from service.domain.retention import ENDED, EVERYONE, RetentionPolicy, keeps
 from service.domain.state import RunState
 
 COMPLETED, FAILED, CANCELLED = ENDED
-MINE, MINE_FAILED = Policy("ws", None, 30), Policy("ws", FAILED, 40)
-ALL, ALL_FAILED = Policy(EVERYONE, None, 10), Policy(EVERYONE, FAILED, 20)
-FOREIGN = Policy("other", FAILED, 99)
+MINE, MINE_FAILED = RetentionPolicy("ws", None, 30), RetentionPolicy("ws", FAILED, 40)
+ALL, ALL_FAILED = RetentionPolicy(EVERYONE, None, 10), RetentionPolicy(EVERYONE, FAILED, 20)
+FOREIGN = RetentionPolicy("other", FAILED, 99)
 
 
 def test_runs_end_in_three_states() -> None:
@@ -27,7 +27,7 @@ def test_runs_end_in_three_states() -> None:
         ([MINE_FAILED, MINE, ALL_FAILED, ALL, FOREIGN], 40),
     ],
 )
-def test_the_most_specific_policy_counts(policies: list[Policy], failed: int) -> None:
+def test_the_most_specific_policy_counts(policies: list[RetentionPolicy], failed: int) -> None:
     assert keeps(policies, 5, "ws")[FAILED] == failed
 
 
@@ -39,6 +39,9 @@ def test_nothing_is_said_and_nothing_goes() -> None:
     assert keeps([], 0, "ws") == {}
 
 
-@pytest.mark.parametrize("exception", [Policy("ws", None, 0), Policy("ws", FAILED, 0), Policy(EVERYONE, FAILED, 0)])
-def test_nought_is_for_ever_also_against_what_is_less_specific(exception: Policy) -> None:
+@pytest.mark.parametrize(
+    "exception",
+    [RetentionPolicy("ws", None, 0), RetentionPolicy("ws", FAILED, 0), RetentionPolicy(EVERYONE, FAILED, 0)],
+)
+def test_nought_is_for_ever_also_against_what_is_less_specific(exception: RetentionPolicy) -> None:
     assert FAILED not in keeps([exception, ALL], 5, "ws")

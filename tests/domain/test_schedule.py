@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.domain.schedule import MOST_TICKS, Move, Overlap, Policy, Schedule, next_move, stand, tick_key
+from service.domain.schedule import MOST_TICKS, Move, Overlap, Schedule, SchedulePolicy, next_move, stand, tick_key
 from tests.domain.walls import utc
 
 NOON = utc(2026, 3, 2, 12)
@@ -15,7 +15,7 @@ MOMENT = timedelta(milliseconds=300)
 
 
 def schedule(cron: str = "0 * * * *", next_at: datetime = NOON, **policy: Any) -> Schedule:
-    made = Policy(**policy)
+    made = SchedulePolicy(**policy)
     return Schedule("wf_1", "ws_1", cron, made, *stand("wf_1", cron, made, next_at - timedelta.resolution))
 
 
@@ -108,7 +108,7 @@ def test_missed_ticks_do_not_touch_what_was_buffered() -> None:
 
 
 def test_jitter_is_the_same_for_the_same_tick_and_spreads_definitions() -> None:
-    policy = Policy(jitter_seconds=600)
+    policy = SchedulePolicy(jitter_seconds=600)
     delays = {
         definition: stand(definition, "0 * * * *", policy, NOON).due_at - NOON - HOUR
         for definition in (f"wf_{n}" for n in range(200))
@@ -119,7 +119,7 @@ def test_jitter_is_the_same_for_the_same_tick_and_spreads_definitions() -> None:
 
 
 def test_jitter_never_reaches_the_next_tick() -> None:
-    policy = Policy(jitter_seconds=86_400)
+    policy = SchedulePolicy(jitter_seconds=86_400)
     stands = [stand("wf_1", "* * * * *", policy, NOON + timedelta(minutes=n)) for n in range(300)]
     assert all(standing.due_at - standing.tick < timedelta(minutes=1) for standing in stands)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from service.domain.explain import Explained, Explanation, StepExplained, Tried
 from service.domain.picture import Format
 from service.domain.run_history import EventPage, History, RunAudit, RunEvent
-from service.domain.run_search import Found, FoundRun, RunSearch
+from service.domain.run_search import FoundRun, FoundRuns, RunSearch
 from service.domain.state import Run, RunState, StepState
 from service.domain.waiting import Waiting
 from tests.edge.fakes import NOW, Fake, run
@@ -40,7 +40,7 @@ class FakeInquiries(Fake):
     happened: list[RunEvent] | None = field(default_factory=lambda: [happened(1), happened(2)])
     ended: bool = False
     drawn: str | None = "flowchart TD\n"
-    found: Found = field(default_factory=lambda: Found([FoundRun(paused(), ("one",))], more=False))
+    found: FoundRuns = field(default_factory=lambda: FoundRuns([FoundRun(paused(), ("one",))], more=False))
 
     async def explain(self, run_id: str, visible: str | None) -> Explanation | None:
         self._read((run_id, visible))
@@ -66,6 +66,6 @@ class FakeInquiries(Fake):
         self._read((definition_id, number, wanted, visible))
         return self.drawn
 
-    async def search(self, wanted: RunSearch, limit: int) -> Found:
+    async def search(self, wanted: RunSearch, limit: int) -> FoundRuns:
         self._read((wanted, limit))
         return self.found

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from service.domain.idempotency import Idem, Replayable
 from service.domain.paging import Page
-from service.domain.retention import EVERYONE, Hold, Obstacle, Policy, PurgeRequest
+from service.domain.retention import EVERYONE, Hold, Obstacle, PurgeRequest, RetentionPolicy
 from service.domain.state import RunState
-from service.engine.retention import Purged
+from service.engine.purging import Purged
 from tests.edge.fakes import NOW, Fake
 
-POLICY = Policy("acme", RunState.FAILED, 86_400, "user:ann", NOW)
+POLICY = RetentionPolicy("acme", RunState.FAILED, 86_400, "user:ann", NOW)
 HOLD = Hold("wfr_1", "acme", "a complaint", "user:ann", NOW)
 
 
@@ -19,11 +19,11 @@ HOLD = Hold("wfr_1", "acme", "a complaint", "user:ann", NOW)
 class FakeRetention(Fake):
     default_seconds: int = 3_600
 
-    async def policies(self, workspace_id: str | None) -> Sequence[Policy]:
+    async def policies(self, workspace_id: str | None) -> Sequence[RetentionPolicy]:
         self._read(workspace_id)
-        return [Policy(EVERYONE, None, 0, "user:bob", NOW), POLICY]
+        return [RetentionPolicy(EVERYONE, None, 0, "user:bob", NOW), POLICY]
 
-    async def set_policy(self, wanted: Policy, idem: Idem | None) -> Replayable[Policy]:
+    async def set_policy(self, wanted: RetentionPolicy, idem: Idem | None) -> Replayable[RetentionPolicy]:
         await self._write((wanted, idem))
         return Replayable(POLICY, self.replay)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from service.domain.idempotency import Idem, Replayable
 from service.domain.paging import Page
-from service.domain.schedule import Overlap, Pause, Policy, PolicyChange, Schedule
+from service.domain.schedule import Overlap, Pause, Schedule, SchedulePolicy, SchedulePolicyChange
 from service.engine.scheduler import Ticked
 from tests.edge.fakes import NOW, Fake
 
@@ -17,7 +17,7 @@ def schedule(**changes: Any) -> Schedule:
         definition_id="wf_1",
         workspace_id="acme",
         cron_expr="30 2 * * *",
-        policy=Policy("Europe/Berlin", Overlap.BUFFER_ONE, 600, 30),
+        policy=SchedulePolicy("Europe/Berlin", Overlap.BUFFER_ONE, 600, 30),
         next_at=NOW,
         due_at=NOW + timedelta(seconds=7),
         buffered_at=NOW - timedelta(hours=1),
@@ -51,7 +51,7 @@ class FakeSchedules(Fake):
         return Replayable(schedule(), self.replay)
 
     async def set_policy(
-        self, definition_id: str, wanted: PolicyChange, visible: str | None, idem: Idem | None
+        self, definition_id: str, wanted: SchedulePolicyChange, visible: str | None, idem: Idem | None
     ) -> Replayable[Schedule]:
         await self._write((definition_id, wanted, visible, idem))
         return Replayable(schedule(), self.replay)

@@ -14,7 +14,7 @@ from service.domain.answers import Answer, Fault, FaultKind
 from service.domain.calls import SiblingCall
 from service.domain.commands import Envelope, TransitionStep
 from service.domain.definition import Trigger, TriggerType
-from service.domain.schedule import PolicyChange, Schedule
+from service.domain.schedule import Schedule, SchedulePolicyChange
 from service.domain.state import StepState
 from service.edge.schedules.calls import EngineSchedules
 from service.engine.engine import Engine, Ports
@@ -78,7 +78,7 @@ class Calendar:
         draft = replace(chain(1), definition_id=definition_id, trigger=trigger)
         await self.definitions.publish(draft, None, "user:ann", None)
         if policy:
-            await self.schedules.set_policy(definition_id, PolicyChange(**policy), None, None)
+            await self.schedules.set_policy(definition_id, SchedulePolicyChange(**policy), None, None)
         return definition_id
 
     async def at(self, now: datetime) -> None:

@@ -12,7 +12,7 @@ from service.domain.effects import Owed, encode_own
 from service.domain.errors import Kind, Refusal, conflict, not_found
 from service.domain.ids import Ids
 from service.engine.crossing import Crossing
-from service.engine.mailbox import Outcome
+from service.engine.mailbox import Reply
 from service.engine.ports.runs import StartKey
 from service.engine.ports.work import Work
 from tests.builders import Story, step, version
@@ -23,12 +23,12 @@ class FakeAdvance:
         self._refusal = refusal
         self.told: list[tuple[str, Envelope, str | None]] = []
 
-    async def begun_before(self, key: StartKey, refusal: Refusal) -> Outcome:
+    async def begun_before(self, key: StartKey, refusal: Refusal) -> Reply:
         """One child was begun, by the effect that was made before."""
         assert refusal == self._refusal
         if key.key != "wfr_parent/call/1/x":
             raise refusal
-        return Outcome(Story(version([step("a")])).run, Repeated(1))
+        return Reply(Story(version([step("a")])).run, Repeated(1))
 
     async def submit(self, run_id: str, envelope: Envelope, visible: str | None) -> None:
         self.told.append((run_id, envelope, visible))

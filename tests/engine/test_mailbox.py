@@ -6,7 +6,7 @@ import pytest
 
 from service.domain.commands import Envelope, TimePassed
 from service.domain.decision import Accepted
-from service.engine.mailbox import Letter, Mailbox, Outcome
+from service.engine.mailbox import Letter, Mailbox, Reply
 from service.engine.ports.failures import StoreUnavailable
 from tests.builders import Story, chain
 
@@ -31,7 +31,7 @@ class Desk:
         if self.error and (self.poison is None or self.poison in [letter.envelope for letter in letters]):
             raise self.error
         for letter in letters:
-            letter.reply.set_result(Outcome(RUN, Accepted(len(letters))))
+            letter.reply.set_result(Reply(RUN, Accepted(len(letters))))
 
 
 async def test_what_arrives_during_a_fold_is_folded_next() -> None:

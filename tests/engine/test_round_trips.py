@@ -26,7 +26,7 @@ from service.domain.ids import Ids
 from service.domain.plan import Plan
 from service.domain.state import Run, StepState
 from service.engine.engine import Engine, Ports
-from service.engine.mailbox import Outcome
+from service.engine.mailbox import Reply
 from service.engine.ports.outbox import Unpublished
 from service.engine.ports.runs import StartKey
 from service.engine.ports.siblings import Errand
@@ -81,7 +81,7 @@ class Bench:
         key = StartKey("ws_1", "once", "wfr_1", b"")
         return (await self.engine.advance.start(key, plan, Envelope(command, "user:ann", "rpc:1"))).run
 
-    async def complete(self, step_id: str) -> Outcome:
+    async def complete(self, step_id: str) -> Reply:
         command = TransitionStep(step_id, StepState.COMPLETED, output_payload={"v": 1})
         return await self.engine.advance.submit("wfr_1", Envelope(command, "user:ann", "rpc:2"))
 

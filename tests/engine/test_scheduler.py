@@ -11,7 +11,7 @@ from service.domain.definition import Schemas, TriggerType
 from service.domain.errors import Kind, Refusal
 from service.domain.schedule import Overlap, next_move, tick_key
 from service.store.reads import Reads
-from service.store.schemas import Schemas as VersionSchemas
+from service.store.schemas import VersionSchemas
 from tests.domain.walls import daily, every, utc
 from tests.engine.calendar import Calendar, calendar
 

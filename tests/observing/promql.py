@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from service.observing.metrics import METRICS, Kind, Metric
+from service.observing.metrics import METRICS, Metric, MetricKind
 
 AGGREGATIONS = {"sum", "max", "min", "avg", "count"}
 RATES = {"rate", "increase"}
@@ -17,7 +17,7 @@ FUNCTIONS = AGGREGATIONS | RATES | OVER_TIME | {"histogram_quantile", "absent", 
 WORDS = {"by", "without", "and", "or", "unless", "on", "ignoring", "bool"}
 TARGET = {"job", "instance"}
 """Labels that Prometheus gives to whatever it scrapes."""
-CLIENT = {"process_resident_memory_bytes": Kind.GAUGE, "process_cpu_seconds_total": Kind.COUNTER}
+CLIENT = {"process_resident_memory_bytes": MetricKind.GAUGE, "process_cpu_seconds_total": MetricKind.COUNTER}
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<string>\"[^\"]*\")|(?P<range>\[(?:\d+[smhd]|\$__rate_interval)\])"
@@ -152,10 +152,10 @@ def metric_of(name: str) -> tuple[Metric, set[str]] | None:
     """The metric that a sample belongs to, with the labels it may have; None for one that is not listed."""
     if name in CLIENT:
         return Metric(name, CLIENT[name], (), ""), TARGET
-    if (metric := METRICS.get(name)) is not None and metric.kind is not Kind.HISTOGRAM:
+    if (metric := METRICS.get(name)) is not None and metric.kind is not MetricKind.HISTOGRAM:
         return metric, TARGET | set(metric.labels)
     base, _, part = name.rpartition("_")
-    if part in ("bucket", "count", "sum") and base in METRICS and METRICS[base].kind is Kind.HISTOGRAM:
+    if part in ("bucket", "count", "sum") and base in METRICS and METRICS[base].kind is MetricKind.HISTOGRAM:
         return METRICS[base], TARGET | set(METRICS[base].labels) | ({"le"} if part == "bucket" else set())
     return None
 
@@ -177,7 +177,7 @@ def _faults(found: Selector) -> Iterator[str]:
     metric, labels = known
     if strange := found.labels - labels:
         yield f"{found.name} has no label {', '.join(sorted(strange))}"
-    counts = metric.kind is not Kind.GAUGE
+    counts = metric.kind is not MetricKind.GAUGE
     if counts is not bool(found.functions & RATES) and "label_values" not in found.functions:
         yield f"{found.name} is {'' if counts else 'not '}to be asked for its rate"
     if found.ranged is not bool(found.functions & (RATES | OVER_TIME)):

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from workflows.v1 import workflows_pb2 as pb
 
-from service.observing.metrics import METRICS, Kind
+from service.observing.metrics import METRICS, MetricKind
 from tests.edge.edge import refused
 from tests.journey.acting import begin, report
 from tests.journey.graphs import agent, chain, task
@@ -33,8 +33,8 @@ async def after(world: World) -> Scrape:
     return await until_scraped(world.http, lambda seen: seen.value("workflows_dead_letters_total") == 1)
 
 
-def samples_of(name: str, kind: Kind) -> set[str]:
-    return {f"{name}_{part}" for part in ("bucket", "count", "sum")} if kind is Kind.HISTOGRAM else {name}
+def samples_of(name: str, kind: MetricKind) -> set[str]:
+    return {f"{name}_{part}" for part in ("bucket", "count", "sum")} if kind is MetricKind.HISTOGRAM else {name}
 
 
 def _sampled(seen: Scrape) -> Iterator[tuple[str, frozenset[str]]]:

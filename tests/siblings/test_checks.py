@@ -10,7 +10,7 @@ from grpc_health.v1 import health, health_pb2_grpc  # type: ignore[import-untype
 
 from service.dev.siblings import SimulatedSiblings
 from service.domain.calls import SIBLINGS
-from service.domain.checkup import Check, Health
+from service.domain.checkup import Check, CheckResult
 from service.siblings.checks import ASKED, check
 from service.siblings.table import METHODS
 
@@ -55,7 +55,7 @@ async def test_those_that_answer_are_well_and_have_done_nothing(siblings: Simula
     found = await check(siblings.addresses)
     assert [each.what for each in found] == list(SIBLINGS)
     assert {(each.health, each.found.partition(", ")[2]) for each in found} == {
-        (Health.OK, "which tells nothing of its health")
+        (CheckResult.OK, "which tells nothing of its health")
     }
     done = [call for call in siblings.calls if call.outcome != "INVALID_ARGUMENT"]
     assert {call.method.partition(".")[0] for call in done}.isdisjoint({"governance", "notifications"})
@@ -71,7 +71,7 @@ async def test_whoever_lets_us_in_nowhere_is_told(code: grpc.StatusCode, well: b
     async with serving(add) as address:
         found = await looked(address)
     assert {(each.health, each.found) for each in found} == {
-        (Health.FAILED, f"{address} refuses our calls: {code.name}")
+        (CheckResult.FAILED, f"{address} refuses our calls: {code.name}")
     }
 
 
@@ -79,7 +79,7 @@ async def test_another_service_at_the_address_is_told() -> None:
     async with serving(healthy) as address:
         found = await looked(address)
     assert [(each.health, each.found) for each in found] == [
-        (Health.FAILED, f"{address} does not know {ASKED[name]}") for name in SIBLINGS
+        (CheckResult.FAILED, f"{address} does not know {ASKED[name]}") for name in SIBLINGS
     ]
 
 
@@ -90,7 +90,7 @@ async def test_whoever_says_no_to_nothing_is_well() -> None:
 
     async with serving(add) as address:
         found = await looked(address)
-    assert {(each.health, each.found) for each in found} == {(Health.OK, f"{address}, serving")}
+    assert {(each.health, each.found) for each in found} == {(CheckResult.OK, f"{address}, serving")}
 
 
 def test_only_methods_are_asked_that_the_engine_calls_itself() -> None:

@@ -15,7 +15,7 @@ from service.domain.answers import Answer, ApprovalRequested, Delegated, Fault, 
 from service.domain.calls import CreateObjective, SendNotification, SiblingCall
 from service.siblings import SiblingClients, approvals, delegations, objectives
 from service.siblings.connections import Connections
-from service.siblings.search import MAX_PAGES, PAGE_SIZE, Page, Search, find
+from service.siblings.search import MAX_PAGES, PAGE_SIZE, Search, SearchPage, find
 from tests.siblings.asking import APPROVAL, DELEGATION, RUN, WORKSPACE, ask, held_objective
 
 MADE: list[tuple[SiblingCall, str, str]] = [
@@ -229,7 +229,7 @@ class Endless:
 
     async def look_up(self, method: object, request: object, share: float = 1.0) -> object:
         self.pages += 1
-        return Page(PAGE_SIZE, 0, None)
+        return SearchPage(PAGE_SIZE, 0, None)
 
 
 @pytest.mark.parametrize(("patience", "read"), [(2 * MAX_PAGES, MAX_PAGES), (3, 3)])

@@ -19,7 +19,7 @@ from service.store.outbox import ChangeOutbox
 from service.store.pool import ENGINE, READER, Pool
 from service.store.reads import Reads
 from service.store.runs import Runs
-from service.store.schemas import Schemas as VersionSchemas
+from service.store.schemas import VersionSchemas
 from service.store.work import WorkQueue
 from service.wiring.ids import IDS
 from tests.simulation.inbox import InboxTables

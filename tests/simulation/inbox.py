@@ -20,7 +20,7 @@ from service.domain.definition import StepType, Version
 from service.domain.effects import Owed
 from service.domain.patterns import generalizations, matches
 from service.domain.waits import topic
-from service.engine.ports.events import Fate, Kept, StoredEvent
+from service.engine.ports.events import Kept, Receipt, StoredEvent
 from service.engine.ports.work import Work
 from tests.simulation.tables import EffectRow, Tables, WaitRow
 
@@ -60,10 +60,10 @@ class InboxTables:
         row = self.events.get(key)
         if row is None:
             self.events[key] = EventRow(event, self.tables.now())
-            return Kept(event, Fate.FRESH, awaited)
+            return Kept(event, Receipt.FRESH, awaited)
         if _said(row.event) != _said(event):
-            return Kept(event, Fate.CLASH, awaited)
-        return Kept(event, Fate.DONE if row.routed_at else Fate.UNROUTED, awaited)
+            return Kept(event, Receipt.CLASH, awaited)
+        return Kept(event, Receipt.DONE if row.routed_at else Receipt.UNROUTED, awaited)
 
     def event(self, workspace_id: str, delivery: Deliver) -> StoredEvent | None:
         row = self.events.get((workspace_id, delivery.source, delivery.event_id))
@@ -105,7 +105,7 @@ class InboxTables:
 
     def unrouted(self, limit: int) -> list[Kept]:
         rows = [row for row in self.events.values() if row.routed_at is None and self._older(row, self.grace_seconds)]
-        return [Kept(row.event, Fate.UNROUTED, self._correlates(row.event)) for row in rows[:limit]]
+        return [Kept(row.event, Receipt.UNROUTED, self._correlates(row.event)) for row in rows[:limit]]
 
     # --- writing ---------------------------------------------------------------------------------------------------
 
@@ -197,7 +197,7 @@ def _said(event: BusEvent) -> BusEvent:
 
 def _as_first(event: BusEvent, first: Kept) -> Kept:
     same = _said(event) == _said(first.event)
-    return replace(first, event=event, fate=first.fate if same else Fate.CLASH)
+    return replace(first, event=event, fate=first.fate if same else Receipt.CLASH)
 
 
 def _addresses(event: BusEvent, keys: Mapping[Correlate, str]) -> set[str]:

@@ -17,7 +17,7 @@ from service.domain.correlations import Correlate, correlations
 from service.domain.decision import Decision, Guard, Postponed, Seen, Wait
 from service.domain.definition import Schemas, StepType
 from service.domain.state import Run, StepRun, Task, TaskStatus, item_key
-from service.engine.ports.events import Fate
+from service.engine.ports.events import Receipt
 from service.engine.ports.failures import StaleRun
 from service.engine.ports.outbox import Unpublished
 from service.engine.ports.work import DueRun, Work
@@ -205,14 +205,17 @@ async def arrive(stores: Stores, *events: BusEvent) -> list[Work]:
 
 
 async def test_an_event_is_kept_once(stores: Stores) -> None:
-    assert await fates(stores, event(), event("e2")) == [Fate.FRESH, Fate.FRESH]
-    assert await fates(stores, event(), event(payload={})) == [Fate.UNROUTED, Fate.CLASH]
+    assert await fates(stores, event(), event("e2")) == [Receipt.FRESH, Receipt.FRESH]
+    assert await fates(stores, event(), event(payload={})) == [Receipt.UNROUTED, Receipt.CLASH]
     await arrive(stores, event())
-    assert await fates(stores, event(bus_subject="elsewhere"), event("e2")) == [Fate.DONE, Fate.UNROUTED]
-    assert await fates(stores, event("e3"), event("e3"), event("e3", payload={})) == [*[Fate.FRESH] * 2, Fate.CLASH]
+    assert await fates(stores, event(bus_subject="elsewhere"), event("e2")) == [Receipt.DONE, Receipt.UNROUTED]
+    assert await fates(stores, event("e3"), event("e3"), event("e3", payload={})) == [
+        *[Receipt.FRESH] * 2,
+        Receipt.CLASH,
+    ]
 
 
-async def fates(stores: Stores, *events: BusEvent) -> list[Fate]:
+async def fates(stores: Stores, *events: BusEvent) -> list[Receipt]:
     return [kept.fate for kept in await stores.events.keep(events)]
 
 
@@ -288,7 +291,7 @@ async def test_the_sweep_looks_for_those_who_died(stores: Stores) -> None:
     begun = await awaited(stores, Wait("a", "event:gmail.>"))
     assert targets(await stores.events.sweep(10, HOUR)) == [(begun.id, "e1")]
     assert await stores.events.sweep(10, HOUR) == []
-    assert await fates(stores, event()) == [Fate.DONE]
+    assert await fates(stores, event()) == [Receipt.DONE]
 
 
 async def test_what_nobody_will_ever_want_is_not_kept(stores: Stores) -> None:

@@ -12,7 +12,7 @@ from service.domain.calls import Deliver
 from service.domain.decision import Event
 from service.domain.definition import Edge, StepType
 from service.domain.effects import Owed
-from service.domain.flow import Fate, fate
+from service.domain.flow import EdgeFate, fate
 from service.domain.plan import Plan
 from service.domain.state import Run, RunState, StepRun, StepState, step_of
 from service.domain.turn import Turn
@@ -64,14 +64,14 @@ class Watch:
         for step_id, edges in plan.graph.incoming.items():
             if run.steps[step_id].attempt and not run.compensation:
                 fates = [_fate(turn, edge) for edge in edges]
-                assert Fate.OPEN not in fates, f"{step_id} began before its predecessors"
-                assert not fates or Fate.TAKEN in fates, f"{step_id} began on a dead edge"
+                assert EdgeFate.OPEN not in fates, f"{step_id} began before its predecessors"
+                assert not fates or EdgeFate.TAKEN in fates, f"{step_id} began on a dead edge"
 
 
-def _fate(turn: Turn, edge: Edge) -> Fate:
+def _fate(turn: Turn, edge: Edge) -> EdgeFate:
     """A PARALLEL lets its children begin before it ends, however it ends."""
     source = turn.step(edge.from_step_id)
-    return Fate.TAKEN if source.step_type is StepType.PARALLEL and source.attempt else fate(turn, edge)
+    return EdgeFate.TAKEN if source.step_type is StepType.PARALLEL and source.attempt else fate(turn, edge)
 
 
 def _is_dense(commit: Commit) -> None:

@@ -7,7 +7,7 @@ import psycopg
 
 from service.domain.decision import Decision, Guard, Interaction, Wait
 from service.domain.definition import StepType
-from service.domain.retention import ENDED, Batch, Cut, PurgeOrder
+from service.domain.retention import ENDED, Cut, PurgedBatch, PurgeOrder
 from service.domain.state import Run, RunState, StepRun, Task, TaskStatus
 from service.engine.ports.runs import StartKey
 from service.store.purging import Purges
@@ -61,7 +61,9 @@ def everything(**fields: Any) -> Mapping[str, Any]:
     return {"items": {"a[0]": item}, "tasks": {"b": Task("b", 1, TaskStatus.OPEN, "Look")}, **fields}
 
 
-async def purge(purges: Purges, cut: Cut = 30 * DAY, workspace_id: str = "ws_1", most: int = 100, **how: Any) -> Batch:
+async def purge(
+    purges: Purges, cut: Cut = 30 * DAY, workspace_id: str = "ws_1", most: int = 100, **how: Any
+) -> PurgedBatch:
     return await purges.purge(order(cut, workspace_id), None, most, **how)
 
 

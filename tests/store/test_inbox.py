@@ -18,7 +18,7 @@ from service.domain.decision import Wait
 from service.domain.definition import StepType
 from service.domain.patterns import generalizations, matches
 from service.domain.state import Run
-from service.engine.ports.events import Fate
+from service.engine.ports.events import Receipt
 from service.engine.ports.work import Work
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox
@@ -61,36 +61,36 @@ async def column(owner: Owner, statement: str) -> list[Any]:
 
 
 async def test_an_event_is_kept_once(inbox: Inbox) -> None:
-    assert [kept.fate for kept in await inbox.keep([event(), event("e2")])] == [Fate.FRESH, Fate.FRESH]
-    assert [kept.fate for kept in await inbox.keep([event()])] == [Fate.UNROUTED]
+    assert [kept.fate for kept in await inbox.keep([event(), event("e2")])] == [Receipt.FRESH, Receipt.FRESH]
+    assert [kept.fate for kept in await inbox.keep([event()])] == [Receipt.UNROUTED]
     await arrive(inbox, event())
-    assert [kept.fate for kept in await inbox.keep([event(), event("e2")])] == [Fate.DONE, Fate.UNROUTED]
+    assert [kept.fate for kept in await inbox.keep([event(), event("e2")])] == [Receipt.DONE, Receipt.UNROUTED]
 
 
 async def test_one_id_with_two_bodies_is_poison(inbox: Inbox) -> None:
     await inbox.keep([event()])
     other = event(payload={"from": "bob"})
-    assert [kept.fate for kept in await inbox.keep([other])] == [Fate.CLASH]
+    assert [kept.fate for kept in await inbox.keep([other])] == [Receipt.CLASH]
     twice = [event("e2"), event("e2"), event("e2", payload={})]
-    assert [kept.fate for kept in await inbox.keep(twice)] == [Fate.FRESH, Fate.FRESH, Fate.CLASH]
+    assert [kept.fate for kept in await inbox.keep(twice)] == [Receipt.FRESH, Receipt.FRESH, Receipt.CLASH]
 
 
 async def test_the_order_of_keys_makes_no_other_body(inbox: Inbox) -> None:
     await inbox.keep([event(payload={"a": 1, "b": {"c": 2, "d": 3}})])
     again = event(payload={"b": {"d": 3, "c": 2}, "a": 1}, bus_subject="elsewhere")
-    assert [kept.fate for kept in await inbox.keep([again])] == [Fate.UNROUTED]
+    assert [kept.fate for kept in await inbox.keep([again])] == [Receipt.UNROUTED]
 
 
 async def test_one_id_in_two_workspaces_is_two_events(inbox: Inbox) -> None:
     kept = await inbox.keep([event(), event(tenant="ws_2", payload={})])
-    assert [item.fate for item in kept] == [Fate.FRESH, Fate.FRESH]
+    assert [item.fate for item in kept] == [Receipt.FRESH, Receipt.FRESH]
 
 
 async def test_keepers_at_once_agree(inbox: Inbox) -> None:
     answers = await asyncio.gather(*(inbox.keep([event(str(n)) for n in range(20)]) for _ in range(4)))
     for fates in zip(*([kept.fate for kept in answer] for answer in answers), strict=True):
-        assert fates.count(Fate.FRESH) == 1
-        assert set(fates) <= {Fate.FRESH, Fate.UNROUTED}
+        assert fates.count(Receipt.FRESH) == 1
+        assert set(fates) <= {Receipt.FRESH, Receipt.UNROUTED}
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ async def test_the_sweep_makes_up_for_a_router_that_died(runs: Runs, inbox: Inbo
     await inbox.keep([event(about=about("o1"))])
     late = replace(inbox, grace_seconds=0.0)
     assert targets(await late.sweep(10, LEASE)) == [(waiter.id, "e1")]
-    assert [kept.fate for kept in await inbox.keep([event(about=about("o1"))])] == [Fate.DONE]
+    assert [kept.fate for kept in await inbox.keep([event(about=about("o1"))])] == [Receipt.DONE]
 
 
 async def test_a_wait_and_an_event_that_meet_find_each_other(runs: Runs, inbox: Inbox, owner: Owner) -> None:

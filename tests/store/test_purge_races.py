@@ -10,13 +10,13 @@ import pytest
 
 from service.domain.decision import Decision, Event
 from service.domain.errors import Kind, Refusal
-from service.domain.retention import Batch, Obstacle
+from service.domain.retention import Obstacle, PurgedBatch
 from service.domain.state import Run, RunState
 from service.engine.ports.failures import StaleRun
 from service.store import purging
 from service.store.pool import Pool
 from service.store.purging import Purges
-from service.store.retention import Retention
+from service.store.retention import RetentionBook
 from service.store.runs import Runs
 from tests.store.decisions import LEASE, NOW
 from tests.store.purgeable import ended, purge, rows_of, there
@@ -30,8 +30,8 @@ def purges(engine_pool: Pool) -> Purges:
 
 
 @pytest.fixture
-def retention(engine_pool: Pool) -> Retention:
-    return Retention(engine_pool)
+def retention(engine_pool: Pool) -> RetentionBook:
+    return RetentionBook(engine_pool)
 
 
 async def loaded(runs: Runs, run_id: str) -> Run:
@@ -76,13 +76,13 @@ async def test_a_run_that_is_being_changed_is_passed_over(
     async with await psycopg.AsyncConnection.connect(database) as other:
         await other.execute("update workflow_runs set version = version + 1 where id = %s", (busy.id,))
         batch = await purge(purges)
-    assert batch == Batch((idle.id,), batch.left)
+    assert batch == PurgedBatch((idle.id,), batch.left)
     assert batch.left == {Obstacle.MOVING: 1}
     assert await there(owner, busy) == [busy.id]
 
 
 async def test_a_purge_that_was_first_leaves_no_run_to_reopen(
-    database: str, runs: Runs, owner: Owner, purges: Purges, retention: Retention
+    database: str, runs: Runs, owner: Owner, purges: Purges, retention: RetentionBook
 ) -> None:
     failed = await ended(runs, owner, state=RunState.FAILED)
     decision = await reopening(runs, failed)
@@ -138,7 +138,7 @@ async def test_a_child_that_was_started_meanwhile_keeps_its_parent(
 
 
 async def test_a_hold_that_was_first_keeps_the_run(
-    runs: Runs, owner: Owner, purges: Purges, retention: Retention, monkeypatch: pytest.MonkeyPatch
+    runs: Runs, owner: Owner, purges: Purges, retention: RetentionBook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = await ended(runs, owner)
     between(monkeypatch, "_obstacles", lambda: retention.hold(old.id, "why", None, "user:ann", None))

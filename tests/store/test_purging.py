@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from service.domain.decision import Audit
-from service.domain.retention import Batch, Cut, Obstacle, Place, PurgeOrder
+from service.domain.retention import Cut, Obstacle, PurgedBatch, PurgeOrder, PurgePosition
 from service.domain.state import Run, RunState
 from service.engine.ports.runs import StartKey
 from service.store import purging
@@ -128,7 +128,7 @@ async def test_the_state_decides_how_long(runs: Runs, owner: Owner, purges: Purg
     completed, failed, cancelled = [await ended(runs, owner, 50, state) for state in RunState if state.terminal]
     cuts = {RunState.COMPLETED: 40 * DAY, RunState.FAILED: 60 * DAY}
     batch = await purges.purge(PurgeOrder("ws_1", cuts, "user:ann"), None, 100)
-    assert batch == Batch((completed.id,))
+    assert batch == PurgedBatch((completed.id,))
     assert await there(owner, completed, failed, cancelled) == [failed.id, cancelled.id]
 
 
@@ -154,8 +154,8 @@ async def test_a_walk_goes_on_where_it_stood(
     await owner.execute(
         "insert into run_holds select id, workspace_id, 'why', 'user:ann' from workflow_runs order by id limit 4"
     )
-    place: Place | None = None
-    batches: list[Batch] = []
+    place: PurgePosition | None = None
+    batches: list[PurgedBatch] = []
     while not batches or place:
         batches.append(await purges.purge(order(), place, 2))
         place = batches[-1].place
@@ -196,7 +196,7 @@ async def test_a_fork_outlives_its_source(runs: Runs, owner: Owner, purges: Purg
 async def test_never_a_run_that_goes_on(runs: Runs, owner: Owner, purges: Purges, state: RunState) -> None:
     alive = await ended(runs, owner)
     await owner.execute("update workflow_runs set state = %s, completed_at = null", (state.value,))
-    assert await purge(purges) == Batch()
+    assert await purge(purges) == PurgedBatch()
     assert await there(owner, alive) == [alive.id]
 
 
@@ -216,7 +216,7 @@ async def test_never_a_child_before_its_parent(runs: Runs, owner: Owner, purges:
     alive, kept = await ended(runs, owner), await ended(runs, owner, 10)
     children = [await child_of(runs, owner, parent) for parent in (alive, kept)]
     await owner.execute("update workflow_runs set state = 'RUNNING', completed_at = null where id = %s", (alive.id,))
-    assert await purge(purges) == Batch()
+    assert await purge(purges) == PurgedBatch()
     assert await there(owner, *children) == [child.id for child in children]
 
 
@@ -277,7 +277,7 @@ async def test_audits_of_what_came_late_keep_nothing(runs: Runs, owner: Owner, p
 
 async def test_five_thousand_go_in_small_transactions(owner: Owner, purges: Purges) -> None:
     await many(owner, 5_000)
-    batches: list[Batch] = []
+    batches: list[PurgedBatch] = []
     while not batches or batches[-1].place:
         batches.append(await purges.purge(order(), batches[-1].place if batches else None, 100))
     assert sum(len(batch.runs) for batch in batches) == 5_000

@@ -7,11 +7,11 @@ import pytest
 
 from service.domain.errors import Kind, Refusal
 from service.domain.idempotency import Idem, Replayable
-from service.domain.retention import EVERYONE, Policy
+from service.domain.retention import EVERYONE, RetentionPolicy
 from service.domain.state import RunState
 from service.store.pool import Pool
 from service.store.purging import Purges
-from service.store.retention import HoldReads, Retention
+from service.store.retention import HoldReads, RetentionBook
 from service.store.runs import Runs
 from tests.store.decisions import run, store
 from tests.store.purgeable import ended, purge
@@ -21,8 +21,8 @@ IDEM = Idem("user:ann", "k1", b"body")
 
 
 @pytest.fixture
-def retention(engine_pool: Pool) -> Retention:
-    return Retention(engine_pool)
+def retention(engine_pool: Pool) -> RetentionBook:
+    return RetentionBook(engine_pool)
 
 
 @pytest.fixture
@@ -35,18 +35,18 @@ def purges(engine_pool: Pool) -> Purges:
     return Purges(engine_pool)
 
 
-def policy(workspace_id: str = "ws_1", state: RunState | None = None, seconds: int = 60) -> Policy:
-    return Policy(workspace_id, state, seconds, "user:ann")
+def policy(workspace_id: str = "ws_1", state: RunState | None = None, seconds: int = 60) -> RetentionPolicy:
+    return RetentionPolicy(workspace_id, state, seconds, "user:ann")
 
 
-def told(policies: list[Policy]) -> list[tuple[str, RunState | None, int]]:
+def told(policies: list[RetentionPolicy]) -> list[tuple[str, RunState | None, int]]:
     return [(found.workspace_id, found.state, found.keep_seconds) for found in policies]
 
 
 # --- policies --------------------------------------------------------------------------------------------------------
 
 
-async def test_there_is_one_policy_for_each_workspace_and_state(retention: Retention, purges: Purges) -> None:
+async def test_there_is_one_policy_for_each_workspace_and_state(retention: RetentionBook, purges: Purges) -> None:
     for one in (policy(), policy(seconds=70), policy(state=RunState.FAILED), policy(EVERYONE), policy("ws_2")):
         await retention.set_policy(one, None)
     mine = [(EVERYONE, None, 60), ("ws_1", None, 70), ("ws_1", RunState.FAILED, 60)]
@@ -55,16 +55,16 @@ async def test_there_is_one_policy_for_each_workspace_and_state(retention: Reten
     assert told(await purges.policies()) == [*mine, ("ws_2", None, 60)]
 
 
-async def test_a_policy_tells_who_set_it_and_when(retention: Retention) -> None:
+async def test_a_policy_tells_who_set_it_and_when(retention: RetentionBook) -> None:
     first = (await retention.set_policy(policy(), None)).value
-    second = (await retention.set_policy(Policy("ws_1", None, 0, "user:bob"), None)).value
+    second = (await retention.set_policy(RetentionPolicy("ws_1", None, 0, "user:bob"), None)).value
     assert (first.set_by, second.set_by) == ("user:ann", "user:bob")
     assert first.set_at is not None
     assert second.set_at is not None
     assert second.set_at > first.set_at
 
 
-async def test_a_policy_is_taken_back_once(retention: Retention) -> None:
+async def test_a_policy_is_taken_back_once(retention: RetentionBook) -> None:
     await retention.set_policy(policy(), None)
     await retention.set_policy(policy(state=RunState.FAILED), None)
     await retention.delete_policy("ws_1", None, None)
@@ -74,7 +74,7 @@ async def test_a_policy_is_taken_back_once(retention: Retention) -> None:
     assert caught.value.reason == "policy_not_found"
 
 
-async def test_repeated_calls_change_nothing(retention: Retention) -> None:
+async def test_repeated_calls_change_nothing(retention: RetentionBook) -> None:
     await retention.set_policy(policy(), IDEM)
     await retention.set_policy(policy(seconds=90), None)
     assert (await retention.set_policy(policy(), IDEM)).replay
@@ -87,7 +87,7 @@ async def test_repeated_calls_change_nothing(retention: Retention) -> None:
 # --- holds -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_run_is_held_by_one_for_one_reason(retention: Retention, reads: HoldReads, runs: Runs) -> None:
+async def test_a_run_is_held_by_one_for_one_reason(retention: RetentionBook, reads: HoldReads, runs: Runs) -> None:
     begun = await store(runs)
     held = (await retention.hold(begun.id, "a complaint", "ws_1", "user:ann", None)).value
     assert (held.run_id, held.workspace_id, held.reason, held.held_by) == (begun.id, "ws_1", "a complaint", "user:ann")
@@ -100,7 +100,7 @@ async def test_a_run_is_held_by_one_for_one_reason(retention: Retention, reads: 
 
 
 async def test_what_is_released_may_go(
-    retention: Retention, reads: HoldReads, runs: Runs, owner: Owner, purges: Purges
+    retention: RetentionBook, reads: HoldReads, runs: Runs, owner: Owner, purges: Purges
 ) -> None:
     old = await ended(runs, owner)
     held = (await retention.hold(old.id, "a complaint", None, "user:ann", None)).value
@@ -114,7 +114,7 @@ async def test_what_is_released_may_go(
 
 
 @pytest.mark.parametrize("run_id", ["mine", "unknown"])
-async def test_the_runs_of_others_are_not_there(retention: Retention, runs: Runs, run_id: str) -> None:
+async def test_the_runs_of_others_are_not_there(retention: RetentionBook, runs: Runs, run_id: str) -> None:
     mine = await store(runs)
     for call in (
         retention.hold(mine.id if run_id == "mine" else run_id, "why", "ws_2", "user:eve", None),
@@ -125,7 +125,7 @@ async def test_the_runs_of_others_are_not_there(retention: Retention, runs: Runs
         assert caught.value.reason == "run_not_found"
 
 
-async def test_holds_and_releases_may_be_repeated(retention: Retention, reads: HoldReads, runs: Runs) -> None:
+async def test_holds_and_releases_may_be_repeated(retention: RetentionBook, reads: HoldReads, runs: Runs) -> None:
     begun = await store(runs)
     first = await retention.hold(begun.id, "why", None, "user:ann", IDEM)
     assert await retention.hold(begun.id, "why", None, "user:ann", IDEM) == Replayable(first.value, replay=True)
@@ -138,7 +138,7 @@ async def test_holds_and_releases_may_be_repeated(retention: Retention, reads: H
 
 
 async def test_a_workspace_sees_its_own_holds_the_latest_first(
-    retention: Retention, reads: HoldReads, runs: Runs
+    retention: RetentionBook, reads: HoldReads, runs: Runs
 ) -> None:
     begun = [await store(runs, run(workspace_id=workspace)) for workspace in ("ws_1", "ws_1", "ws_2")]
     for one in begun:
@@ -175,7 +175,9 @@ async def test_the_turn_of_the_dead_is_taken_over(purges: Purges) -> None:
 
 
 @pytest.mark.parametrize("change", ["set", "delete"])
-async def test_a_changed_policy_begins_the_next_turn_at_once(retention: Retention, purges: Purges, change: str) -> None:
+async def test_a_changed_policy_begins_the_next_turn_at_once(
+    retention: RetentionBook, purges: Purges, change: str
+) -> None:
     await retention.set_policy(policy(), None)
     await purges.take_turn("one", 60)
     await purges.end_turn("one", 60)

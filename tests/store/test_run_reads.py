@@ -11,7 +11,7 @@ from service.domain.bulk import Counted, Target
 from service.domain.decision import Audit, Decision, Postponed
 from service.domain.definition import StepType
 from service.domain.explain import Tried
-from service.domain.run_search import Found, RunSearch
+from service.domain.run_search import FoundRuns, RunSearch
 from service.domain.state import Run, RunState, StepRun, StepState
 from service.store import queries
 from service.store.outbox import ChangeOutbox
@@ -163,7 +163,7 @@ async def populate(runs: Runs) -> list[Run]:
     return [await store(runs, run(**fields)) for fields in POPULATION]
 
 
-def ids(found: Found) -> list[str]:
+def ids(found: FoundRuns) -> list[str]:
     return [each.run.id for each in found.runs]
 
 

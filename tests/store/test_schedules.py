@@ -12,7 +12,7 @@ import pytest
 from service.domain.definition import Trigger, TriggerType
 from service.domain.errors import Kind, Refusal
 from service.domain.idempotency import Idem
-from service.domain.schedule import Overlap, Policy, PolicyChange, Schedule, next_move, stand
+from service.domain.schedule import Overlap, Schedule, SchedulePolicy, SchedulePolicyChange, next_move, stand
 from service.store.definitions import Definitions
 from service.store.pool import ENGINE, Pool
 from service.store.queries import query
@@ -63,8 +63,8 @@ async def test_publishing_a_schedule_makes_one(definitions: Definitions, shown: 
     found = await shown.get(hourly, "ws_1")
     assert found is not None
     schedule, now = found
-    stands = stand(hourly, "0 * * * *", Policy(), now)
-    assert schedule == Schedule(hourly, "ws_1", "0 * * * *", Policy(), *stands)
+    stands = stand(hourly, "0 * * * *", SchedulePolicy(), now)
+    assert schedule == Schedule(hourly, "ws_1", "0 * * * *", SchedulePolicy(), *stands)
 
 
 @pytest.mark.parametrize("trigger", [None, Trigger(), Trigger(TriggerType.EVENT, event_type="a.b")])
@@ -80,8 +80,8 @@ async def test_the_policy_survives_a_new_version(
     definitions: Definitions, schedules: Schedules, shown: ScheduleReads
 ) -> None:
     hourly = await publish(definitions, await create(definitions))
-    policy = Policy("Europe/Berlin", Overlap.SKIP, 60, 0)
-    await schedules.set_policy(hourly, PolicyChange("Europe/Berlin", Overlap.SKIP, 60), None, None)
+    policy = SchedulePolicy("Europe/Berlin", Overlap.SKIP, 60, 0)
+    await schedules.set_policy(hourly, SchedulePolicyChange("Europe/Berlin", Overlap.SKIP, 60), None, None)
     await schedules.pause(hourly, "why", None, "user:ann", None)
     await publish(definitions, hourly, "0 9 * * 1")
     changed, now = (await shown.get(hourly, None)) or pytest.fail("it is gone")
@@ -118,9 +118,13 @@ async def test_a_policy_is_changed_in_part(
     definitions: Definitions, schedules: Schedules, shown: ScheduleReads
 ) -> None:
     hourly = await publish(definitions, await create(definitions))
-    await schedules.set_policy(hourly, PolicyChange(overlap=Overlap.BUFFER_ONE, jitter_seconds=60), "ws_1", None)
-    changed = await schedules.set_policy(hourly, PolicyChange(catch_up_seconds=0, expected_version=2), "ws_1", None)
-    assert changed.value.policy == Policy("UTC", Overlap.BUFFER_ONE, 0, 60)
+    await schedules.set_policy(
+        hourly, SchedulePolicyChange(overlap=Overlap.BUFFER_ONE, jitter_seconds=60), "ws_1", None
+    )
+    changed = await schedules.set_policy(
+        hourly, SchedulePolicyChange(catch_up_seconds=0, expected_version=2), "ws_1", None
+    )
+    assert changed.value.policy == SchedulePolicy("UTC", Overlap.BUFFER_ONE, 0, 60)
     assert changed.value.version == 3
     assert changed.value.due_at == stand(hourly, "0 * * * *", changed.value.policy, changed.value.next_at - HOUR).due_at
     assert await of(shown, hourly) == changed.value
@@ -128,7 +132,7 @@ async def test_a_policy_is_changed_in_part(
 
 async def test_another_zone_has_other_ticks(definitions: Definitions, schedules: Schedules) -> None:
     daily = await publish(definitions, await create(definitions), "0 9 * * *")
-    kolkata = await schedules.set_policy(daily, PolicyChange(timezone="Asia/Kolkata"), None, None)
+    kolkata = await schedules.set_policy(daily, SchedulePolicyChange(timezone="Asia/Kolkata"), None, None)
     assert f"{kolkata.value.next_at:%H:%M}" == "03:30"
 
 
@@ -136,7 +140,7 @@ async def test_a_policy_that_somebody_else_changed_is_not_overwritten(
     definitions: Definitions, schedules: Schedules
 ) -> None:
     hourly = await publish(definitions, await create(definitions))
-    change = PolicyChange(jitter_seconds=5, expected_version=1)
+    change = SchedulePolicyChange(jitter_seconds=5, expected_version=1)
     both = await asyncio.gather(
         *(schedules.set_policy(hourly, change, None, None) for _ in range(2)), return_exceptions=True
     )
@@ -159,7 +163,7 @@ async def test_the_first_pause_counts_and_resuming_is_repeatable(
 
 async def test_a_callers_key_makes_a_change_one(definitions: Definitions, schedules: Schedules) -> None:
     hourly = await publish(definitions, await create(definitions))
-    key, change = Idem("user:ann", "k", b"body"), PolicyChange(jitter_seconds=5)
+    key, change = Idem("user:ann", "k", b"body"), SchedulePolicyChange(jitter_seconds=5)
     assert not (await schedules.set_policy(hourly, change, None, key)).replay
     again = await schedules.set_policy(hourly, change, None, key)
     assert (again.replay, again.value.version) == (True, 2)
@@ -177,7 +181,7 @@ async def test_what_is_foreign_or_unknown_does_not_exist(
         for call in (
             schedules.pause(definition_id, "", visible, "user:ann", None),
             schedules.resume(definition_id, visible, None),
-            schedules.set_policy(definition_id, PolicyChange(), visible, None),
+            schedules.set_policy(definition_id, SchedulePolicyChange(), visible, None),
         ):
             with pytest.raises(Refusal) as refused:
                 await call

@@ -12,7 +12,7 @@ from service.domain.idempotency import Idem
 from service.store.definitions import Definitions
 from service.store.pool import Pool
 from service.store.runs import Runs
-from service.store.schemas import Schemas
+from service.store.schemas import VersionSchemas
 from tests.store.test_definitions import create, draft
 
 Owner = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -21,8 +21,8 @@ SECOND = Pair(0, {}, {"minProperties": 1.0})
 
 
 @pytest.fixture
-def schemas(engine_pool: Pool, reader_pool: Pool) -> Schemas:
-    return Schemas(engine_pool, reader_pool)
+def schemas(engine_pool: Pool, reader_pool: Pool) -> VersionSchemas:
+    return VersionSchemas(engine_pool, reader_pool)
 
 
 @pytest.fixture
@@ -34,30 +34,30 @@ async def definition_id(definitions: Definitions) -> str:
     return made
 
 
-async def put(schemas: Schemas, definition_id: str, wanted: Pair, number: int = 0, **more: Any) -> Any:
+async def put(schemas: VersionSchemas, definition_id: str, wanted: Pair, number: int = 0, **more: Any) -> Any:
     return await schemas.put(definition_id, number, wanted, more.get("visible"), "user:ann", more.get("idem"))
 
 
-async def refusal(schemas: Schemas, definition_id: str, number: int = 0, **more: Any) -> Refusal:
+async def refusal(schemas: VersionSchemas, definition_id: str, number: int = 0, **more: Any) -> Refusal:
     with pytest.raises(Refusal) as caught:
         await put(schemas, definition_id, FIRST, number, **more)
     return caught.value
 
 
-async def test_what_was_set_is_in_force(schemas: Schemas, definition_id: str) -> None:
+async def test_what_was_set_is_in_force(schemas: VersionSchemas, definition_id: str) -> None:
     stands = (await put(schemas, definition_id, FIRST, 1)).value
     assert (stands.version, stands.schemas, stands.actor) == (1, Pair(1, FIRST.input, {}), "user:ann")
     assert stands.set_at
     assert await schemas.get(definition_id, 1, 0, "ws_1") == stands
 
 
-async def test_nothing_was_set_yet(schemas: Schemas, definition_id: str) -> None:
+async def test_nothing_was_set_yet(schemas: VersionSchemas, definition_id: str) -> None:
     found = await schemas.get(definition_id, 2, 0, None)
     assert found
     assert (found.schemas, found.actor, found.set_at) == (Pair(), "", None)
 
 
-async def test_the_latest_version_is_meant_unless_another_is_named(schemas: Schemas, definition_id: str) -> None:
+async def test_the_latest_version_is_meant_unless_another_is_named(schemas: VersionSchemas, definition_id: str) -> None:
     await put(schemas, definition_id, FIRST)
     latest, first = await schemas.get(definition_id, 0, 0, None), await schemas.get(definition_id, 1, 0, None)
     assert latest
@@ -66,7 +66,9 @@ async def test_the_latest_version_is_meant_unless_another_is_named(schemas: Sche
     assert (first.version, first.schemas.revision) == (1, 0)
 
 
-async def test_revisions_stay(schemas: Schemas, definition_id: str, runs: Runs, definitions: Definitions) -> None:
+async def test_revisions_stay(
+    schemas: VersionSchemas, definition_id: str, runs: Runs, definitions: Definitions
+) -> None:
     for wanted in (FIRST, SECOND, Pair()):
         await put(schemas, definition_id, wanted, 1)
     kept = [await schemas.get(definition_id, 1, revision, None) for revision in (1, 2, 3, 0)]
@@ -88,7 +90,9 @@ async def test_revisions_stay(schemas: Schemas, definition_id: str, runs: Runs, 
     assert shown.schemas == Pair(3)
 
 
-async def test_setting_what_is_in_force_changes_nothing(schemas: Schemas, definition_id: str, owner: Owner) -> None:
+async def test_setting_what_is_in_force_changes_nothing(
+    schemas: VersionSchemas, definition_id: str, owner: Owner
+) -> None:
     first = (await put(schemas, definition_id, FIRST)).value
     assert (await put(schemas, definition_id, FIRST)).value == first
     assert (await put(schemas, definition_id, Pair(0, {**FIRST.input, "maxProperties": True}, {}))).value != first
@@ -96,7 +100,7 @@ async def test_setting_what_is_in_force_changes_nothing(schemas: Schemas, defini
     assert count == 2
 
 
-async def test_a_repeated_call_is_answered_as_the_first_time(schemas: Schemas, definition_id: str) -> None:
+async def test_a_repeated_call_is_answered_as_the_first_time(schemas: VersionSchemas, definition_id: str) -> None:
     key = Idem("user:ann", "k1", b"body")
     first = await put(schemas, definition_id, FIRST, idem=key)
     await put(schemas, definition_id, SECOND)
@@ -110,13 +114,13 @@ async def test_a_repeated_call_is_answered_as_the_first_time(schemas: Schemas, d
     assert (other.kind, other.reason) == (Kind.EXISTS, "idempotency_conflict")
 
 
-async def test_two_at_once_are_two_revisions(schemas: Schemas, definition_id: str) -> None:
+async def test_two_at_once_are_two_revisions(schemas: VersionSchemas, definition_id: str) -> None:
     pairs = [Pair(0, {"minProperties": float(number)}, {}) for number in range(1, 9)]
     set_ = await asyncio.gather(*(put(schemas, definition_id, wanted) for wanted in pairs))
     assert sorted(found.value.schemas.revision for found in set_) == list(range(1, 9))
 
 
-async def test_what_is_not_there(schemas: Schemas, definition_id: str, definitions: Definitions) -> None:
+async def test_what_is_not_there(schemas: VersionSchemas, definition_id: str, definitions: Definitions) -> None:
     assert (await refusal(schemas, "wf_none")).reason == "definition_not_found"
     assert (await refusal(schemas, definition_id, visible="ws_2")).reason == "definition_not_found"
     assert (await refusal(schemas, definition_id, 9)).reason == "version_not_found"
@@ -125,7 +129,7 @@ async def test_what_is_not_there(schemas: Schemas, definition_id: str, definitio
     assert await schemas.get(definition_id, 1, 0, "ws_2") is None
 
 
-async def test_a_published_version_is_told_again_as_it_was(schemas: Schemas, definitions: Definitions) -> None:
+async def test_a_published_version_is_told_again_as_it_was(schemas: VersionSchemas, definitions: Definitions) -> None:
     made, key = await create(definitions), Idem("user:ann", "k1", b"body")
     first = await definitions.publish(draft(made), None, "user:ann", key)
     await put(schemas, made, FIRST)

@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 from opentelemetry.trace import SpanKind, StatusCode
 
 from service.domain.errors import not_found
-from service.engine.tracing import UNTRACED, Role
+from service.engine.tracing import UNTRACED, SpanRole
 from service.tracing.spans import MAX_LINKS, OpenTelemetryTracer
 from tests.tracing.recorded import Recorder, id_of, parent_of, told, trace_id_of
 
@@ -17,7 +17,7 @@ CAUSE = f"00-{TRACE_ID}-{SPAN_ID}-01"
 
 def test_a_span_goes_on_with_the_trace_of_its_cause() -> None:
     recorder = Recorder()
-    with recorder.tracer.span("one", f"{CAUSE} a=1", Role.CLIENT, run_id="wfr_1", tries=2) as span:
+    with recorder.tracer.span("one", f"{CAUSE} a=1", SpanRole.CLIENT, run_id="wfr_1", tries=2) as span:
         assert span.recording
     [kept] = recorder.spans
     assert (trace_id_of(kept), parent_of(kept), kept.kind) == (TRACE_ID, SPAN_ID, SpanKind.CLIENT)
@@ -58,7 +58,7 @@ def test_an_error_marks_a_span_by_its_reason_and_never_by_its_words(error: Excep
 
 def test_a_servers_span_fails_only_when_it_is_told() -> None:
     recorder = Recorder()
-    span = recorder.tracer.span("serves", "", Role.SERVER, rpc_system="grpc")
+    span = recorder.tracer.span("serves", "", SpanRole.SERVER, rpc_system="grpc")
     span.tell(grpc_status=3)
     with pytest.raises(ValueError, match="bad"), span:
         raise ValueError("bad")

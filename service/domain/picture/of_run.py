@@ -7,13 +7,13 @@ others hang at those, as soon as they are part of the run.
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from service.domain.flow import Fate, fate
+from service.domain.flow import EdgeFate, fate
 from service.domain.picture.drawing import Arrow, Box, Drawing, Stroke, Tone
 from service.domain.plan import Plan
 from service.domain.state import Run, StepRun
 from service.domain.turn import Turn
 
-STROKES = {Fate.TAKEN: Stroke.TAKEN, Fate.DEAD: Stroke.DEAD, Fate.OPEN: Stroke.OPEN}
+STROKES = {EdgeFate.TAKEN: Stroke.TAKEN, EdgeFate.DEAD: Stroke.DEAD, EdgeFate.OPEN: Stroke.OPEN}
 
 
 def of_run(plan: Plan, run: Run, now: datetime) -> Drawing:

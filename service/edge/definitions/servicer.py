@@ -7,7 +7,7 @@ from workflows.ops.v1 import definitions_pb2 as ops
 
 from service.domain.definition import Definition
 from service.domain.errors import not_found
-from service.edge.app import Definitions, Inquiries, Schemas
+from service.edge.app import Definitions, Inquiries, VersionSchemas
 from service.edge.context import Context
 from service.edge.definitions import replies, requests
 from service.edge.definitions.comparing import Comparing
@@ -20,7 +20,12 @@ from service.edge.workflows.inspector import Inspector
 
 class DefinitionService:
     def __init__(
-        self, definitions: Definitions, schemas: Schemas, inquiries: Inquiries, inspector: Inspector, shield: Shield
+        self,
+        definitions: Definitions,
+        schemas: VersionSchemas,
+        inquiries: Inquiries,
+        inspector: Inspector,
+        shield: Shield,
     ) -> None:
         self._definitions = definitions
         self._schemas = schemas

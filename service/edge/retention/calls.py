@@ -8,17 +8,17 @@ from typing import Protocol
 
 from service.domain.idempotency import Idem, Replayable
 from service.domain.paging import Page
-from service.domain.retention import Hold, Policy, PurgeRequest
+from service.domain.retention import Hold, PurgeRequest, RetentionPolicy
 from service.domain.state import RunState
-from service.engine.retention import Purged, Wanted
+from service.engine.purging import Purged, PurgeWish
 
 
 class Store(Protocol):
     """Raises Refusal, StoreUnavailable."""
 
-    async def policies(self, workspace_id: str | None) -> Sequence[Policy]: ...
+    async def policies(self, workspace_id: str | None) -> Sequence[RetentionPolicy]: ...
 
-    async def set_policy(self, wanted: Policy, idem: Idem | None) -> Replayable[Policy]: ...
+    async def set_policy(self, wanted: RetentionPolicy, idem: Idem | None) -> Replayable[RetentionPolicy]: ...
 
     async def delete_policy(self, workspace_id: str, state: RunState | None, idem: Idem | None) -> Replayable[None]: ...
 
@@ -40,7 +40,7 @@ class Purger(Protocol):
 
     default_seconds: int
 
-    async def purge(self, wanted: Wanted) -> Purged: ...
+    async def purge(self, wanted: PurgeWish) -> Purged: ...
 
 
 class EngineRetention:
@@ -54,5 +54,5 @@ class EngineRetention:
     async def purge(self, request: PurgeRequest, actor: str) -> Purged:
         """Raises StoreUnavailable; what was purged before stays so."""
         cuts = dict.fromkeys(request.states, request.cut)
-        wanted = Wanted(request.workspace_id, lambda _: cuts, actor, request.limit, dry_run=request.dry_run)
+        wanted = PurgeWish(request.workspace_id, lambda _: cuts, actor, request.limit, dry_run=request.dry_run)
         return await self._purger.purge(wanted)

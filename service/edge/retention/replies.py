@@ -6,15 +6,15 @@ from workflows.ops.v1 import retention_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.paging import Page
-from service.domain.retention import Hold, Policy
+from service.domain.retention import Hold, RetentionPolicy
 from service.edge.wire import enums
 from service.edge.workflows.rendering import moment
-from service.engine.retention import Purged
+from service.engine.purging import Purged
 
 SHOWN = 100
 
 
-def policy(value: Policy) -> ops.RetentionPolicy:
+def policy(value: RetentionPolicy) -> ops.RetentionPolicy:
     return ops.RetentionPolicy(
         workspace_id=value.workspace_id,
         state=enums.RUN_STATE[value.state] if value.state else pb.WORKFLOW_STATE_UNSPECIFIED,
@@ -24,7 +24,7 @@ def policy(value: Policy) -> ops.RetentionPolicy:
     )
 
 
-def policies(values: Sequence[Policy], default_seconds: int) -> ops.ListPoliciesResponse:
+def policies(values: Sequence[RetentionPolicy], default_seconds: int) -> ops.ListPoliciesResponse:
     return ops.ListPoliciesResponse(policies=map(policy, values), default_keep_seconds=default_seconds)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from workflows.ops.v1 import retention_pb2 as ops
 
-from service.domain.retention import ENDED, EVERYONE, MOST_SECONDS, Cut, Policy, PurgeRequest
+from service.domain.retention import ENDED, EVERYONE, MOST_SECONDS, Cut, PurgeRequest, RetentionPolicy
 from service.domain.state import RunState
 from service.edge.gate.caller import Caller
 from service.edge.wire import enums
@@ -19,13 +19,13 @@ DEFAULT_PURGED = 1_000
 MOST_PURGED = 10_000
 
 
-def policy(request: ops.SetPolicyRequest, caller: Caller) -> Policy:
+def policy(request: ops.SetPolicyRequest, caller: Caller) -> RetentionPolicy:
     checks, workspace_id, state = _about(request, caller)
     if not request.HasField("keep_seconds"):
         checks.note("keep_seconds", "required", "is required; 0 is for ever")
     seconds = _seconds(checks, "keep_seconds", request.keep_seconds)
     checks.settle()
-    return Policy(workspace_id, state, seconds, caller.actor)
+    return RetentionPolicy(workspace_id, state, seconds, caller.actor)
 
 
 def policy_key(request: ops.DeletePolicyRequest, caller: Caller) -> tuple[str, RunState | None]:

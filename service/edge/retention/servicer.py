@@ -14,7 +14,7 @@ from service.edge.retention import replies, requests
 from service.edge.retention.calls import Reads, Store
 from service.edge.rpc import idempotency
 from service.edge.rpc.shield import Shield
-from service.engine.retention import Purged
+from service.engine.purging import Purged
 
 
 class RetentionBook(Store, Reads, Protocol):

@@ -14,7 +14,7 @@ from grpc import StatusCode
 
 from service.domain.trace import TRACEPARENT, TRACESTATE, read
 from service.edge.context import Call, Context, Layer
-from service.engine.tracing import Role, Span, Tracer
+from service.engine.tracing import Span, SpanRole, Tracer
 
 _OUR_FAULT = frozenset(
     (
@@ -45,7 +45,7 @@ def tracing(tracer: Tracer, method: str) -> Layer:
     def layer(call: Call) -> Call:
         async def traced(request: Any, context: Context) -> Any:
             caused_by = told(context.invocation_metadata() or ())
-            with tracer.span(path, caused_by, Role.SERVER, **about) as span:
+            with tracer.span(path, caused_by, SpanRole.SERVER, **about) as span:
                 _current.set(span.trace)
                 try:
                     answer = await call(request, context)

@@ -13,7 +13,7 @@ from service.domain.definition import Definition
 from service.domain.explain import Explanation, Tried, explain
 from service.domain.picture import Format, picture_of_run, picture_of_version
 from service.domain.run_history import EventPage, History, RunAudit
-from service.domain.run_search import Found, RunSearch
+from service.domain.run_search import FoundRuns, RunSearch
 from service.domain.state import Run
 from service.engine.plans import Plans
 
@@ -35,7 +35,7 @@ class RunReads(Protocol):
 
     async def audits(self, run_id: str, after: int, limit: int, visible: str | None) -> Sequence[RunAudit]: ...
 
-    async def search(self, wanted: RunSearch, limit: int) -> Found: ...
+    async def search(self, wanted: RunSearch, limit: int) -> FoundRuns: ...
 
 
 class EngineInquiries:
@@ -80,5 +80,5 @@ class EngineInquiries:
     async def events(self, run_id: str, after: int, limit: int, visible: str | None) -> EventPage | None:
         return await self._run_reads.events(run_id, after, limit, visible)
 
-    async def search(self, wanted: RunSearch, limit: int) -> Found:
+    async def search(self, wanted: RunSearch, limit: int) -> FoundRuns:
         return await self._run_reads.search(wanted, limit)

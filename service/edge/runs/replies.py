@@ -9,7 +9,7 @@ from workflows.v1 import workflows_pb2 as pb
 from service.domain.bulk import Chosen, Controlled
 from service.domain.explain import Explanation, StepExplained, Tried
 from service.domain.run_history import History, RunAudit, RunEvent
-from service.domain.run_search import Found, FoundRun
+from service.domain.run_search import FoundRun, FoundRuns
 from service.domain.state import Run
 from service.domain.undo_preview import ToUndo
 from service.domain.waiting import Waiting
@@ -119,7 +119,7 @@ def _audit(value: RunAudit) -> ops.RunAudit:
 # --- finding runs ----------------------------------------------------------------------------------------------------
 
 
-def found(value: Found, next_page_token: str) -> ops.SearchRunsResponse:
+def found(value: FoundRuns, next_page_token: str) -> ops.SearchRunsResponse:
     return ops.SearchRunsResponse(runs=map(_found, value.runs), next_page_token=next_page_token)
 
 

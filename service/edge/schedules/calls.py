@@ -13,7 +13,7 @@ from service.domain.cron import ticks, ticks_after
 from service.domain.errors import invalid
 from service.domain.idempotency import Idem, Replayable
 from service.domain.paging import Page
-from service.domain.schedule import PolicyChange, Schedule, no_schedule
+from service.domain.schedule import Schedule, SchedulePolicyChange, no_schedule
 from service.edge.rpc import traces
 from service.engine.scheduler import Scheduler, Ticked
 
@@ -30,7 +30,7 @@ class Store(Protocol):
     async def resume(self, definition_id: str, visible: str | None, idem: Idem | None) -> Replayable[Schedule]: ...
 
     async def set_policy(
-        self, definition_id: str, wanted: PolicyChange, visible: str | None, idem: Idem | None
+        self, definition_id: str, wanted: SchedulePolicyChange, visible: str | None, idem: Idem | None
     ) -> Replayable[Schedule]: ...
 
 

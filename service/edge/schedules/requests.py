@@ -12,7 +12,7 @@ from workflows.ops.v1 import schedules_pb2 as ops
 
 from service.domain.config import MAX_SECONDS
 from service.domain.cron import timezones
-from service.domain.schedule import DAY_SECONDS, PolicyChange
+from service.domain.schedule import DAY_SECONDS, SchedulePolicyChange
 from service.edge.gate.caller import Caller
 from service.edge.wire import enums
 from service.edge.wire.checks import Checks, Window
@@ -59,13 +59,13 @@ def pause(request: ops.PauseScheduleRequest) -> tuple[str, str]:
     return request.definition_id, request.reason
 
 
-def policy(request: ops.SetSchedulePolicyRequest) -> tuple[str, PolicyChange]:
+def policy(request: ops.SetSchedulePolicyRequest) -> tuple[str, SchedulePolicyChange]:
     checks = Checks.of(request)
     checks.id("definition_id", request.definition_id, required=True)
     checks.not_negative("expected_version", request.expected_version)
     if request.timezone and request.timezone not in timezones():
         checks.note("timezone", "unknown_timezone", "is not the IANA name of a time zone")
-    change = PolicyChange(
+    change = SchedulePolicyChange(
         timezone=request.timezone or None,
         overlap=checks.member("overlap", request.overlap, enums.SCHEDULE_OVERLAP_OF),
         catch_up_seconds=_seconds(checks, request, "catch_up_seconds", MAX_SECONDS),

@@ -21,7 +21,7 @@ class StoredEvent:
     received_at: datetime
 
 
-class Fate(StrEnum):
+class Receipt(StrEnum):
     """What became of an event that was handed to `keep`."""
 
     FRESH = "FRESH"  # stored now
@@ -35,7 +35,7 @@ class Kept:
     """`awaited` is what told waits for such events apart when it was kept; routing needs it."""
 
     event: BusEvent
-    fate: Fate
+    fate: Receipt
     awaited: tuple[Correlate, ...] = ()
 
 

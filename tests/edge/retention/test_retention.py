@@ -11,7 +11,7 @@ from workflows.ops.v1 import retention_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.errors import Refusal, not_found
-from service.domain.retention import ENDED, EVERYONE, Policy, PurgeRequest
+from service.domain.retention import ENDED, EVERYONE, PurgeRequest, RetentionPolicy
 from service.domain.state import RunState
 from service.edge.gate.caller import Caller
 from service.edge.retention import requests
@@ -48,8 +48,8 @@ async def test_a_policy_is_set_and_shown_whole(edge: Edge) -> None:
     )
     await edge.retention_stub.SetPolicy(ops.SetPolicyRequest(keep_seconds=0))
     assert edge.retention.committed == [
-        (Policy("acme", RunState.FAILED, CENTURY, "anonymous"), None),
-        (Policy(EVERYONE, None, 0, "anonymous"), None),
+        (RetentionPolicy("acme", RunState.FAILED, CENTURY, "anonymous"), None),
+        (RetentionPolicy(EVERYONE, None, 0, "anonymous"), None),
     ]
 
 

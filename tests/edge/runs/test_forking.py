@@ -16,7 +16,7 @@ from service.domain.start_requests import ForkRequest, StartRequest
 from service.domain.state import Run, StepRun, StepState
 from service.domain.undo_preview import ToUndo
 from service.edge.workflows.run_calls import EngineRuns
-from service.engine.mailbox import Outcome
+from service.engine.mailbox import Reply
 from service.engine.ports.runs import StartKey
 from service.engine.subjects import Subjects
 from tests.builders import agent, edges, step, version
@@ -46,11 +46,11 @@ class FakeEngine:
         self.begun: list[tuple[StartKey, Any, Envelope]] = []
         self.sources: list[Run] = []
 
-    async def start(self, key: StartKey, plan: object, envelope: Envelope) -> Outcome:
+    async def start(self, key: StartKey, plan: object, envelope: Envelope) -> Reply:
         self.begun.append((key, plan, envelope))
-        return Outcome(fakes.run(), self._verdict)
+        return Reply(fakes.run(), self._verdict)
 
-    async def fork(self, key: StartKey, plan: object, source: Run, envelope: Envelope) -> Outcome:
+    async def fork(self, key: StartKey, plan: object, source: Run, envelope: Envelope) -> Reply:
         self.sources.append(source)
         return await self.start(key, plan, envelope)
 

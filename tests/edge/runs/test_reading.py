@@ -17,7 +17,7 @@ from workflows.v1 import workflows_pb2 as pb
 from service.domain.errors import Kind, Refusal
 from service.domain.picture import Format
 from service.domain.run_history import EventPage, RunEvent
-from service.domain.run_search import Found, FoundRun, RunSearch
+from service.domain.run_search import FoundRun, FoundRuns, RunSearch
 from service.domain.state import RunState, StepState, changed
 from service.edge.runs.watches import Watches
 from service.engine.ports.failures import StoreUnavailable
@@ -204,7 +204,7 @@ async def test_a_step_without_a_state_is_an_open_one(edge: Edge) -> None:
 
 async def test_a_found_run_says_why_it_fails_and_where_it_stands(edge: Edge) -> None:
     failing = changed(paused(), failure_reason="timed_out", failure_message="too late")
-    edge.inquiries.found = Found([FoundRun(failing, ("one", "two"))], more=False)
+    edge.inquiries.found = FoundRuns([FoundRun(failing, ("one", "two"))], more=False)
     answer = await edge.run_stub.SearchRuns(ops.SearchRunsRequest())
     (found,) = answer.runs
     assert (found.run.id, found.run.state, len(found.run.steps)) == ("wfr_1", pb.WORKFLOW_STATE_PAUSED, 0)
@@ -214,7 +214,7 @@ async def test_a_found_run_says_why_it_fails_and_where_it_stands(edge: Edge) -> 
 
 
 async def test_a_page_leads_to_the_next(edge: Edge) -> None:
-    edge.inquiries.found = Found(edge.inquiries.found.runs, more=True)
+    edge.inquiries.found = FoundRuns(edge.inquiries.found.runs, more=True)
     answer = await edge.run_stub.SearchRuns(ops.SearchRunsRequest())
     assert "wfr_1" not in answer.next_page_token
     await edge.run_stub.SearchRuns(ops.SearchRunsRequest(page_token=answer.next_page_token))

@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from workflows.ops.v1 import schedules_pb2 as ops
 
 from service.domain.errors import not_found
-from service.domain.schedule import Overlap, PolicyChange
+from service.domain.schedule import Overlap, SchedulePolicyChange
 from tests.edge.edge import Edge, refused
 from tests.edge.fakes import NOW
 from tests.edge.workflows.test_bad_input import LONG
@@ -94,8 +94,8 @@ async def test_a_policy_is_changed_in_the_parts_that_are_given(edge: Edge) -> No
         )
     )
     assert [wanted for _, wanted, *_ in edge.schedules.committed] == [
-        PolicyChange(catch_up_seconds=0),
-        PolicyChange("America/New_York", Overlap.CANCEL_OTHER, jitter_seconds=86_400, expected_version=3),
+        SchedulePolicyChange(catch_up_seconds=0),
+        SchedulePolicyChange("America/New_York", Overlap.CANCEL_OTHER, jitter_seconds=86_400, expected_version=3),
     ]
 
 

@@ -12,7 +12,7 @@ from service.domain.idempotency import Replayable
 from service.domain.paging import Page
 from service.domain.task_list import TaskFilter, TaskRow
 from service.edge.tasks.calls import EngineTasks
-from service.engine.mailbox import Outcome
+from service.engine.mailbox import Reply
 from tests.edge import fakes
 
 CLAIM = Envelope(ClaimTask("check", 0, "ann"), "user:ann", "rpc:1")
@@ -35,10 +35,10 @@ class FakeAdvance:
     def __init__(self, verdict: Verdict) -> None:
         self._verdict = verdict
 
-    async def submit(self, run_id: str, envelope: Envelope, visible: str | None) -> Outcome:
+    async def submit(self, run_id: str, envelope: Envelope, visible: str | None) -> Reply:
         assert (run_id, envelope, visible) == ("wfr_1", CLAIM, "acme")
         tasks = {} if isinstance(self._verdict, Repeated) else {"check": fakes.task_row(version=4).task}
-        return Outcome(fakes.run(tasks=tasks), self._verdict)
+        return Reply(fakes.run(tasks=tasks), self._verdict)
 
 
 async def change(verdict: Verdict, reads: FakeReads) -> Replayable[TaskRow]:

@@ -16,7 +16,7 @@ from service.domain.start_requests import StartRequest
 from service.domain.state import Run
 from service.domain.subject import CanonicalEntity
 from service.edge.workflows.run_calls import EngineRuns
-from service.engine.mailbox import Outcome
+from service.engine.mailbox import Reply
 from service.engine.ports.runs import StartKey
 from service.engine.subjects import SECONDS, Subjects
 from tests.edge import fakes
@@ -49,12 +49,12 @@ class FakeEngine:
         self._parents = {(parent.id, parent.workspace_id): parent for parent in parents}
         self.started: list[tuple[StartKey, StartRun]] = []
 
-    async def start(self, key: StartKey, plan: object, envelope: Envelope) -> Outcome:
+    async def start(self, key: StartKey, plan: object, envelope: Envelope) -> Reply:
         assert isinstance(envelope.command, StartRun)
         self.started.append((key, envelope.command))
-        return Outcome(fakes.run(), Accepted(1))
+        return Reply(fakes.run(), Accepted(1))
 
-    async def begun_before(self, key: StartKey, refusal: Refusal) -> Outcome:
+    async def begun_before(self, key: StartKey, refusal: Refusal) -> Reply:
         raise refusal
 
     async def to_start(self, definition: Definition, number: int) -> object:

@@ -16,7 +16,7 @@ from service.domain.start_requests import StartRequest, Triggered, TriggerReques
 from service.domain.state import Run, StepRun
 from service.edge.workflows.run_calls import EngineRuns
 from service.edge.workflows.trigger_calls import EngineTriggers
-from service.engine.mailbox import Outcome
+from service.engine.mailbox import Reply
 from service.engine.ports.runs import StartKey
 from service.engine.subjects import Subjects
 from tests.edge import fakes
@@ -167,7 +167,7 @@ async def test_a_tick_is_no_event() -> None:
 class NothingBegun:
     """The engine of a service in which no key was ever used."""
 
-    async def begun_before(self, key: StartKey, refusal: Refusal) -> Outcome:
+    async def begun_before(self, key: StartKey, refusal: Refusal) -> Reply:
         raise refusal
 
 

@@ -14,7 +14,16 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from service.domain.commands import OURSELVES
-from service.domain.retention import EVERYONE, Batch, Cut, Obstacle, Place, Policy, PurgeOrder, keeps
+from service.domain.retention import (
+    EVERYONE,
+    Cut,
+    Obstacle,
+    PurgedBatch,
+    PurgeOrder,
+    PurgePosition,
+    RetentionPolicy,
+    keeps,
+)
 from service.domain.state import RunState
 from service.engine.loop import Loop
 
@@ -38,13 +47,15 @@ class PurgeStore(Protocol):
 
     async def workspaces(self) -> list[str]: ...
 
-    async def policies(self) -> list[Policy]: ...
+    async def policies(self) -> list[RetentionPolicy]: ...
 
-    async def purge(self, order: PurgeOrder, place: Place | None, most: int, *, dry_run: bool = False) -> Batch: ...
+    async def purge(
+        self, order: PurgeOrder, place: PurgePosition | None, most: int, *, dry_run: bool = False
+    ) -> PurgedBatch: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PurgeWish:
     """What an operator wants to go: `limit` runs at most, of one workspace or of EVERYONE. The cuts may depend on the
     workspace."""
 
@@ -66,7 +77,7 @@ class Purged:
     more: bool = False
 
 
-class Retention:
+class Purger:
     def __init__(self, store: PurgeStore, holder: str, default_seconds: int) -> None:
         """`default_seconds` counts where no policy says anything; 0 keeps for ever."""
         self._store = store
@@ -77,7 +88,7 @@ class Retention:
         self.left: Counter[Obstacle] = Counter()
         self.loop = Loop("retention", self._round, PAUSE_SECONDS)
 
-    async def purge(self, wanted: Wanted) -> Purged:
+    async def purge(self, wanted: PurgeWish) -> Purged:
         """What an operator wants to go now. Raises StoreUnavailable; what went before stays gone."""
         done = await purge_now(self._store, wanted)
         if not wanted.dry_run:
@@ -101,10 +112,10 @@ class Retention:
                 return False
         return False
 
-    def _any(self, policies: Sequence[Policy]) -> bool:
+    def _any(self, policies: Sequence[RetentionPolicy]) -> bool:
         return self.default_seconds > 0 or any(policy.keep_seconds for policy in policies)
 
-    async def _step(self, walk: "Pass", policies: Sequence[Policy]) -> bool:
+    async def _step(self, walk: "Pass", policies: Sequence[RetentionPolicy]) -> bool:
         """Whether anything was removed."""
         cuts = keeps(policies, self.default_seconds, walk.workspace)
         if not cuts:
@@ -126,7 +137,7 @@ class Pass:
 
     def __init__(self, workspaces: Sequence[str]) -> None:
         self._workspaces = list(workspaces)
-        self.place: Place | None = None
+        self.place: PurgePosition | None = None
 
     @property
     def over(self) -> bool:
@@ -136,14 +147,14 @@ class Pass:
     def workspace(self) -> str:
         return self._workspaces[0]
 
-    def go_on(self, place: Place | None) -> None:
+    def go_on(self, place: PurgePosition | None) -> None:
         """None: to the next workspace."""
         self.place = place
         if place is None:
             del self._workspaces[0]
 
 
-async def purge_now(store: PurgeStore, wanted: Wanted) -> Purged:
+async def purge_now(store: PurgeStore, wanted: PurgeWish) -> Purged:
     """Purges, or with `dry_run` tells what would go, without resting between the batches. Raises StoreUnavailable."""
     done = Purged()
     for workspace in await store.workspaces() if wanted.workspace_id == EVERYONE else (wanted.workspace_id,):
@@ -153,7 +164,7 @@ async def purge_now(store: PurgeStore, wanted: Wanted) -> Purged:
     return done
 
 
-async def _purge_one(store: PurgeStore, wanted: Wanted, workspace: str, done: Purged) -> None:
+async def _purge_one(store: PurgeStore, wanted: PurgeWish, workspace: str, done: Purged) -> None:
     order, place = PurgeOrder(workspace, wanted.cuts(workspace), wanted.by), None
     while order.cuts:
         room = wanted.limit - len(done.runs)
@@ -169,7 +180,7 @@ async def _purge_one(store: PurgeStore, wanted: Wanted, workspace: str, done: Pu
         await asyncio.sleep(0)
 
 
-def _add(done: Purged, workspace: str, batch: Batch) -> None:
+def _add(done: Purged, workspace: str, batch: PurgedBatch) -> None:
     done.runs += batch.runs
     done.left += batch.left
     if batch.runs:

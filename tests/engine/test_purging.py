@@ -7,11 +7,20 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.domain.retention import ENDED, EVERYONE, Batch, Cut, Obstacle, Place, Policy, PurgeOrder
+from service.domain.retention import (
+    ENDED,
+    EVERYONE,
+    Cut,
+    Obstacle,
+    PurgedBatch,
+    PurgeOrder,
+    PurgePosition,
+    RetentionPolicy,
+)
 from service.domain.state import RunState
-from service.engine.retention import BATCH, REST_SECONDS, STEPS, Purged, Retention, Wanted, purge_now
+from service.engine.purging import BATCH, REST_SECONDS, STEPS, Purged, Purger, PurgeWish, purge_now
 
-PLACE = Place(datetime(2026, 3, 2, tzinfo=UTC), "wfr_1")
+PLACE = PurgePosition(datetime(2026, 3, 2, tzinfo=UTC), "wfr_1")
 COMPLETED, FAILED, CANCELLED = ENDED
 
 
@@ -20,9 +29,9 @@ class FakeStore:
     """Each workspace has so many batches of runs to give; 0 is one that has nothing to give."""
 
     sizes: dict[str, list[int]] = field(default_factory=dict)
-    rules: Sequence[Policy] = (Policy(EVERYONE, None, 60),)
+    rules: Sequence[RetentionPolicy] = (RetentionPolicy(EVERYONE, None, 60),)
     mine: bool = True
-    asked: list[tuple[PurgeOrder, Place | None, int]] = field(default_factory=list)
+    asked: list[tuple[PurgeOrder, PurgePosition | None, int]] = field(default_factory=list)
     rests: list[float] = field(default_factory=list)
 
     async def take_turn(self, holder: str, lease_seconds: float) -> bool:
@@ -34,26 +43,28 @@ class FakeStore:
     async def workspaces(self) -> list[str]:
         return sorted(self.sizes)
 
-    async def policies(self) -> list[Policy]:
+    async def policies(self) -> list[RetentionPolicy]:
         return list(self.rules)
 
-    async def purge(self, order: PurgeOrder, place: Place | None, most: int, *, dry_run: bool = False) -> Batch:
+    async def purge(
+        self, order: PurgeOrder, place: PurgePosition | None, most: int, *, dry_run: bool = False
+    ) -> PurgedBatch:
         self.asked.append((order, place, most))
         sizes = self.sizes[order.workspace_id]
         size = min(sizes.pop(0), most)
         runs = tuple(f"{order.workspace_id}_{number}" for number in range(size))
-        return Batch(runs, Counter({Obstacle.HELD: 1}), PLACE if sizes else None)
+        return PurgedBatch(runs, Counter({Obstacle.HELD: 1}), PLACE if sizes else None)
 
     @property
     def visited(self) -> list[str]:
         return [order.workspace_id for order, _, _ in self.asked]
 
 
-def passing(store: FakeStore, default_seconds: int = 0) -> Retention:
-    return Retention(store, "replica", default_seconds)
+def passing(store: FakeStore, default_seconds: int = 0) -> Purger:
+    return Purger(store, "replica", default_seconds)
 
 
-async def rounds(retention: Retention, count: int) -> None:
+async def rounds(retention: Purger, count: int) -> None:
     for _ in range(count):
         assert not await retention._round()
 
@@ -88,10 +99,14 @@ async def test_batches_without_anything_to_remove_are_passed_together_but_not_fo
 
 
 async def test_a_policy_that_was_set_meanwhile_counts() -> None:
-    store = FakeStore({"a": [1, 1], "b": [1]}, [Policy(EVERYONE, None, 60)])
+    store = FakeStore({"a": [1, 1], "b": [1]}, [RetentionPolicy(EVERYONE, None, 60)])
     retention = passing(store)
     await rounds(retention, 1)
-    store.rules = [Policy(EVERYONE, None, 60), Policy("a", None, 0), Policy("b", COMPLETED, 0)]
+    store.rules = [
+        RetentionPolicy(EVERYONE, None, 60),
+        RetentionPolicy("a", None, 0),
+        RetentionPolicy("b", COMPLETED, 0),
+    ]
     await rounds(retention, 2)
     assert store.rests == [REST_SECONDS]
     assert [(order.workspace_id, order.cuts) for order, _, _ in store.asked] == [
@@ -101,7 +116,7 @@ async def test_a_policy_that_was_set_meanwhile_counts() -> None:
 
 
 async def test_the_setting_counts_where_nothing_else_does() -> None:
-    store = FakeStore({"a": [1]}, [Policy("b", None, 60)])
+    store = FakeStore({"a": [1]}, [RetentionPolicy("b", None, 60)])
     await rounds(passing(store, 90), 1)
     [(order, _, _)] = store.asked
     assert set(order.cuts.values()) == {90}
@@ -124,28 +139,28 @@ def everything(workspace: str) -> Mapping[RunState, Cut]:
 
 async def test_what_is_purged_now_stops_at_its_limit() -> None:
     store = FakeStore({"a": [5, 5, 5], "b": [5]})
-    done = await purge_now(store, Wanted(EVERYONE, everything, "user:ann", limit=8, batch=5))
+    done = await purge_now(store, PurgeWish(EVERYONE, everything, "user:ann", limit=8, batch=5))
     assert (len(done.runs), done.by_workspace, done.more) == (8, {"a": 8}, True)
     assert [most for _, _, most in store.asked] == [5, 3]
 
 
 async def test_what_is_purged_now_is_of_one_workspace_or_all() -> None:
     store = FakeStore({"a": [5], "b": [0]})
-    done = await purge_now(store, Wanted(EVERYONE, everything, "user:ann", limit=100))
+    done = await purge_now(store, PurgeWish(EVERYONE, everything, "user:ann", limit=100))
     assert done == Purged(["a_0", "a_1", "a_2", "a_3", "a_4"], Counter({Obstacle.HELD: 2}), Counter({"a": 5}))
     store = FakeStore({"a": [5], "b": [1]})
-    await purge_now(store, Wanted("b", everything, "user:ann", limit=100))
+    await purge_now(store, PurgeWish("b", everything, "user:ann", limit=100))
     assert store.visited == ["b"]
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
 async def test_only_what_went_is_counted(dry_run: bool) -> None:
     retention = passing(FakeStore({"a": [5]}))
-    wanted = Wanted("a", everything, "user:ann", limit=100, dry_run=dry_run)
+    wanted = PurgeWish("a", everything, "user:ann", limit=100, dry_run=dry_run)
     assert len((await retention.purge(wanted)).runs) == 5
     assert retention.counters["purged_runs"] == (0 if dry_run else 5)
 
 
 async def test_without_cuts_nothing_is_asked_for() -> None:
     store = FakeStore({"a": [5]})
-    assert await purge_now(store, Wanted("a", lambda workspace: {}, "user:ann", limit=100)) == Purged()
+    assert await purge_now(store, PurgeWish("a", lambda workspace: {}, "user:ann", limit=100)) == Purged()
