@@ -73,6 +73,20 @@ class PoolUse:
 ROLES = {ENGINE: Role(ENGINE, "force_generic_plan"), READER: Role(READER, "auto")}
 
 
+class _Connections(AsyncConnectionPool[Connection]):
+    """Counts who waits by itself: the library goes on counting those who gave up until a connection is free, so that in
+    an outage the number would grow and grow."""
+
+    asking = 0
+
+    async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 (the library's)
+        self.asking += 1
+        try:
+            return await super().getconn(timeout)
+        finally:
+            self.asking -= 1
+
+
 class Pool:
     """Connections of one role. Open it before use and close it after."""
 
@@ -82,7 +96,7 @@ class Pool:
         """`shared_sessions`: the address is a pooler's, and every transaction may run in another session."""
         self._role = ROLES[role]
         self._shared = shared_sessions
-        self._pool = AsyncConnectionPool(
+        self._pool = _Connections(
             dsn,
             min_size=min(2, size),
             max_size=size,
@@ -116,7 +130,7 @@ class Pool:
             most=seen["pool_max"],
             size=seen["pool_size"],
             in_use=seen["pool_size"] - seen["pool_available"],
-            waiting=seen["requests_waiting"],
+            waiting=self._pool.asking,
             requests=seen.get("requests_num", 0),
             waits=seen.get("requests_queued", 0),
             wait_seconds=seen.get("requests_wait_ms", 0) / 1000,

@@ -1,5 +1,6 @@
 """What a broken connection means: reads are repeated, writes never."""
 
+import asyncio
 from typing import Any
 
 import psycopg
@@ -51,6 +52,23 @@ async def test_every_timeout_is_set(database: str, role: str) -> None:
     rows = [(await pool.read(f"show {name}".encode()))[0][0] for name in names]
     await pool.close()
     assert rows == ["15s", "5s", "15s", "UTC", role]
+
+
+async def test_who_gave_up_does_not_count_as_waiting(database: str) -> None:
+    pool = Pool(database, ENGINE, 1, wait_seconds=60)
+    await pool.open()
+    async with pool.transaction():
+        waiting = [asyncio.create_task(pool.read(b"select 1")) for _ in range(2)]
+        async with asyncio.timeout(30):
+            while pool.use.waits < 2:  # noqa: ASYNC110 (the pool tells nobody)
+                await asyncio.sleep(0)
+        assert pool.use.waiting == 2
+        waiting[0].cancel()
+        await asyncio.wait(waiting[:1])
+        assert (pool.use.waiting, pool.use.in_use) == (1, 1)
+    assert await waiting[1] == [(1,)]
+    assert (pool.use.waiting, pool.use.in_use) == (0, 0)
+    await pool.close()
 
 
 async def test_an_unreachable_database_is_told_in_time() -> None:
