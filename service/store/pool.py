@@ -4,7 +4,7 @@ A `Pool` hands out autocommitting connections that have taken a role which row-l
 timeout set. Behind a PgBouncer in transaction mode nothing that belongs to a session can be set or prepared: there the
 login brings the role and the timeouts with it, and one that does not is refused. Reads are repeated once on a fresh
 connection; a write is never sent twice, because the outcome of the first is unknown. Whatever keeps the database from
-answering becomes `StoreUnavailable`, without its address.
+answering becomes `StoreUnavailable`, without its address; where it is silence, all connections are made anew.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -18,6 +18,7 @@ from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from service.engine.ports.failures import StoreUnavailable
+from service.store.bounded import BoundedConnection, Unanswered
 
 Row: TypeAlias = tuple[Any, ...]
 Connection: TypeAlias = psycopg.AsyncConnection[Row]
@@ -28,6 +29,8 @@ EVERY_WORKSPACE = "*"
 
 WAIT_SECONDS = 3.0
 """How long a statement waits for a connection before its caller hears that the database is not there."""
+CONNECT_SECONDS = 5
+"""How long a new connection may take; a machine that is not there says nothing."""
 RECONNECT_SECONDS = 1.0
 """How long the pool tries for one lost connection, at growing intervals, before it begins anew for whoever waits next;
 with more, a long outage would go on for its own length after the database is back."""
@@ -98,6 +101,7 @@ class Pool:
         self._shared = shared_sessions
         self._pool = _Connections(
             dsn,
+            connection_class=BoundedConnection,
             min_size=min(2, size),
             max_size=size,
             timeout=wait_seconds,
@@ -106,6 +110,7 @@ class Pool:
             configure=_read_json if shared_sessions else self._configure,
             kwargs={
                 "autocommit": True,
+                "connect_timeout": CONNECT_SECONDS,
                 "prepare_threshold": None if shared_sessions else 0,
                 "cursor_factory": psycopg.AsyncRawCursor,
                 "application_name": role,
@@ -148,25 +153,33 @@ class Pool:
 
     async def write(self, query: bytes, params: Sequence[object] = ()) -> list[Row]:
         """One statement, one transaction. Constraint violations come as psycopg raises them."""
-        with unavailable():
+        async with self._unavailable():
             return await self._once(query, params)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Several statements, one transaction: for what is rare."""
-        with unavailable():
-            async with self._pool.connection() as connection, connection.transaction():
-                yield connection
+        async with self._unavailable(), self._pool.connection() as connection, connection.transaction():
+            yield connection
 
     async def _repeated_if_cut(self, read: Callable[[], Awaitable[list[Row]]]) -> list[Row]:
-        with unavailable():
+        async with self._unavailable():
             try:
                 return await read()
-            except PoolTimeout:
-                raise  # there was no connection to be cut, and nobody gains by waiting as long again
+            except (PoolTimeout, Unanswered):
+                raise  # nobody gains by waiting as long again
             except _SILENCE:
                 await self._pool.check()
                 return await read()
+
+    @asynccontextmanager
+    async def _unavailable(self) -> AsyncIterator[None]:
+        with unavailable():
+            try:
+                yield
+            except Unanswered:
+                await self._pool.drain()  # the others are as silent, and each would cost somebody as long
+                raise
 
     async def _once(self, query: bytes, params: Sequence[object]) -> list[Row]:
         async with self._pool.connection() as connection:

@@ -5,9 +5,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from service.engine.ports.failures import StoreUnavailable
+from service.store.bounded import BoundedConnection
 from service.store.pool import ENGINE, READER, Pool
+from tests.tunnel import tunnel
 
 Owner = psycopg.AsyncConnection[tuple[Any, ...]]
 KILL = (
@@ -76,3 +79,34 @@ async def test_an_unreachable_database_is_told_in_time() -> None:
     with pytest.raises(StoreUnavailable):
         await pool.open(timeout_seconds=0.2)
     await pool.close()
+
+
+@pytest.mark.parametrize("way", ["read", "read_as", "write", "transaction"])
+async def test_a_database_that_vanished_without_a_word_is_not_waited_for_for_ever(
+    database: str, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Another one in its place, which answers, is talked to as soon as the first silence was noticed."""
+    place = conninfo_to_dict(database)
+    async with tunnel(int(str(place["port"]))) as way_there:
+        pool = Pool(make_conninfo(database, port=way_there.port), READER, 2, wait_seconds=60)
+        await pool.open()
+        await pool.read(b"select 1")
+        way_there.silence()
+        with monkeypatch.context() as patched:
+            patched.setattr(BoundedConnection, "answer_seconds", 0.1)
+            with pytest.raises(StoreUnavailable):
+                await asked(pool, way)
+        assert await pool.read(b"select 2") == [(2,)]
+        assert pool.use.size == 2
+        await pool.close()
+
+
+async def asked(pool: Pool, way: str) -> None:
+    async with asyncio.timeout(60):
+        if way == "transaction":
+            async with pool.transaction() as connection:
+                await connection.execute("select 1")
+        elif way == "read_as":
+            await pool.read_as("ws_1", b"select 1")
+        else:
+            await getattr(pool, way)(b"select 1")
