@@ -1,8 +1,9 @@
 """The one connection to NATS, kept for as long as the process lives.
 
-It never gives up: the client reconnects by itself, and where a server ends the session for good (a refused permission,
-too many connections) a new client takes its place. Who subscribed compares `client` with the one it subscribed on.
-Logs say what changed, once per change, and never show credentials. Called by wiring; used by publisher and listener.
+It never gives up: the client reconnects by itself, also where a server only falls silent, and where one ends the
+session for good (a refused permission, too many connections) a new client takes its place. Who subscribed compares
+`client` with the one it subscribed on. Logs say what changed, once per change, and never show credentials. Called by
+wiring; used by publisher and listener.
 """
 
 import asyncio
@@ -20,6 +21,9 @@ from service.engine.ports.failures import BusUnavailable
 NAME = "workflows"
 RECONNECT_SECONDS = 1
 CLOSE_SECONDS = 2
+PING_SECONDS = 10
+PINGS = 2
+"""So many may go unanswered: a server that vanished without a word is known to be gone within half a minute."""
 REQUEST_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
@@ -66,6 +70,8 @@ class Connection:
             name=NAME,
             max_reconnect_attempts=-1,
             reconnect_time_wait=RECONNECT_SECONDS,
+            ping_interval=PING_SECONDS,
+            max_outstanding_pings=PINGS,
             error_cb=self._on_error,
             disconnected_cb=self._on_disconnected,
             reconnected_cb=self._on_connected,

@@ -24,7 +24,7 @@ class Unanswered(psycopg.OperationalError):
 class BoundedConnection(psycopg.AsyncConnection[tuple[Any, ...]]):
     answer_seconds: ClassVar[float] = ANSWER_SECONDS
 
-    async def wait(self, gen: PQGen[RV], interval: float = _INTERVAL, timeout: float | None = None) -> RV:
+    async def wait(self, gen: PQGen[RV], interval: float = _INTERVAL, timeout: float | None = None) -> RV:  # noqa: ASYNC109
         """Raises Unanswered; then the connection is closed."""
         try:
             return await super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)

@@ -5,10 +5,12 @@ import logging
 
 import pytest
 
+from service.bus import connection as connection_module
 from service.bus.connection import CLOSE_SECONDS, Connection
 from service.dev.nats import EmbeddedNats
 from service.engine.ports.failures import BusUnavailable
 from tests.bus.helpers import connected, eventually
+from tests.tunnel import tunnel
 
 
 async def test_waits_for_a_server_that_is_not_there_yet(caplog: pytest.LogCaptureFixture) -> None:
@@ -42,6 +44,21 @@ async def test_reconnects_and_says_each_change_once(own_nats: EmbeddedNats, capl
     assert lines.count("connection lost, reconnecting") == 1
     assert lines.count("connected") == 2
     assert len(lines) == len(set(lines)) + 1
+
+
+async def test_a_server_that_vanished_without_a_word_is_left(
+    own_nats: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one in its place, which answers, is found without anybody's doing."""
+    monkeypatch.setattr(connection_module, "PING_SECONDS", 0.5)
+    async with tunnel(own_nats.port) as way_there:
+        connection = Connection(f"nats://127.0.0.1:{way_there.port}")
+        await connection.open()
+        before = connection.session
+        way_there.silence()
+        await eventually(lambda: connection.session not in (before, None))
+        await connection.jetstream.account_info()
+        await connection.close()
 
 
 async def test_a_session_that_the_server_ends_is_opened_anew(own_nats: EmbeddedNats) -> None:
