@@ -2,7 +2,8 @@
 
 Sends stored bytes as they are and never waits without a deadline. A call that nobody waits for any more is
 cancelled, because an abandoned one would live on in the channel. Retries are the dispatcher's, so gRPC's own
-are off, and a lost connection is sought again within seconds instead of minutes.
+are off, and a lost connection is sought again within seconds instead of minutes. One that only falls silent is not lost
+to gRPC, nor to TCP for a quarter of an hour: the breaker's probes go out over new ones.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import grpc
 
 from service.domain.answers import Fault, FaultKind
 from service.instruments import Durations
-from service.siblings.breaker import Breaker
+from service.siblings.breaker import Breaker, BreakerState
 from service.siblings.credentials import PLAIN, Credentials
 from service.siblings.faults import from_status, transport
 from service.siblings.method import Garbled, SiblingMethod, Value
@@ -28,7 +29,10 @@ _OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 3_000),
+    ("grpc.use_local_subchannel_pool", 1),  # or a new channel would go on with the connection of the one it replaces
 )
+_LEAVE_SECONDS = 30.0
+"""How long the calls that are under way have when their channel is replaced."""
 
 
 class Sibling:
@@ -50,6 +54,7 @@ class Sibling:
         self._clock = clock
         self._heard_at: float | None = None
         self._channel: grpc.aio.Channel | None = None
+        self._left: dict[asyncio.Task[None], grpc.aio.Channel] = {}
 
     async def ask(
         self, method: SiblingMethod[Any, Value], request: bytes, metadata: Metadata, timeout_seconds: float
@@ -57,9 +62,11 @@ class Sibling:
         """One call. Never raises for what the sibling does; a cancelled caller cancels the call."""
         if not self.breaker.admit():
             return transport("breaker_open", f"{self._name} has not been answering")
-        begun = self._clock()
+        begun, channel = self._clock(), self._open()
         outcome = await self._exchange(method, request, metadata, timeout_seconds)
         self._note(outcome, self._clock() - begun)
+        if _silent(outcome) and self.breaker.state is not BreakerState.CLOSED and channel is self._channel:
+            self._leave(channel)
         return outcome
 
     @property
@@ -76,10 +83,19 @@ class Sibling:
             self.breaker.succeeded()
             self._heard_at = self._clock()
 
+    def _leave(self, channel: grpc.aio.Channel) -> None:
+        """The next call goes over a new connection; those that are under way may still be answered."""
+        self._channel = None
+        leaving = asyncio.create_task(channel.close(_LEAVE_SECONDS))
+        self._left[leaving] = channel
+        leaving.add_done_callback(self._left.pop)
+
     async def close(self) -> None:
-        channel, self._channel = self._channel, None
-        if channel is not None:
+        channels = [*self._left.values(), *([self._channel] if self._channel else [])]
+        self._channel = None
+        for channel in channels:
             await channel.close()
+        await asyncio.gather(*self._left)
 
     async def _exchange(
         self, method: SiblingMethod[Any, Value], request: bytes, metadata: Metadata, timeout_seconds: float
@@ -109,6 +125,10 @@ class Sibling:
         if self._channel is None:
             self._channel = self._credentials.channel(self._address, _OPTIONS)
         return self._channel
+
+
+def _silent(outcome: object) -> bool:
+    return isinstance(outcome, Fault) and outcome.reason == "deadline_exceeded"
 
 
 def _caller_is_cancelled() -> bool:

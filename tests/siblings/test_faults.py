@@ -10,8 +10,10 @@ from service.dev.siblings import SimulatedSiblings
 from service.domain.answers import Fault, FaultKind, ObjectiveCreated
 from service.domain.calls import SIBLINGS, GetApproval, PrepareObjective
 from service.siblings import SiblingClients
+from service.siblings.breaker import BreakerState
 from service.siblings.faults import KINDS, from_status
 from tests.siblings.asking import OBJECTIVE, ask, errand, held_objective
+from tests.tunnel import tunnel
 
 CODES = {
     FaultKind.TRANSPORT: [
@@ -113,6 +115,35 @@ async def test_closing_under_a_call_is_a_transport_fault(siblings: SimulatedSibl
     answer = await asking
     assert isinstance(answer, Fault)
     assert (answer.kind, answer.reason) == (FaultKind.TRANSPORT, "cancelled")
+
+
+async def test_a_sibling_that_vanished_without_a_word_is_found_again(siblings: SimulatedSiblings) -> None:
+    """Another one in its place, which answers, is asked by the next probe."""
+    async with tunnel(int(siblings.addresses["objectives"].rpartition(":")[2])) as way_there:
+        now = 0.0
+        clients = SiblingClients({"objectives": f"127.0.0.1:{way_there.port}"}, clock=lambda: now)
+        assert isinstance(await ask(clients, OBJECTIVE), ObjectiveCreated)
+        way_there.silence()
+        while clients.configured["objectives"].breaker.state is BreakerState.CLOSED:
+            assert isinstance(await ask(clients, OBJECTIVE, timeout_seconds=0.05), Fault)
+        now += 10.0
+        assert isinstance(await ask(clients, OBJECTIVE, timeout_seconds=30), ObjectiveCreated)
+        await clients.close()
+
+
+async def test_leaving_a_silent_connection_cuts_no_call_that_may_be_answered(siblings: SimulatedSiblings) -> None:
+    siblings.add_fault(Scripted("objectives.*", "HANG", times=50))
+    clients = SiblingClients({"objectives": siblings.addresses["objectives"]})
+    asking = asyncio.create_task(ask(clients, OBJECTIVE, timeout_seconds=60))
+    await siblings.until(lambda: bool(siblings.calls))
+    while clients.configured["objectives"].breaker.state is BreakerState.CLOSED:
+        assert isinstance(await ask(clients, OBJECTIVE, timeout_seconds=0.05), Fault)
+    assert not asking.done()
+    async with asyncio.timeout(30):
+        await clients.close()
+        answer = await asking
+    assert isinstance(answer, Fault)
+    assert answer.reason == "cancelled"
 
 
 async def test_nobody_listens() -> None:
