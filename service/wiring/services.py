@@ -18,9 +18,9 @@ from service.edge.server.server import Services
 from service.edge.tasks.calls import EngineTasks
 from service.edge.tasks.servicer import TaskService
 from service.edge.workflows.inspector import Inspector
-from service.edge.workflows.rendering import Renderer
-from service.edge.workflows.replies import Answers
 from service.edge.workflows.run_calls import EngineRuns
+from service.edge.workflows.run_messages import Renderer
+from service.edge.workflows.run_replies import RunReplies
 from service.edge.workflows.servicer import WorkflowService
 from service.edge.workflows.trigger_calls import EngineTriggers
 from service.engine.engine import Engine
@@ -55,13 +55,13 @@ def services(
     triggers = EngineTriggers(engine.intake, Triggers(outside.writing))
     book = EngineRetention(RetentionBook(outside.writing), HoldReads(outside.reading), retention)
     schemas = VersionSchemas(outside.writing, outside.reading)
-    inspector, shield, answers = Inspector(), Shield(), Answers(Renderer())
+    inspector, shield, run_replies = Inspector(), Shield(), RunReplies(Renderer())
     bulk = BulkControl(runs, run_reads, BulkCalls(outside.writing), shield)
     stack.callback(inspector.close)
     services = Services(
-        WorkflowService(definitions, runs, triggers, inspector, answers, shield),
-        TaskService(tasks, answers, shield),
-        RunService(runs, inquiries, bulk, answers, shield),
+        WorkflowService(definitions, runs, triggers, inspector, run_replies, shield),
+        TaskService(tasks, shield),
+        RunService(runs, inquiries, bulk, run_replies, shield),
         DefinitionService(definitions, schemas, inquiries, inspector, shield),
         ScheduleService(schedules, shield),
         EventService(events, shield),

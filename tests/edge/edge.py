@@ -29,9 +29,10 @@ from service.edge.runs.watches import Watches
 from service.edge.schedules.servicer import ScheduleService
 from service.edge.server.server import MAX_CALLS, EdgeServer, Services
 from service.edge.tasks.servicer import TaskService
+from service.edge.wire.answers import MAX_ANSWER_BYTES
 from service.edge.workflows.inspector import Inspector
-from service.edge.workflows.rendering import Renderer
-from service.edge.workflows.replies import MAX_ANSWER_BYTES, Answers
+from service.edge.workflows.run_messages import Renderer
+from service.edge.workflows.run_replies import RunReplies
 from service.edge.workflows.servicer import WorkflowService
 from tests.edge.fake_chosen import FakeChosen
 from tests.edge.fake_events import FakeEvents
@@ -86,12 +87,12 @@ async def serving(
     fakes = (FakeDefinitions(), FakeRuns(), FakeTasks(), FakeSchedules(), FakeEvents(), FakeTriggers())
     definitions, runs, tasks, schedules, events, triggers = fakes
     retention, inquiries, chosen, schemas = FakeRetention(), FakeInquiries(), FakeChosen(), FakeSchemas()
-    answers, shield, inspector = Answers(Renderer(), max_bytes), Shield(), Inspector()
+    run_replies, shield, inspector = RunReplies(Renderer(), max_bytes), Shield(), Inspector()
     bulk = BulkControl(runs, chosen, chosen, shield)
     services = Services(
-        WorkflowService(definitions, runs, triggers, inspector, answers, shield),
-        TaskService(tasks, answers, shield),
-        RunService(runs, inquiries, bulk, answers, shield, Watches(most=2, soon_seconds=0.01)),
+        WorkflowService(definitions, runs, triggers, inspector, run_replies, shield),
+        TaskService(tasks, shield),
+        RunService(runs, inquiries, bulk, run_replies, shield, Watches(most=2, soon_seconds=0.01)),
         DefinitionService(definitions, schemas, inquiries, inspector, shield),
         ScheduleService(schedules, shield),
         EventService(events, shield),

@@ -15,9 +15,9 @@ from service.domain.definition import Json, SchemaRevision, Version
 from service.domain.difference import Comparison, EdgeChange, FieldChange, OpenRuns, StepChange
 from service.domain.errors import Violation
 from service.edge.wire import enums, framing, payloads
+from service.edge.wire.answers import MAX_ANSWER_BYTES
+from service.edge.wire.moments import moment
 from service.edge.workflows.inspector import Findings
-from service.edge.workflows.rendering import moment
-from service.edge.workflows.replies import MAX_ANSWER_BYTES
 
 MOST_FINDINGS = 1_000
 _MAX_TEXT = 2_000

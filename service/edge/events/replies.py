@@ -10,8 +10,8 @@ from service.domain.dead_letters import DeadLetter, OpenedLetter
 from service.domain.paging import Page
 from service.domain.received_events import HeardEvent, OpenedEvent
 from service.edge.wire import enums, framing, payloads
-from service.edge.workflows.rendering import moment
-from service.edge.workflows.replies import MAX_ANSWER_BYTES, Answer
+from service.edge.wire.answers import MAX_ANSWER_BYTES, Answer
+from service.edge.wire.moments import moment
 
 
 def letters(page: Page[DeadLetter]) -> ops.ListDeadLettersResponse:

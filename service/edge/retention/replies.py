@@ -8,8 +8,8 @@ from workflows.v1 import workflows_pb2 as pb
 from service.domain.paging import Page
 from service.domain.retention import Hold, RetentionPolicy
 from service.edge.wire import enums
-from service.edge.workflows.rendering import moment
-from service.engine.purging import Purged
+from service.edge.wire.moments import moment
+from service.engine.retention import Purged
 
 SHOWN = 100
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from service.domain.errors import Violation
 from service.edge.context import Context
-from service.edge.workflows.replies import Answer
+from service.edge.wire.answers import Answer
 
 TRUNCATED = "workflows-truncated"
 WARNINGS = "workflows-warnings"

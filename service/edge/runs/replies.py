@@ -14,8 +14,8 @@ from service.domain.state import Run
 from service.domain.undo_preview import ToUndo
 from service.domain.waiting import Waiting
 from service.edge.wire import enums, payloads
-from service.edge.workflows import rendering
-from service.edge.workflows.rendering import moment
+from service.edge.wire.moments import moment
+from service.edge.workflows import run_messages
 
 
 def preview(levels: Sequence[Sequence[ToUndo]]) -> ops.PreviewCompensationResponse:
@@ -125,7 +125,7 @@ def found(value: FoundRuns, next_page_token: str) -> ops.SearchRunsResponse:
 
 def _found(value: FoundRun) -> ops.FoundRun:
     return ops.FoundRun(
-        run=pb.WorkflowRun.FromString(rendering.run_head(value.run)),
+        run=pb.WorkflowRun.FromString(run_messages.run_head(value.run)),
         failure_reason=value.run.failure_reason,
         failure_message=value.run.failure_message,
         open_step_ids=value.open_step_ids,

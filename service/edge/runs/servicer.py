@@ -18,7 +18,7 @@ from service.edge.runs import bulk_requests, replies, requests
 from service.edge.runs.watches import Watches
 from service.edge.workflows import control_requests
 from service.edge.workflows.controls import Controls
-from service.edge.workflows.replies import Answers
+from service.edge.workflows.run_replies import RunReplies
 
 WATCHED_AT_ONCE = 100
 """How many events a watch reads in one look."""
@@ -30,7 +30,7 @@ class RunService:
         runs: Runs,
         inquiries: Inquiries,
         bulk: Bulk,
-        answering: Answers,
+        run_replies: RunReplies,
         shield: Shield,
         watches: Watches | None = None,
     ) -> None:
@@ -38,16 +38,16 @@ class RunService:
         self._runs = runs
         self._inquiries = inquiries
         self._bulk = bulk
-        self._answers = answering
+        self._run_replies = run_replies
         self._shield = shield
-        self.RetryStep = self.SkipStep = Controls(runs, answering, shield).make
+        self.RetryStep = self.SkipStep = Controls(runs, run_replies, shield).make
 
     async def ForkRun(self, request: ops.ForkRunRequest, context: Context) -> bytes:
         caller = current()
         wanted = control_requests.fork(request)
         idem = idempotency.read(context, request)
         forked = await self._shield.answer(context, self._runs.fork(wanted, caller.workspace, caller.actor, idem))
-        return whole(context, self._answers.run(forked))
+        return whole(context, self._run_replies.run(forked))
 
     async def ControlRuns(self, request: ops.ControlRunsRequest, context: Context) -> bytes:
         caller = current()

@@ -8,7 +8,7 @@ from workflows.ops.v1 import schedules_pb2 as ops
 from service.domain.paging import Page
 from service.domain.schedule import Schedule
 from service.edge.wire import enums
-from service.edge.workflows.rendering import moment
+from service.edge.wire.moments import moment
 from service.engine.scheduler import Ticked
 
 

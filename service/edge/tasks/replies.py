@@ -1,13 +1,24 @@
-"""People's tasks as the wire's messages. It trusts the domain and cannot fail. Called by `workflows.replies`."""
+"""People's tasks as the wire's messages. It trusts the domain and cannot fail. Called by the servicer."""
 
 from workflows.ops.v1 import tasks_pb2 as ops
 
 from service.domain.ids import task_id
+from service.domain.paging import Page
 from service.domain.task_list import TaskComment, TaskRow
 from service.edge.wire import enums, payloads
-from service.edge.workflows.rendering import moment
+from service.edge.wire.answers import Answer, listed
+from service.edge.wire.moments import moment
 
 MAX_COMMENTS = 100  # of 2,000 characters, so that every task fits into a message
+
+
+def changed(row: TaskRow) -> bytes:
+    """Every change answers as GetTask does: `task` is field 1."""
+    return ops.GetTaskResponse(task=task(row)).SerializeToString()
+
+
+def tasks(page: Page[TaskRow]) -> Answer:
+    return listed((task(row).SerializeToString() for row in page.rows), len(page.rows), page.total)
 
 
 def task(row: TaskRow) -> ops.HumanTask:

@@ -14,28 +14,25 @@ from service.edge.gate.caller import current
 from service.edge.rpc import idempotency
 from service.edge.rpc.shield import Shield
 from service.edge.rpc.trailers import whole
-from service.edge.tasks import requests
-from service.edge.workflows import replies
-from service.edge.workflows.replies import Answers
+from service.edge.tasks import replies, requests
 
 
 class TaskService:
-    def __init__(self, tasks: Tasks, answering: Answers, shield: Shield) -> None:
+    def __init__(self, tasks: Tasks, shield: Shield) -> None:
         self._tasks = tasks
-        self._answers = answering
         self._shield = shield
 
     async def ListTasks(self, request: ops.ListTasksRequest, context: Context) -> bytes:
         chosen, window = requests.task_list(request, current())
         page = await self._tasks.list(chosen, window.limit, window.offset)
-        return whole(context, self._answers.tasks(page))
+        return whole(context, replies.tasks(page))
 
     async def GetTask(self, request: ops.GetTaskRequest, context: Context) -> bytes:
         asked = requests.task_id(request)
         found = await self._tasks.get(asked.run_id, asked.step_id, current().workspace)
         if found is None:
             raise not_found("task", request.id)
-        return replies.task(found).data
+        return ops.GetTaskResponse(task=replies.task(found)).SerializeToString()
 
     async def _change(self, request: requests.Change, context: Context) -> bytes:
         """Every change is made alike; what it is, the request says."""
@@ -45,6 +42,6 @@ class TaskService:
         envelope = idempotency.envelope(order.command, order.actor, idem)
         change = self._tasks.change(order.run_id, order.command.step_id, envelope, caller.workspace)
         changed = await self._shield.answer(context, change)
-        return replies.task(changed).data
+        return replies.changed(changed)
 
     ClaimTask = ReleaseTask = ReassignTask = CommentTask = CompleteTask = RejectTask = _change

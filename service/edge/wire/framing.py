@@ -1,7 +1,7 @@
 """The few bytes of the protobuf wire that let rendered messages be put together without parsing them again.
 
 A message inside another one is its field's tag, its length and its bytes, in any order; concatenating such fields is
-the outer message. Called by those who render and by `answers`.
+the outer message. Called by those who render.
 """
 
 FRAME = 8

@@ -10,13 +10,13 @@ from service.edge.rpc import idempotency
 from service.edge.rpc.shield import Shield
 from service.edge.rpc.trailers import whole
 from service.edge.workflows import control_requests
-from service.edge.workflows.replies import Answers
+from service.edge.workflows.run_replies import RunReplies
 
 
 class Controls:
-    def __init__(self, runs: Runs, answering: Answers, shield: Shield) -> None:
+    def __init__(self, runs: Runs, run_replies: RunReplies, shield: Shield) -> None:
         self._runs = runs
-        self._answers = answering
+        self._run_replies = run_replies
         self._shield = shield
 
     async def make(self, request: control_requests.Control, context: Context) -> bytes:
@@ -26,4 +26,4 @@ class Controls:
         idem = idempotency.read(context, request)
         envelope = idempotency.envelope(order.command, caller.actor, idem)
         changed = await self._shield.answer(context, self._runs.change(order.run_id, envelope, caller.workspace))
-        return whole(context, self._answers.run(changed))
+        return whole(context, self._run_replies.run(changed))

@@ -1,192 +1,116 @@
-"""Responses as bytes that fit into one message.
+"""Definitions and versions as responses. Rendering trusts the domain and cannot fail.
 
-A client accepts 4 MiB unless told otherwise. A run above that loses step payloads, largest first, then its own; a list
-gives fewer rows. What is missing is named, and the servicer says so in trailing metadata; nothing is dropped silently.
-Called by the servicer with what the application answered.
+They are rare, unlike runs (`run_replies`), and become ordinary messages. A list is bounded by what fits into one
+message. Called by the servicer.
 """
 
-import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Sequence
 
-from service.domain.definition import Definition, Published, Version
+from workflows.v1 import workflows_pb2 as pb
+
+from service.domain.definition import Definition, Edge, Published, RetryPolicy, StepDefinition, Trigger, Version
 from service.domain.paging import Page
-from service.domain.start_requests import Triggered
-from service.domain.state import Run, StepRun
-from service.domain.task_list import TaskRow
-from service.edge.tasks import replies
-from service.edge.wire import framing, payloads
-from service.edge.workflows import rendering
-from service.edge.workflows.rendering import Renderer
-
-MAX_ANSWER_BYTES = 4 * 1024 * 1024 - 1024
-
-RunOrStep = TypeVar("RunOrStep", Run, StepRun)
+from service.edge.wire import enums, payloads
+from service.edge.wire.answers import Answer, listed
+from service.edge.wire.moments import moment
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The response's bytes, and the paths of what had to be left out of it."""
-
-    data: bytes
-    left_out: tuple[str, ...] = ()
-
-
-class _Payload(NamedTuple):
-    size: int
-    step_id: str  # "" for the run's own
-    field: str
-
-    @property
-    def path(self) -> str:
-        return f"steps.{self.step_id}.{self.field}" if self.step_id else self.field
+def definition(value: Definition) -> pb.WorkflowDefinition:
+    return pb.WorkflowDefinition(
+        id=value.id,
+        workspace_id=value.workspace_id,
+        name=value.name,
+        description=value.description,
+        latest_version=value.latest_version,
+        tags=value.tags,
+        created_at=moment(value.created_at),
+        updated_at=moment(value.updated_at),
+    )
 
 
-class Answers:
-    """The responses about runs and the lists; `max_bytes` bounds each of them."""
-
-    def __init__(self, renderer: Renderer, max_bytes: int = MAX_ANSWER_BYTES) -> None:
-        self._renderer = renderer
-        self._max_bytes = max_bytes
-
-    def run(self, run: Run) -> Answer:
-        """Get, start and control: `run` is field 1."""
-        data, left_out = self._fitted(run, self._max_bytes)
-        return Answer(framing.field(1, data), left_out)
-
-    def step(self, run: Run, step_id: str) -> Answer:
-        """TransitionStep: `step` is field 1, `run` field 2."""
-        step = self._renderer.step(run.steps[step_id])
-        data, left_out = self._fitted(run, self._max_bytes - len(step))
-        return Answer(framing.field(1, step) + framing.field(2, data), left_out)
-
-    def triggered(self, found: Triggered) -> Answer:
-        """HandleTrigger: `started_runs` is field 1, `updated_runs` field 2. Runs for which there is no room are left
-        out, the last ones first."""
-        data, room = b"", self._max_bytes
-        left_out: list[str] = []
-        for number, name, runs in ((1, "started_runs", found.started), (2, "updated_runs", found.updated)):
-            for place, run in enumerate(runs):
-                row, dropped = self._fitted(run, room - framing.FRAME)
-                if len(row) > room - framing.FRAME:
-                    return Answer(data, (*left_out, f"{name}[{place}:{len(runs)}]"))
-                left_out += [f"{name}[{place}].{path}" for path in dropped]
-                data, room = data + framing.field(number, row), room - framing.FRAME - len(row)
-        return Answer(data, tuple(left_out))
-
-    async def runs(self, page: Page[Run]) -> Answer:
-        """Runs without their steps' payloads; other calls are let in between two runs."""
-        rows = _Rows(self._max_bytes)
-        for run in page.rows:
-            if not rows.add(self._renderer.run_without_step_payloads(run)):
-                break
-            await asyncio.sleep(0)
-        return rows.answer(len(page.rows), page.total)
-
-    def definitions(self, page: Page[Definition]) -> Answer:
-        return self._listed(map(_definition, page.rows), len(page.rows), page.total)
-
-    def versions(self, found: Sequence[Version]) -> Answer:
-        """The newest versions that fit."""
-        return self._listed(map(_version, found), len(found), 0)
-
-    def tasks(self, page: Page[TaskRow]) -> Answer:
-        return self._listed(map(_task, page.rows), len(page.rows), page.total)
-
-    def _listed(self, rendered: Iterable[bytes], wanted: int, total: int) -> Answer:
-        rows = _Rows(self._max_bytes)
-        for row in rendered:
-            if not rows.add(row):
-                break
-        return rows.answer(wanted, total)
-
-    def _fitted(self, run: Run, max_bytes: int) -> tuple[bytes, tuple[str, ...]]:
-        """The run's bytes, and the paths of what they are without."""
-        data = self._renderer.run(run)
-        excess = len(data) - max_bytes
-        if excess <= 0:
-            return data, ()
-        dropped = tuple(_enough(_payloads(run), excess))
-        return self._renderer.run(_without(run, dropped)), tuple(each.path for each in dropped)
+def definitions(page: Page[Definition]) -> Answer:
+    return listed((definition(row).SerializeToString() for row in page.rows), len(page.rows), page.total)
 
 
-def definition(value: Definition) -> Answer:
-    return Answer(framing.field(1, _definition(value)))
+def published(value: Published) -> pb.PublishVersionResponse:
+    return pb.PublishVersionResponse(version=version(value.version), definition=definition(value.definition))
 
 
-def published(value: Published) -> Answer:
-    return Answer(framing.field(1, _version(value.version)) + framing.field(2, _definition(value.definition)))
+def versions(found: Sequence[Version]) -> Answer:
+    """The newest versions that fit."""
+    return listed((version(each).SerializeToString() for each in found), len(found), 0)
 
 
-def task(value: TaskRow) -> Answer:
-    return Answer(framing.field(1, _task(value)))
+def version(value: Version) -> pb.WorkflowVersion:
+    return pb.WorkflowVersion(
+        id=value.id,
+        definition_id=value.definition_id,
+        version=value.version,
+        steps=[_step_definition(step) for step in value.steps],
+        edges=[_edge(edge) for edge in value.edges],
+        trigger=_trigger(value.trigger),
+        default_retry_policy=_policy(value.default_retry_policy),
+        timeout_seconds=value.timeout_seconds,
+        author=value.author,
+        created_at=moment(value.created_at),
+    )
 
 
-def _definition(value: Definition) -> bytes:
-    return rendering.definition(value).SerializeToString()
+def _step_definition(step: StepDefinition) -> pb.StepDefinition:
+    message = pb.StepDefinition(
+        id=step.id,
+        name=step.name,
+        step_type=enums.STEP_TYPE[step.step_type],
+        agent_id=step.agent_id,
+        required_capability=step.required_capability,
+        action_type=step.action_type,
+        risk_level=step.risk_level,
+        event_type_pattern=step.event_type_pattern,
+        event_subject_pattern=step.event_subject_pattern,
+        notification_channel=step.notification_channel,
+        notification_template=step.notification_template,
+        condition_expr=step.condition_expr,
+        compensation_step_id=step.compensation_step_id,
+        retry_policy=_policy(step.retry_policy),
+        timeout_seconds=step.timeout_seconds,
+        prompt_name=step.prompt_name,
+        skill_id=step.skill_id,
+    )
+    if step.config:
+        message.config.ParseFromString(payloads.write(step.config))
+    return message
 
 
-def _version(value: Version) -> bytes:
-    return rendering.version(value).SerializeToString()
+def _edge(edge: Edge) -> pb.Edge:
+    return pb.Edge(
+        from_step_id=edge.from_step_id,
+        to_step_id=edge.to_step_id,
+        condition_expr=edge.condition_expr,
+        label=edge.label,
+    )
 
 
-def _task(value: TaskRow) -> bytes:
-    return replies.task(value).SerializeToString()
+def _trigger(trigger: Trigger | None) -> pb.WorkflowTrigger | None:
+    if trigger is None:
+        return None
+    return pb.WorkflowTrigger(
+        trigger_type=enums.TRIGGER_TYPE[trigger.trigger_type],
+        event_type=trigger.event_type,
+        event_subject=trigger.event_subject,
+        tap_provider=trigger.tap_provider,
+        tap_entity_type=trigger.tap_entity_type,
+        tap_action=trigger.tap_action,
+        cron_expr=trigger.cron_expr,
+        parent_workflow_id=trigger.parent_workflow_id,
+        filter_expr=trigger.filter_expr,
+    )
 
 
-class _Rows:
-    """The rows of a list, field 1 of every list's response, as long as they fit."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._room = max_bytes
-        self._rows: list[bytes] = []
-
-    def add(self, row: bytes) -> bool:
-        """False when there is no room for it any more."""
-        framed = framing.field(1, row)
-        self._room -= len(framed)
-        if self._room >= 0:
-            self._rows.append(framed)
-        return self._room >= 0
-
-    def answer(self, wanted: int, total: int) -> Answer:
-        """The total is field 2."""
-        got = len(self._rows)
-        data = b"".join(self._rows) + framing.integer(2, total)
-        return Answer(data, (f"rows[{got}:{wanted}]",) if got < wanted else ())
-
-
-def _payloads(run: Run) -> list[_Payload]:
-    """In the order in which they go: of the steps, largest first, then the run's own."""
-    of_steps = [payload for step in run.steps.values() for payload in _sized(step, step.step_id)]
-    return sorted(of_steps, reverse=True) + sorted(_sized(run, ""), reverse=True)
-
-
-def _sized(value: Run | StepRun, step_id: str) -> Iterator[_Payload]:
-    for field, payload in (("input_payload", value.input_payload), ("output_payload", value.output_payload)):
-        if payload:
-            yield _Payload(len(payloads.write(payload)), step_id, field)
-
-
-def _enough(candidates: Iterable[_Payload], excess: int) -> Iterator[_Payload]:
-    for candidate in candidates:
-        if excess <= 0:
-            return
-        excess -= candidate.size
-        yield candidate
-
-
-def _without(run: Run, dropped: Iterable[_Payload]) -> Run:
-    steps = dict(run.steps)
-    for each in dropped:
-        if each.step_id:
-            steps[each.step_id] = _emptied(steps[each.step_id], each.field)
-        else:
-            run = _emptied(run, each.field)
-    return replace(run, steps=steps)
-
-
-def _emptied(value: RunOrStep, field: str) -> RunOrStep:
-    changes: dict[str, Any] = {field: {}}
-    return replace(value, **changes)
+def _policy(policy: RetryPolicy | None) -> pb.RetryPolicy | None:
+    if policy is None:
+        return None
+    return pb.RetryPolicy(
+        max_retries=policy.max_retries,
+        backoff_seconds=policy.backoff_seconds,
+        backoff_multiplier=policy.backoff_multiplier,
+    )

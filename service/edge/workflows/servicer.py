@@ -19,7 +19,7 @@ from service.edge.wire.checks import refusal
 from service.edge.workflows import drafts, replies, requests, trigger_requests
 from service.edge.workflows.controls import Controls
 from service.edge.workflows.inspector import Inspector
-from service.edge.workflows.replies import Answers
+from service.edge.workflows.run_replies import RunReplies
 
 
 class WorkflowService:
@@ -29,16 +29,16 @@ class WorkflowService:
         runs: Runs,
         triggers: Triggers,
         inspector: Inspector,
-        answering: Answers,
+        run_replies: RunReplies,
         shield: Shield,
     ) -> None:
         self._definitions = definitions
         self._runs = runs
         self._triggers = triggers
         self._inspector = inspector
-        self._answers = answering
+        self._run_replies = run_replies
         self._shield = shield
-        controls = Controls(runs, answering, shield)
+        controls = Controls(runs, run_replies, shield)
         self.PauseRun = self.ResumeRun = self.CancelRun = self.CompensateRun = controls.make
 
     # --- definitions -----------------------------------------------------------------------------------------------
@@ -53,19 +53,19 @@ class WorkflowService:
                 new.workspace_id, new.name, new.description, new.tags, caller.actor, idem, traces.current()
             ),
         )
-        return replies.definition(created).data
+        return pb.CreateDefinitionResponse(definition=replies.definition(created)).SerializeToString()
 
     async def GetDefinition(self, request: pb.GetDefinitionRequest, context: Context) -> bytes:
         definition_id = requests.required_id(request)
         found = await self._definitions.get(definition_id, current().workspace)
         if found is None:
             raise not_found("definition", definition_id)
-        return replies.definition(found).data
+        return pb.GetDefinitionResponse(definition=replies.definition(found)).SerializeToString()
 
     async def ListDefinitions(self, request: pb.ListDefinitionsRequest, context: Context) -> bytes:
         workspace_id, tag, window = requests.definition_list(request, current())
         page = await self._definitions.list(workspace_id, tag, window.limit, window.offset)
-        return whole(context, self._answers.definitions(page))
+        return whole(context, replies.definitions(page))
 
     async def PublishVersion(self, request: pb.PublishVersionRequest, context: Context) -> bytes:
         caller = current()
@@ -77,14 +77,14 @@ class WorkflowService:
         )
         if warnings:
             context.set_trailing_metadata((trailers.warnings(warnings),))
-        return replies.published(published).data
+        return replies.published(published).SerializeToString()
 
     async def ListVersions(self, request: pb.ListVersionsRequest, context: Context) -> bytes:
         definition_id = requests.definition_id(request)
         found = await self._definitions.versions(definition_id, current().workspace)
         if found is None:
             raise not_found("definition", definition_id)
-        return whole(context, self._answers.versions(found))
+        return whole(context, replies.versions(found))
 
     async def _look_over(self, draft: drafts.Draft) -> Sequence[Violation]:
         """The warnings about a draft. Raises Refusal with all its problems."""
@@ -100,14 +100,14 @@ class WorkflowService:
         wanted = requests.start_request(request, caller)
         idem = idempotency.read(context, request)
         started = await self._shield.answer(context, self._runs.start(wanted, caller.workspace, caller.actor, idem))
-        return whole(context, self._answers.run(started))
+        return whole(context, self._run_replies.run(started))
 
     async def HandleTrigger(self, request: pb.HandleTriggerRequest, context: Context) -> bytes:
         caller = current()
         wanted = trigger_requests.trigger(request, caller)
         idem = idempotency.read(context, request)
         found = await self._shield.answer(context, self._triggers.handle(wanted, idem))
-        return whole(context, self._answers.triggered(found))
+        return whole(context, self._run_replies.triggered(found))
 
     async def TransitionStep(self, request: pb.TransitionStepRequest, context: Context) -> bytes:
         caller = current()
@@ -115,16 +115,16 @@ class WorkflowService:
         idem = idempotency.read(context, request)
         envelope = idempotency.envelope(report, caller.actor, idem)
         moved = await self._shield.answer(context, self._runs.change(run_id, envelope, caller.workspace))
-        return whole(context, self._answers.step(moved, report.step_id))
+        return whole(context, self._run_replies.step(moved, report.step_id))
 
     async def GetRun(self, request: pb.GetRunRequest, context: Context) -> bytes:
         run_id = requests.required_id(request)
         found = await self._runs.get(run_id, current().workspace)
         if found is None:
             raise not_found("run", run_id)
-        return whole(context, self._answers.run(found))
+        return whole(context, self._run_replies.run(found))
 
     async def ListRuns(self, request: pb.ListRunsRequest, context: Context) -> bytes:
         chosen, window = requests.run_list(request, current())
         page = await self._runs.list(chosen, window.limit, window.offset)
-        return whole(context, await self._answers.runs(page))
+        return whole(context, await self._run_replies.runs(page))

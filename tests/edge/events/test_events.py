@@ -15,7 +15,7 @@ from service.domain.dead_letters import DeadLetter, LetterFilter, ReplayOutcome
 from service.domain.received_events import EventFilter, EventKey, EventState, OpenedEvent
 from service.domain.republishing import Republishing
 from service.edge.events.calls import EngineEvents
-from service.edge.workflows.replies import MAX_ANSWER_BYTES
+from service.edge.wire.answers import MAX_ANSWER_BYTES
 from tests.edge.edge import Edge, refused
 from tests.edge.fake_events import FakeEvents, heard, letter
 from tests.edge.fakes import NOW

@@ -24,8 +24,9 @@ from service.domain.errors import Kind, Refusal
 from service.domain.state import TaskStatus
 from service.domain.task_list import TaskComment, TaskFilter
 from service.edge.tasks.replies import MAX_COMMENTS
+from service.edge.wire.answers import MAX_ANSWER_BYTES
 from tests.edge import fakes
-from tests.edge.edge import Edge, refused, serving
+from tests.edge.edge import Edge, refused
 
 ID = "wfr_1/check"
 KEY = (("idempotency-key", "k1"),)
@@ -172,8 +173,9 @@ async def test_of_many_comments_the_newest_are_shown(edge: Edge) -> None:
     assert [comment.text for comment in shown] == [str(number) for number in range(1, MAX_COMMENTS + 1)]
 
 
-async def test_a_list_that_does_not_fit_is_shorter_and_says_so() -> None:
-    async with serving(max_bytes=100) as edge:
-        listing = call(edge, ops.ListTasksRequest())
-        assert not (await listing).tasks
-        assert dict(await listing.trailing_metadata())["workflows-truncated"] == "rows[0:1]"
+async def test_a_list_that_does_not_fit_is_shorter_and_says_so(edge: Edge) -> None:
+    row = fakes.task_row()
+    edge.tasks.found = replace(row, task=replace(row.task, instructions="x" * MAX_ANSWER_BYTES))
+    listing = call(edge, ops.ListTasksRequest())
+    assert not (await listing).tasks
+    assert dict(await listing.trailing_metadata())["workflows-truncated"] == "rows[0:1]"

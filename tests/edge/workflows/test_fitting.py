@@ -8,6 +8,7 @@ from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.definition import StepType, Version
 from service.domain.state import Run, StepRun
+from service.edge.wire.answers import MAX_ANSWER_BYTES
 from tests.edge import fakes
 from tests.edge.edge import Edge, serving
 
@@ -59,10 +60,9 @@ async def test_twenty_full_payloads_still_reach_a_client_with_default_limits(edg
 
 
 @pytest.mark.parametrize("count", [1, 2])
-async def test_a_list_that_does_not_fit_is_shorter(count: int) -> None:
-    async with serving(max_bytes=1_100 * count) as edge:
-        version = Version("wfv_1", "wf_1", "acme", 1, (), (), None, None, 0, "a" * 1_000, fakes.NOW)
-        edge.definitions.kept = [version] * 3
-        answer, left_out = await ask(edge, edge.stub.ListVersions(pb.ListVersionsRequest(definition_id="wf_1")))
+async def test_a_list_that_does_not_fit_is_shorter(edge: Edge, count: int) -> None:
+    author = "a" * (MAX_ANSWER_BYTES // count - 100)
+    edge.definitions.kept = [Version("wfv_1", "wf_1", "acme", 1, (), (), None, None, 0, author, fakes.NOW)] * 3
+    answer, left_out = await ask(edge, edge.stub.ListVersions(pb.ListVersionsRequest(definition_id="wf_1")))
     assert len(answer.versions) == count
     assert left_out == [f"rows[{count}:3]"]

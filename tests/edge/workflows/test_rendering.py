@@ -15,10 +15,10 @@ from service.domain.definition import StepType
 from service.domain.paging import Page
 from service.domain.state import Run, StepRun, StepState
 from service.edge.wire import payloads
-from service.edge.workflows import rendering
+from service.edge.workflows import run_messages
 from service.edge.workflows.cache import IdentityCache
-from service.edge.workflows.rendering import Renderer
-from service.edge.workflows.replies import Answers
+from service.edge.workflows.run_messages import Renderer
+from service.edge.workflows.run_replies import RunReplies
 from tests.edge import fakes
 from tests.edge.generated import PAYLOADS, RUNS, run_by_library, step_by_library
 
@@ -32,17 +32,17 @@ def test_a_run_is_rendered_as_the_library_would(run: Run) -> None:
 @settings(max_examples=40)
 @given(RUNS)
 def test_answers_hold_the_run_and_the_step(run: Run) -> None:
-    answers = Answers(Renderer())
-    assert pb.GetRunResponse.FromString(answers.run(run).data).run == run_by_library(run)
+    replies = RunReplies(Renderer())
+    assert pb.GetRunResponse.FromString(replies.run(run).data).run == run_by_library(run)
     for step_id, step in run.steps.items():
-        answer = pb.TransitionStepResponse.FromString(answers.step(run, step_id).data)
+        answer = pb.TransitionStepResponse.FromString(replies.step(run, step_id).data)
         assert (answer.step, answer.run) == (step_by_library(step), run_by_library(run))
 
 
 @settings(max_examples=40)
 @given(RUNS)
 async def test_a_list_has_steps_without_payloads(run: Run) -> None:
-    answer = await Answers(Renderer()).runs(Page([run, run], 2**31 - 1))
+    answer = await RunReplies(Renderer()).runs(Page([run, run], 2**31 - 1))
     found = pb.ListRunsResponse.FromString(answer.data)
     bare = {key: replace(step, input_payload={}, output_payload={}) for key, step in run.steps.items()}
     assert list(found.runs) == [run_by_library(replace(run, steps=bare))] * 2
@@ -93,7 +93,7 @@ def ten_steps() -> Run:
 
 def test_only_what_changed_is_rendered_again(monkeypatch: pytest.MonkeyPatch) -> None:
     heads: list[str] = []
-    step_head = rendering.step_head
+    step_head = run_messages.step_head
 
     def noted(step: StepRun) -> bytes:
         heads.append(step.step_id)
@@ -101,7 +101,7 @@ def test_only_what_changed_is_rendered_again(monkeypatch: pytest.MonkeyPatch) ->
 
     renderer, run = Renderer(), ten_steps()
     renderer.run(run)
-    monkeypatch.setattr(rendering, "step_head", noted)
+    monkeypatch.setattr(run_messages, "step_head", noted)
     changed = replace(run.steps["step-4"], output_payload={"x": 1})
     run = replace(run, steps={**run.steps, "step-4": changed})
     assert pb.WorkflowRun.FromString(renderer.run(run)) == run_by_library(run)

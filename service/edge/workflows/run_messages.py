@@ -1,18 +1,15 @@
-"""Domain values as the wire's messages.
+"""Runs and steps as the bytes of the wire's messages.
 
-Runs are rendered straight to bytes: a step's message is made once per state of that step and remembered, and a run is
-its own fields followed by its steps' bytes. Definitions and versions are rare and become ordinary messages. Rendering
-trusts the domain and cannot fail. Called by `answers`, which fits the result into a message.
+A step's message is made once per state of that step and remembered, and a run is its own fields followed by its steps'
+bytes. Rendering trusts the domain and cannot fail. Called by `run_replies`, which fits the result into a message.
 """
-
-from datetime import datetime
-from typing import Any
 
 from workflows.v1 import workflows_pb2 as pb
 
-from service.domain.definition import Definition, Edge, Payload, RetryPolicy, StepDefinition, Trigger, Version
+from service.domain.definition import Payload
 from service.domain.state import Run, StepRun
 from service.edge.wire import enums, framing, payloads
+from service.edge.wire.moments import moment
 from service.edge.workflows.cache import IdentityCache
 
 CACHE_BYTES = 8 * 1024 * 1024
@@ -104,96 +101,3 @@ def run_head(run: Run) -> bytes:
         started_at=moment(run.started_at),
         completed_at=moment(run.completed_at),
     ).SerializeToString()
-
-
-def definition(value: Definition) -> pb.WorkflowDefinition:
-    return pb.WorkflowDefinition(
-        id=value.id,
-        workspace_id=value.workspace_id,
-        name=value.name,
-        description=value.description,
-        latest_version=value.latest_version,
-        tags=value.tags,
-        created_at=moment(value.created_at),
-        updated_at=moment(value.updated_at),
-    )
-
-
-def version(value: Version) -> pb.WorkflowVersion:
-    return pb.WorkflowVersion(
-        id=value.id,
-        definition_id=value.definition_id,
-        version=value.version,
-        steps=[_step_definition(step) for step in value.steps],
-        edges=[_edge(edge) for edge in value.edges],
-        trigger=_trigger(value.trigger),
-        default_retry_policy=_policy(value.default_retry_policy),
-        timeout_seconds=value.timeout_seconds,
-        author=value.author,
-        created_at=moment(value.created_at),
-    )
-
-
-def _step_definition(step: StepDefinition) -> pb.StepDefinition:
-    message = pb.StepDefinition(
-        id=step.id,
-        name=step.name,
-        step_type=enums.STEP_TYPE[step.step_type],
-        agent_id=step.agent_id,
-        required_capability=step.required_capability,
-        action_type=step.action_type,
-        risk_level=step.risk_level,
-        event_type_pattern=step.event_type_pattern,
-        event_subject_pattern=step.event_subject_pattern,
-        notification_channel=step.notification_channel,
-        notification_template=step.notification_template,
-        condition_expr=step.condition_expr,
-        compensation_step_id=step.compensation_step_id,
-        retry_policy=_policy(step.retry_policy),
-        timeout_seconds=step.timeout_seconds,
-        prompt_name=step.prompt_name,
-        skill_id=step.skill_id,
-    )
-    if step.config:
-        message.config.ParseFromString(payloads.write(step.config))
-    return message
-
-
-def _edge(edge: Edge) -> pb.Edge:
-    return pb.Edge(
-        from_step_id=edge.from_step_id,
-        to_step_id=edge.to_step_id,
-        condition_expr=edge.condition_expr,
-        label=edge.label,
-    )
-
-
-def _trigger(trigger: Trigger | None) -> pb.WorkflowTrigger | None:
-    if trigger is None:
-        return None
-    return pb.WorkflowTrigger(
-        trigger_type=enums.TRIGGER_TYPE[trigger.trigger_type],
-        event_type=trigger.event_type,
-        event_subject=trigger.event_subject,
-        tap_provider=trigger.tap_provider,
-        tap_entity_type=trigger.tap_entity_type,
-        tap_action=trigger.tap_action,
-        cron_expr=trigger.cron_expr,
-        parent_workflow_id=trigger.parent_workflow_id,
-        filter_expr=trigger.filter_expr,
-    )
-
-
-def _policy(policy: RetryPolicy | None) -> pb.RetryPolicy | None:
-    if policy is None:
-        return None
-    return pb.RetryPolicy(
-        max_retries=policy.max_retries,
-        backoff_seconds=policy.backoff_seconds,
-        backoff_multiplier=policy.backoff_multiplier,
-    )
-
-
-def moment(at: datetime | None) -> Any:
-    """protobuf takes a datetime for a Timestamp and None for nothing; its stubs know only the message."""
-    return at
