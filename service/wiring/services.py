@@ -3,6 +3,7 @@
 from contextlib import AsyncExitStack
 
 from service.bus.letters import reread
+from service.edge.definitions.calls import EnginePictures
 from service.edge.definitions.servicer import DefinitionService
 from service.edge.events.calls import EngineEvents
 from service.edge.events.servicer import EventService
@@ -62,7 +63,7 @@ def services(
         WorkflowService(definitions, runs, triggers, inspector, run_replies, shield),
         TaskService(tasks, shield),
         RunService(runs, inquiries, bulk, run_replies, shield),
-        DefinitionService(definitions, schemas, inquiries, inspector, shield),
+        DefinitionService(definitions, schemas, EnginePictures(reads, engine.plans), inspector, shield),
         ScheduleService(schedules, shield),
         EventService(events, shield),
         RetentionService(book, shield),

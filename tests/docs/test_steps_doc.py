@@ -27,7 +27,7 @@ from service.domain.definition import StepType, Version
 from service.domain.effects import Effect
 from service.domain.state import RunState, StepState
 from service.domain.validate import find_problems
-from service.edge.workflows.drafts import draft
+from service.edge.workflows.version_requests import draft
 from tests.builders import Story, event
 from tests.docs.page import COMMON, Example, examples, keys, sections
 

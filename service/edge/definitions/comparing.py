@@ -7,11 +7,11 @@ definitions for DiffVersions.
 from service.domain.definition import Definition, Version
 from service.domain.difference import Comparison, difference
 from service.domain.errors import not_found
-from service.edge.app import Definitions
+from service.edge.definitions.calls import Definitions
 from service.edge.definitions.requests import Diff
 from service.edge.wire.checks import refusal
-from service.edge.workflows.drafts import Draft
 from service.edge.workflows.inspector import Inspector
+from service.edge.workflows.version_requests import Draft
 
 
 class Comparing:

@@ -1,7 +1,7 @@
 """Requests about definitions and their versions: proto to domain values, with every bad-input check.
 
-As in `workflows.requests`, all that is wrong is told at once. Drafts are read by `workflows.drafts`, which collects
-what is wrong with them; the inspector says the rest. Called by the servicer of definitions.
+As in `workflows.requests`, all that is wrong is told at once. Drafts are read by `workflows.version_requests`, which
+collects what is wrong with them; the inspector says the rest. Called by the servicer of definitions.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from service.domain.definition import Payload, Schemas
 from service.domain.picture import Format
 from service.edge.wire import enums
 from service.edge.wire.checks import Checks
-from service.edge.workflows import drafts
-from service.edge.workflows.drafts import Draft
+from service.edge.workflows import version_requests
+from service.edge.workflows.version_requests import Draft
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def diff(request: ops.DiffVersionsRequest) -> Diff:
         checks.note("draft.definition_id", "other_definition", "is of another definition")
     checks.settle()
     is_draft = request.WhichOneof("to") == "draft"
-    after = drafts.draft(request.draft, named=False) if is_draft else request.to_version
+    after = version_requests.draft(request.draft, named=False) if is_draft else request.to_version
     return Diff(request.definition_id, request.from_version, after)
 
 

@@ -7,14 +7,14 @@ from workflows.ops.v1 import definitions_pb2 as ops
 
 from service.domain.definition import Definition
 from service.domain.errors import not_found
-from service.edge.app import Definitions, Inquiries, VersionSchemas
 from service.edge.context import Context
 from service.edge.definitions import replies, requests
+from service.edge.definitions.calls import Definitions, Pictures, VersionSchemas
 from service.edge.definitions.comparing import Comparing
 from service.edge.gate.caller import current
 from service.edge.rpc import idempotency
 from service.edge.rpc.shield import Shield
-from service.edge.workflows import drafts
+from service.edge.workflows import version_requests
 from service.edge.workflows.inspector import Inspector
 
 
@@ -23,13 +23,13 @@ class DefinitionService:
         self,
         definitions: Definitions,
         schemas: VersionSchemas,
-        inquiries: Inquiries,
+        pictures: Pictures,
         inspector: Inspector,
         shield: Shield,
     ) -> None:
         self._definitions = definitions
         self._schemas = schemas
-        self._inquiries = inquiries
+        self._pictures = pictures
         self._inspector = inspector
         self._comparing = Comparing(definitions, inspector)
         self._shield = shield
@@ -54,7 +54,7 @@ class DefinitionService:
 
     async def ValidateVersion(self, request: ops.ValidateVersionRequest, context: Context) -> bytes:
         caller = current()
-        draft = drafts.draft(request.draft, named=False)
+        draft = version_requests.draft(request.draft, named=False)
         if draft.looked_up:
             await self._definition(draft.looked_up, caller.workspace)
         return replies.report(await self._inspector.inspect(draft)).SerializeToString()
@@ -65,7 +65,7 @@ class DefinitionService:
 
     async def GetGraph(self, request: ops.GetGraphRequest, context: Context) -> bytes:
         definition_id, number, wanted = requests.graph(request)
-        text = await self._inquiries.version_picture(definition_id, number, wanted, current().workspace)
+        text = await self._pictures.version_picture(definition_id, number, wanted, current().workspace)
         if text is None:
             raise not_found("definition", definition_id)
         return ops.GetGraphResponse(text=text).SerializeToString()

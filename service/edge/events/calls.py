@@ -1,4 +1,4 @@
-"""What the RPCs on events mean: satisfies `events.servicer.EventDesk`.
+"""What the RPCs on events mean.
 
 A letter that is replayed goes the way of a message that has just come: read, then accepted by the router. The inbox
 knows it by source and id, so that replaying it twice, or after the same message came again, counts once. All else asks
@@ -40,6 +40,30 @@ class Reads(Protocol):
     async def event(self, key: EventKey) -> OpenedEvent | None: ...
 
     async def routed(self, key: EventKey) -> bool: ...
+
+    async def republishable(self, chosen: Republishing) -> int: ...
+
+
+class EventDesk(Protocol):
+    """What the servicer asks for."""
+
+    async def letters(self, chosen: LetterFilter, limit: int, offset: int) -> Page[DeadLetter]: ...
+
+    async def letter(self, letter_id: int, visible: str | None) -> OpenedLetter | None: ...
+
+    async def replay_letter(self, letter_id: int, visible: str | None) -> DeadLetter | None: ...
+
+    async def discard(self, letter_id: int, visible: str | None) -> bool:
+        """False when there is none."""
+        ...
+
+    async def events(self, chosen: EventFilter, limit: int, offset: int) -> Page[HeardEvent]: ...
+
+    async def event(self, key: EventKey) -> OpenedEvent | None: ...
+
+    async def republish(self, chosen: Republishing) -> int:
+        """Gives how many changes are published again."""
+        ...
 
     async def republishable(self, chosen: Republishing) -> int: ...
 

@@ -4,44 +4,15 @@ Methods are named like the RPCs of `EventService`. What changes something can be
 for. Errors and the shield as in `workflows.servicer`.
 """
 
-from typing import Protocol
-
 from workflows.ops.v1 import events_pb2 as ops
 
-from service.domain.dead_letters import DeadLetter, LetterFilter, OpenedLetter
 from service.domain.errors import not_found
-from service.domain.paging import Page
-from service.domain.received_events import EventFilter, EventKey, HeardEvent, OpenedEvent
-from service.domain.republishing import Republishing
 from service.edge.context import Context
 from service.edge.events import replies, requests
+from service.edge.events.calls import EventDesk
 from service.edge.gate.caller import current
 from service.edge.rpc.shield import Shield
 from service.edge.rpc.trailers import whole
-
-
-class EventDesk(Protocol):
-    """What the servicer needs of the service behind it; see `app` for what `visible` means and what is raised."""
-
-    async def letters(self, chosen: LetterFilter, limit: int, offset: int) -> Page[DeadLetter]: ...
-
-    async def letter(self, letter_id: int, visible: str | None) -> OpenedLetter | None: ...
-
-    async def replay_letter(self, letter_id: int, visible: str | None) -> DeadLetter | None: ...
-
-    async def discard(self, letter_id: int, visible: str | None) -> bool:
-        """False when there is none."""
-        ...
-
-    async def events(self, chosen: EventFilter, limit: int, offset: int) -> Page[HeardEvent]: ...
-
-    async def event(self, key: EventKey) -> OpenedEvent | None: ...
-
-    async def republish(self, chosen: Republishing) -> int:
-        """Gives how many changes are published again."""
-        ...
-
-    async def republishable(self, chosen: Republishing) -> int: ...
 
 
 class EventService:

@@ -1,4 +1,4 @@
-"""What the RPCs on retention mean: satisfies `retention.servicer.RetentionBook`.
+"""What the RPCs on retention mean.
 
 Policies and holds are changed in the store, in one transaction each; a purge is the engine's, as the one by policy is.
 """
@@ -41,6 +41,14 @@ class Purger(Protocol):
     default_seconds: int
 
     async def purge(self, wanted: PurgeWish) -> Purged: ...
+
+
+class RetentionBook(Store, Reads, Protocol):
+    """What the servicer asks for."""
+
+    default_seconds: int
+
+    async def purge(self, request: PurgeRequest, actor: str) -> Purged: ...
 
 
 class EngineRetention:

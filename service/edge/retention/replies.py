@@ -9,7 +9,7 @@ from service.domain.paging import Page
 from service.domain.retention import Hold, RetentionPolicy
 from service.edge.wire import enums
 from service.edge.wire.moments import moment
-from service.engine.retention import Purged
+from service.engine.purging import Purged
 
 SHOWN = 100
 

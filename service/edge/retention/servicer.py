@@ -3,26 +3,14 @@
 Methods are named like the RPCs of `RetentionService`. Errors and the shield as in `workflows.servicer`.
 """
 
-from typing import Protocol
-
 from workflows.ops.v1 import retention_pb2 as ops
 
-from service.domain.retention import PurgeRequest
 from service.edge.context import Context
 from service.edge.gate.caller import current
 from service.edge.retention import replies, requests
-from service.edge.retention.calls import Reads, Store
+from service.edge.retention.calls import RetentionBook
 from service.edge.rpc import idempotency
 from service.edge.rpc.shield import Shield
-from service.engine.purging import Purged
-
-
-class RetentionBook(Store, Reads, Protocol):
-    """What the servicer needs of the service behind it; see `app` for what `visible` means and what is raised."""
-
-    default_seconds: int
-
-    async def purge(self, request: PurgeRequest, actor: str) -> Purged: ...
 
 
 class RetentionService:

@@ -1,4 +1,4 @@
-"""Controls many runs: chooses them, brings the command to each, and tells what became of it: satisfies `app.Bulk`.
+"""Controls many runs: chooses them, brings the command to each, and tells what became of it.
 
 Each run is controlled like by its own RPC; one that refuses, or is changed too fast, stops no other. At most `AT_ONCE`
 are under way. When the caller goes away nothing more is begun, and what was begun is brought to its end.
@@ -25,14 +25,28 @@ from service.domain.commands import Envelope
 from service.domain.errors import Refusal
 from service.domain.idempotency import Idem, Replayable
 from service.domain.run_search import RunSearch
-from service.edge.app import Runs
 from service.edge.rpc import idempotency
 from service.edge.rpc.shield import Shield
+from service.edge.workflows.run_calls import Runs
 from service.engine.ports.failures import StoreUnavailable
 
 AT_ONCE = 8
 
 _log = logging.getLogger(__name__)
+
+
+class Bulk(Protocol):
+    """Controls of many runs at once."""
+
+    async def choose(self, order: BulkOrder, idem: Idem | None) -> Replayable[Chosen]:
+        """Which runs a page is about; the same ones again when the call is repeated."""
+        ...
+
+    async def control(
+        self, order: BulkOrder, targets: Sequence[Target], visible: str | None, actor: str, idem: Idem | None
+    ) -> Sequence[Controlled]:
+        """Brings the command to each run; what one of them refuses stops no other."""
+        ...
 
 
 class Finding(Protocol):

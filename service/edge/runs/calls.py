@@ -1,4 +1,4 @@
-"""What operators ask about runs, answered from the state, its version and the history: satisfies `app.Inquiries`.
+"""What operators ask about runs, answered from the state, its version and the history.
 
 Explaining takes two looks, at the run and at what it owes; a call that is answered between them is at worst told of
 once more. Pictures are drawn beside the event loop.
@@ -9,21 +9,34 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from service.domain.definition import Definition
 from service.domain.explain import Explanation, Tried, explain
-from service.domain.picture import Format, picture_of_run, picture_of_version
+from service.domain.picture import Format, picture_of_run
 from service.domain.run_history import EventPage, History, RunAudit
 from service.domain.run_search import FoundRuns, RunSearch
 from service.domain.state import Run
 from service.engine.plans import Plans
 
 
+class Inquiries(Protocol):
+    """None when there is no such run."""
+
+    async def explain(self, run_id: str, visible: str | None) -> Explanation | None: ...
+
+    async def history(
+        self, run_id: str, after: int, after_audit: int, limit: int, visible: str | None
+    ) -> History | None: ...
+
+    async def events(self, run_id: str, after: int, limit: int, visible: str | None) -> EventPage | None: ...
+
+    async def picture(self, run_id: str, wanted: Format, visible: str | None) -> str | None: ...
+
+    async def search(self, wanted: RunSearch, limit: int) -> FoundRuns: ...
+
+
 class Reads(Protocol):
-    """Reading a run or a definition, seeing only what the workspace may see."""
+    """Reading a run, seeing only what the workspace may see."""
 
     async def run(self, run_id: str, visible: str | None) -> Run | None: ...
-
-    async def definition(self, definition_id: str, visible: str | None) -> Definition | None: ...
 
 
 class RunReads(Protocol):
@@ -61,13 +74,6 @@ class EngineInquiries:
             return None
         plan = await self._plans.of(run)
         return await asyncio.to_thread(picture_of_run, plan, run, self._now(), wanted)
-
-    async def version_picture(self, definition_id: str, number: int, wanted: Format, visible: str | None) -> str | None:
-        definition = await self._reads.definition(definition_id, visible)
-        if definition is None:
-            return None
-        plan = await self._plans.get(definition_id, definition.numbered(number))
-        return await asyncio.to_thread(picture_of_version, plan, definition.name, wanted)
 
     async def history(
         self, run_id: str, after: int, after_audit: int, limit: int, visible: str | None

@@ -8,16 +8,17 @@ from workflows.ops.v1 import runs_pb2 as ops
 
 from service.domain.errors import not_found
 from service.domain.run_history import EventPage, RunEvent
-from service.edge.app import Bulk, Inquiries, Runs
 from service.edge.context import Context
 from service.edge.gate.caller import confirm, current
 from service.edge.rpc import idempotency
 from service.edge.rpc.shield import Shield
 from service.edge.rpc.trailers import whole
-from service.edge.runs import bulk_requests, replies, requests
+from service.edge.runs import bulk_requests, control_requests, replies, requests
+from service.edge.runs.bulk_calls import Bulk
+from service.edge.runs.calls import Inquiries
 from service.edge.runs.watches import Watches
-from service.edge.workflows import control_requests
 from service.edge.workflows.controls import Controls
+from service.edge.workflows.run_calls import Runs
 from service.edge.workflows.run_replies import RunReplies
 
 WATCHED_AT_ONCE = 100
@@ -40,7 +41,7 @@ class RunService:
         self._bulk = bulk
         self._run_replies = run_replies
         self._shield = shield
-        self.RetryStep = self.SkipStep = Controls(runs, run_replies, shield).make
+        self.RetryStep = self.SkipStep = Controls(control_requests.order, runs, run_replies, shield).make
 
     async def ForkRun(self, request: ops.ForkRunRequest, context: Context) -> bytes:
         caller = current()

@@ -1,4 +1,4 @@
-"""What the RPCs on schedules mean: satisfies `schedules.servicer.ScheduleBook`.
+"""What the RPCs on schedules mean.
 
 Policy and pause are changed in the store, in one transaction each. A backfill starts runs, so it goes through the
 scheduler: its ticks have the same start keys as the clock's, and one that had its run gets no other.
@@ -42,6 +42,20 @@ class Reads(Protocol):
         ...
 
     async def list(self, workspace_id: str | None, limit: int, offset: int) -> Page[Schedule]: ...
+
+
+class ScheduleBook(Store, Protocol):
+    """What the servicer asks for."""
+
+    async def get(self, definition_id: str, visible: str | None) -> Schedule: ...
+
+    async def list(self, workspace_id: str | None, limit: int, offset: int) -> Page[Schedule]: ...
+
+    async def upcoming(self, definition_id: str, count: int, visible: str | None) -> Sequence[datetime]: ...
+
+    async def backfill(
+        self, definition_id: str, start: datetime, end: datetime, visible: str | None
+    ) -> Sequence[Ticked]: ...
 
 
 class EngineSchedules:

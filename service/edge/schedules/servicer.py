@@ -3,35 +3,14 @@
 Methods are named like the RPCs of `ScheduleService`. Errors and the shield as in `workflows.servicer`.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Protocol
-
 from workflows.ops.v1 import schedules_pb2 as ops
 
-from service.domain.paging import Page
-from service.domain.schedule import Schedule
 from service.edge.context import Context
 from service.edge.gate.caller import current
 from service.edge.rpc import idempotency
 from service.edge.rpc.shield import Shield
 from service.edge.schedules import replies, requests
-from service.edge.schedules.calls import Store
-from service.engine.scheduler import Ticked
-
-
-class ScheduleBook(Store, Protocol):
-    """What the servicer needs of the service behind it; see `app` for what `visible` means and what is raised."""
-
-    async def get(self, definition_id: str, visible: str | None) -> Schedule: ...
-
-    async def list(self, workspace_id: str | None, limit: int, offset: int) -> Page[Schedule]: ...
-
-    async def upcoming(self, definition_id: str, count: int, visible: str | None) -> Sequence[datetime]: ...
-
-    async def backfill(
-        self, definition_id: str, start: datetime, end: datetime, visible: str | None
-    ) -> Sequence[Ticked]: ...
+from service.edge.schedules.calls import ScheduleBook
 
 
 class ScheduleService:

@@ -1,4 +1,4 @@
-"""What the RPCs on people's tasks mean to the engine: satisfies `app.Tasks`.
+"""What the RPCs on people's tasks mean to the engine.
 
 A change is a command to the task's run, and the task as the change left it is in the run that the engine answers with.
 A task's past is not kept: a repeated command is answered with the task as it is now. Reading asks the store.
@@ -15,6 +15,16 @@ from service.domain.ids import task_id
 from service.domain.paging import Page
 from service.domain.task_list import TaskFilter, TaskRow
 from service.engine.advance import Advance
+
+
+class Tasks(Protocol):
+    async def change(self, run_id: str, step_id: str, envelope: Envelope, visible: str | None) -> Replayable[TaskRow]:
+        """Brings a command to the task's run; gives the task as the command left it, without its comments."""
+        ...
+
+    async def get(self, run_id: str, step_id: str, visible: str | None) -> TaskRow | None: ...
+
+    async def list(self, chosen: TaskFilter, limit: int, offset: int) -> Page[TaskRow]: ...
 
 
 class Reads(Protocol):

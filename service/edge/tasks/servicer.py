@@ -8,13 +8,13 @@ run, behind the same fence, and what it has become is in the run that comes back
 from workflows.ops.v1 import tasks_pb2 as ops
 
 from service.domain.errors import not_found
-from service.edge.app import Tasks
 from service.edge.context import Context
 from service.edge.gate.caller import current
 from service.edge.rpc import idempotency
 from service.edge.rpc.shield import Shield
 from service.edge.rpc.trailers import whole
 from service.edge.tasks import replies, requests
+from service.edge.tasks.calls import Tasks
 
 
 class TaskService:

@@ -1,44 +1,21 @@
-"""Requests that control runs: proto to domain values, with every bad-input check.
+"""Requests that control a run: proto to a command, with every bad-input check.
 
-Each gives the run's id and a command to it; a fork is a start and has no run to go to yet. As in `workflows.requests`,
-all that is wrong is told at once; whether the run exists and what its state allows is for the rules. Called by the
-servicers of workflows and of runs.
+As in `requests`, all that is wrong is told at once; whether the run exists and what its state allows is for the rules.
+Called by `controls`.
 """
 
-from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
-from workflows.ops.v1 import runs_pb2
 from workflows.v1 import workflows_pb2 as pb
 
-from service.domain.commands import (
-    CancelRun,
-    CompensateRun,
-    ControlCommand,
-    PauseRun,
-    ResumeRun,
-    RetryStep,
-    SkipStep,
-)
-from service.domain.start_requests import ForkRequest
+from service.domain.commands import CancelRun, CompensateRun, ControlCommand, PauseRun, ResumeRun
 from service.edge.wire.checks import Checks
+from service.edge.workflows.controls import Order
 
-OfRun: TypeAlias = pb.PauseRunRequest | pb.ResumeRunRequest | pb.CancelRunRequest | pb.CompensateRunRequest
-OfStep: TypeAlias = runs_pb2.RetryStepRequest | runs_pb2.SkipStepRequest
-Control: TypeAlias = OfRun | OfStep
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A command to a run."""
-
-    run_id: str
-    command: ControlCommand
+Control: TypeAlias = pb.PauseRunRequest | pb.ResumeRunRequest | pb.CancelRunRequest | pb.CompensateRunRequest
 
 
 def order(request: Control) -> Order:
-    if isinstance(request, runs_pb2.RetryStepRequest | runs_pb2.SkipStepRequest):
-        return _of_step(request)
     checks = Checks.of(request)
     run_id = checks.id("id", request.id, required=True)
     command = _command(checks, request)
@@ -46,7 +23,7 @@ def order(request: Control) -> Order:
     return Order(run_id, command)
 
 
-def _command(checks: Checks, request: OfRun) -> ControlCommand:
+def _command(checks: Checks, request: Control) -> ControlCommand:
     match request:
         case pb.PauseRunRequest():
             return PauseRun(checks.text("reason", request.reason))
@@ -58,31 +35,3 @@ def _command(checks: Checks, request: OfRun) -> ControlCommand:
             return CompensateRun(checks.text("reason", request.reason))
         case _:
             assert_never(request)
-
-
-def _of_step(request: OfStep) -> Order:
-    checks = Checks.of(request)
-    checks.id("run_id", request.run_id, required=True)
-    checks.id("step_id", request.step_id, required=True)
-    checks.text("reason", request.reason)
-    checks.settle()
-    kind = RetryStep if isinstance(request, runs_pb2.RetryStepRequest) else SkipStep
-    return Order(request.run_id, kind(request.step_id, request.reason))
-
-
-def fork(request: runs_pb2.ForkRunRequest) -> ForkRequest:
-    checks = Checks.of(request)
-    checks.id("run_id", request.run_id, required=True)
-    checks.id("step_id", request.step_id, required=True)
-    checks.not_negative("definition_version", request.definition_version)
-    checks.text("reason", request.reason)
-    checks.settle()
-    return ForkRequest(request.run_id, request.step_id, request.definition_version, request.reason)
-
-
-def previewed(request: runs_pb2.PreviewCompensationRequest) -> str:
-    """The run's id."""
-    checks = Checks.of(request)
-    checks.id("run_id", request.run_id, required=True)
-    checks.settle()
-    return request.run_id

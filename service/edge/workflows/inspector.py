@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from service.domain.errors import Violation
 from service.domain.validate import find_problems, find_warnings
-from service.edge.workflows.drafts import Draft
+from service.edge.workflows.version_requests import Draft
 
 
 @dataclass(frozen=True, slots=True)

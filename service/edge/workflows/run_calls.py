@@ -1,4 +1,4 @@
-"""What the RPCs on runs mean to the engine: satisfies `app.Runs`.
+"""What the RPCs on runs mean to the engine.
 
 Starting needs the definition, the version's plan, what is known of the entity and the parent, and a start key; a fork
 needs the run it is made from. Everything else is a command to a run or a read. The start key says who may start: an
@@ -23,12 +23,34 @@ from service.domain.start_requests import ForkRequest, StartRequest
 from service.domain.state import Run
 from service.domain.subject import Subject
 from service.domain.undo_preview import ToUndo, to_undo
-from service.edge.app import Definitions
 from service.edge.rpc import traces
+from service.edge.workflows.definition_calls import Definitions
 from service.engine.advance import Advance
 from service.engine.plans import Plans
 from service.engine.ports.runs import StartKey
 from service.engine.subjects import Subjects
+
+
+class Runs(Protocol):
+    async def start(
+        self, request: StartRequest, visible: str | None, actor: str, idem: Idem | None
+    ) -> Replayable[Run]: ...
+
+    async def change(self, run_id: str, envelope: Envelope, visible: str | None) -> Replayable[Run]:
+        """Brings a command to the run; gives the run as the command left it."""
+        ...
+
+    async def fork(
+        self, request: ForkRequest, visible: str | None, actor: str, idem: Idem | None
+    ) -> Replayable[Run]: ...
+
+    async def to_undo(self, run_id: str, visible: str | None) -> Sequence[Sequence[ToUndo]] | None:
+        """What a compensation would undo now, level by level; None when there is no such run."""
+        ...
+
+    async def get(self, run_id: str, visible: str | None) -> Run | None: ...
+
+    async def list(self, chosen: RunFilter, limit: int, offset: int) -> Page[Run]: ...
 
 
 class Reads(Protocol):

@@ -9,17 +9,19 @@ from collections.abc import Sequence
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.errors import Violation, not_found
-from service.edge.app import Definitions, Runs, Triggers
 from service.edge.context import Context
 from service.edge.gate.caller import current
 from service.edge.rpc import idempotency, traces, trailers
 from service.edge.rpc.shield import Shield
 from service.edge.rpc.trailers import whole
 from service.edge.wire.checks import refusal
-from service.edge.workflows import drafts, replies, requests, trigger_requests
+from service.edge.workflows import control_requests, replies, requests, trigger_requests, version_requests
 from service.edge.workflows.controls import Controls
+from service.edge.workflows.definition_calls import Definitions
 from service.edge.workflows.inspector import Inspector
+from service.edge.workflows.run_calls import Runs
 from service.edge.workflows.run_replies import RunReplies
+from service.edge.workflows.trigger_calls import Triggers
 
 
 class WorkflowService:
@@ -38,7 +40,7 @@ class WorkflowService:
         self._inspector = inspector
         self._run_replies = run_replies
         self._shield = shield
-        controls = Controls(runs, run_replies, shield)
+        controls = Controls(control_requests.order, runs, run_replies, shield)
         self.PauseRun = self.ResumeRun = self.CancelRun = self.CompensateRun = controls.make
 
     # --- definitions -----------------------------------------------------------------------------------------------
@@ -69,7 +71,7 @@ class WorkflowService:
 
     async def PublishVersion(self, request: pb.PublishVersionRequest, context: Context) -> bytes:
         caller = current()
-        draft = drafts.draft(request)
+        draft = version_requests.draft(request)
         idem = idempotency.read(context, request)
         warnings = await self._look_over(draft)
         published = await self._shield.answer(
@@ -86,7 +88,7 @@ class WorkflowService:
             raise not_found("definition", definition_id)
         return whole(context, replies.versions(found))
 
-    async def _look_over(self, draft: drafts.Draft) -> Sequence[Violation]:
+    async def _look_over(self, draft: version_requests.Draft) -> Sequence[Violation]:
         """The warnings about a draft. Raises Refusal with all its problems."""
         findings = await self._inspector.inspect(draft)
         if findings.problems:

@@ -1,4 +1,4 @@
-"""What HandleTrigger means to the engine: satisfies `app.Triggers`.
+"""What HandleTrigger means to the engine.
 
 The engine takes the event or the tick in, once. A caller's key is claimed before and what was answered is kept under it
 afterwards, so that a repetition is answered alike; one whose first answer was lost half-way is taken in again.
@@ -15,6 +15,12 @@ from service.engine.intake import Intake
 
 Moments: TypeAlias = Sequence[tuple[str, int]]
 """Runs, each at one of its changes."""
+
+
+class Triggers(Protocol):
+    async def handle(self, request: TriggerRequest, idem: Idem | None) -> Replayable[Triggered]:
+        """Takes an event or a tick in; gives what it brought about, also when it was taken in before."""
+        ...
 
 
 class Answers(Protocol):
