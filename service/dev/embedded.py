@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
-from service.dev.process import Account, Child, LauncherError, free_port
+from service.dev.process import Account, Child, LauncherError, free_port, program
 from service.dev.scratch import Scratch
 
 
@@ -83,7 +83,7 @@ class EmbeddedServer(ABC):
     def _run(self, argv: list[str], log: Path, account: Account) -> Child:
         if self._child is not None:
             raise LauncherError(f"this {self._name} is running already")
-        self._child = Child(self._name, argv, log, self._dropped_by, account)
+        self._child = Child(self._name, log, program(argv, self._dropped_by, account))
         return self._child
 
     def _give_up(self) -> Child | None:

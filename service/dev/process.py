@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 20.0
@@ -54,16 +54,29 @@ class Account(NamedTuple):
         return bool(found.st_mode & needed)
 
 
+class Process(Protocol):
+    """What we ask of an operating system process, as `subprocess` has it."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def send_signal(self, sig: int) -> None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def kill(self) -> None: ...
+
+
+Spawn = Callable[[int], Process]
+"""Starts a process that dies with us and writes to that file descriptor."""
+
+
 class Child:
     """One running server and its log file."""
 
-    def __init__(
-        self, name: str, argv: list[str], log: Path, dies_by: signal.Signals, account: Account | None = None
-    ) -> None:
+    def __init__(self, name: str, log: Path, spawn: Spawn) -> None:
         self.name, self._log = name, log
         with log.open("ab") as out:
             self._start_of_log = out.tell()
-            self._process = _spawn(argv, out.fileno(), dies_by, account or Account.ours())
+            self._process = spawn(out.fileno())
 
     @property
     def pid(self) -> int:
@@ -123,6 +136,11 @@ def free_port() -> int:
             if _bound(candidate, port):
                 return port
     raise LauncherError("no free TCP port between 20000 and 32000")
+
+
+def program(argv: list[str], dies_by: signal.Signals, account: Account | None = None) -> Spawn:
+    """How a `Child` runs this command line, as that account or as ourselves."""
+    return lambda out: _spawn(argv, out, dies_by, account or Account.ours())
 
 
 def _spawn(argv: list[str], out: int, dies_by: signal.Signals, account: Account) -> subprocess.Popen[bytes]:

@@ -11,26 +11,36 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from service.dev.process import Child, LauncherError, free_port
+from service.dev.process import Child, LauncherError, Spawn, free_port, program
 
 _READY_SECONDS = 1.0
+
+
+def command_line(environment: Mapping[str, str]) -> Spawn:
+    """`workflows serve` as anybody would call it."""
+    settings = [f"{name}={value}" for name, value in environment.items()]
+    argv = ["/usr/bin/env", *settings, sys.executable, "-m", "service.cli", "serve"]
+    return program(argv, signal.SIGKILL)
 
 
 class ServiceProcess:
     """`environment` is what `workflows serve` reads; the addresses in it are replaced by free ones of our choice.
 
     As an async context manager it starts and stops the process; between the two, `kill` and `start` at will. Raises
-    LauncherError, with the process' own last line when it ended by itself.
+    LauncherError, with the process' own last line when it ended by itself. `command` is how to run it.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], command: Callable[[Mapping[str, str]], Spawn] = command_line
+    ) -> None:
         self.grpc, self.http = (f"127.0.0.1:{free_port()}" for _ in range(2))
         self._environment = {**environment, "GRPC_ADDRESS": self.grpc, "HTTP_ADDRESS": self.http}
+        self._command = command
         self._folder = tempfile.TemporaryDirectory(prefix="workflows-serve-")
         self._child: Child | None = None
 
@@ -52,9 +62,7 @@ class ServiceProcess:
         """Start it and do not wait."""
         if self._child is not None:
             raise LauncherError("this service is running already")
-        settings = [f"{name}={value}" for name, value in self._environment.items()]
-        argv = ["/usr/bin/env", *settings, sys.executable, "-m", "service.cli", "serve"]
-        self._child = Child("workflows serve", argv, self.log, signal.SIGKILL)
+        self._child = Child("workflows serve", self.log, self._command(self._environment))
 
     async def wait_ready(self) -> None:
         """In a thread: what the service waits for may be served by this one."""

@@ -17,6 +17,7 @@ from service.dev.nats import EmbeddedNats
 from service.dev.service_process import ServiceProcess
 from service.dev.siblings.script import Ruling, Script
 from service.dev.siblings.simulation import SimulatedSiblings
+from tests import warm
 from tests.journey.streams import stored_changes
 from tests.journey.test_pipeline import RUN, VERSION, as_dict, outputs
 from tests.world import Change, World, around
@@ -67,7 +68,7 @@ async def scene(database: str, own_nats: EmbeddedNats, script: Script) -> AsyncI
             "LEASE_SECONDS": "1",
             **{f"{name.upper()}_ADDRESS": address for name, address in siblings.addresses.items()},
         }
-        async with ServiceProcess(environment) as service, around(siblings, own_nats.url, service.grpc) as world:
+        async with warm.service(environment) as service, around(siblings, own_nats.url, service.grpc) as world:
             yield Scene(world, service, database)
 
 

@@ -16,6 +16,7 @@ from service.dev.nats import EmbeddedNats
 from service.dev.service_process import ServiceProcess
 from service.dev.siblings.script import Script
 from service.dev.siblings.simulation import SimulatedSiblings
+from tests import warm
 from tests.bus.producers import SHAPES, Fact, contact
 from tests.journey.ledger import Ledger, ledger
 from tests.journey.rough_load import minute
@@ -66,7 +67,7 @@ async def scene(database: str, own_nats: EmbeddedNats, script: Script) -> AsyncI
             "LEASE_SECONDS": "1",
             "ENTITIES_ADDRESS": siblings.addresses["entities"],
         }
-        replicas = [ServiceProcess({**shared, "REPLICA_NAME": f"replica-{number}"}) for number in range(REPLICAS)]
+        replicas = [warm.service({**shared, "REPLICA_NAME": f"replica-{number}"}) for number in range(REPLICAS)]
         for replica in replicas:
             await stack.enter_async_context(replica)
         world = await stack.enter_async_context(around(siblings, own_nats.url, replicas[0].grpc))

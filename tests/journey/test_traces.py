@@ -10,6 +10,7 @@ from service.dev.nats import EmbeddedNats
 from service.dev.service_process import ServiceProcess
 from service.dev.siblings.script import Fault, Script, Work
 from service.dev.siblings.simulation import SimulatedSiblings
+from tests import warm
 from tests.journey.acting import asked, begin, report, until_siblings
 from tests.journey.graphs import ONCE_MORE_SOON, agent, chain, step, task
 from tests.journey.test_sub_workflows import by_id, calling, child_of
@@ -174,7 +175,7 @@ async def dying(database: str, own_nats: EmbeddedNats, script: Script) -> AsyncI
             "AUTH": "off",
             **{f"{name.upper()}_ADDRESS": address for name, address in siblings.addresses.items()},
         }
-        async with ServiceProcess(environment) as service, around(siblings, own_nats.url, service.grpc) as world:
+        async with warm.service(environment) as service, around(siblings, own_nats.url, service.grpc) as world:
             yield world, service
 
 

@@ -25,6 +25,7 @@ from service.dev.nats import EmbeddedNats
 from service.dev.service_process import ServiceProcess
 from service.dev.siblings.script import Script
 from service.dev.siblings.simulation import SimulatedSiblings
+from tests import warm
 from tests.observing.scrape import Scrape, scrape
 from tests.promises import scale
 from tests.promises.load import payload
@@ -192,7 +193,7 @@ async def trial(dsn: str, script: Script, replicas: int, more: Mapping[str, str]
         bus = stack.enter_context(EmbeddedNats())
         siblings = await stack.enter_async_context(SimulatedSiblings(script, bus.url))
         told = settings(dsn, bus, siblings, **(more or {}))
-        serving = [ServiceProcess({**told, "REPLICA_NAME": f"replica-{number}"}) for number in range(replicas)]
+        serving = [warm.service({**told, "REPLICA_NAME": f"replica-{number}"}) for number in range(replicas)]
         await asyncio.gather(*(stack.enter_async_context(replica) for replica in serving))
         channels = [grpc.aio.insecure_channel(replica.grpc, options=_IMPATIENT) for replica in serving]
         for channel in channels:
