@@ -11,7 +11,9 @@ from tests.bus.producers import NOON, Fact, by_the_runtime, part, proto
 _ids = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=40).filter(
     str.strip
 )
-_tenants = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=40).filter(str.strip)
+_tenants = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=40).filter(
+    str.strip
+)
 _subjects = st.just("") | _ids
 
 

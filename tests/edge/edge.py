@@ -27,7 +27,7 @@ from service.edge.runs.bulk_calls import BulkControl
 from service.edge.runs.servicer import RunService
 from service.edge.runs.watches import Watches
 from service.edge.schedules.servicer import ScheduleService
-from service.edge.server.server import MAX_CALLS, EdgeServer, Services
+from service.edge.server.server import MAX_CALLS, PING_SECONDS, EdgeServer, Services
 from service.edge.tasks.servicer import TaskService
 from service.edge.wire.answers import MAX_ANSWER_BYTES
 from service.edge.workflows.inspector import Inspector
@@ -82,6 +82,7 @@ async def serving(
     gate: Gate | None = None,
     credentials: grpc.ServerCredentials | None = None,
     reflected: bool = True,
+    ping_seconds: float = PING_SECONDS,
 ) -> AsyncIterator[Edge]:
     """With credentials the edge's own channel, a plain one, gets no answer."""
     fakes = (FakeDefinitions(), FakeRuns(), FakeTasks(), FakeSchedules(), FakeEvents(), FakeTriggers())
@@ -98,7 +99,9 @@ async def serving(
         EventService(events, shield),
         RetentionService(retention, shield),
     )
-    server = EdgeServer(services, shield, max_calls=max_calls, gate=gate, reflected=reflected)
+    server = EdgeServer(
+        services, shield, max_calls=max_calls, gate=gate, reflected=reflected, ping_seconds=ping_seconds
+    )
     port = await server.start(credentials=credentials)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         stubs = (

@@ -5,7 +5,7 @@ first, ends the watches, lets calls in flight finish, then waits for the commits
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, NamedTuple
 
 import grpc
@@ -34,6 +34,11 @@ LOOPBACK = "127.0.0.1:0"
 MAX_REQUEST_BYTES = 1024 * 1024
 MAX_CALLS = 1_000
 STOP_SECONDS = 10.0
+PING_SECONDS = 30.0
+"""A client from whom nothing comes for so long is asked whether it is there, and left when it has not answered after as
+long again; else one that vanished without a word would keep its watches for hours."""
+PINGED_SECONDS = 10
+"""Clients may ask the same of us so often; grpc's own five minutes cut off whoever follows a quiet run."""
 
 CONTRACTS = (
     pb.DESCRIPTOR.services_by_name["WorkflowService"],
@@ -53,6 +58,8 @@ _OPTIONS = (
     ("grpc.server.max_pending_requests_hard_limit", 20_000),
     ("grpc.so_reuseport", 0),
     ("grpc.compression_enabled_algorithms_bitset", 1),  # none: a small message must not become a large one
+    ("grpc.http2.min_ping_interval_without_data_ms", PINGED_SECONDS * 1000),
+    ("grpc.http2.max_pings_without_data", 0),  # no bound: a quiet watch is asked for as long as it lasts
 )
 
 
@@ -80,13 +87,14 @@ class EdgeServer:
         gate: Gate | None = None,
         reflected: bool = True,
         tracer: Tracer = UNTRACED,
+        ping_seconds: float = PING_SECONDS,
     ) -> None:
         self._shield = shield
         self._watches = services.runs.watches
         self.meter = RpcMeter()
         self._health = health.aio.HealthServicer()
         interceptor = Interceptor(max_calls, gate or Gate(), self.meter, tracer)
-        self._server = grpc.aio.server(interceptors=(interceptor,), options=_OPTIONS)
+        self._server = grpc.aio.server(interceptors=(interceptor,), options=(*_OPTIONS, *_asking(ping_seconds)))
         self._server.add_generic_rpc_handlers(
             _handlers(contract, service) for contract, service in zip(CONTRACTS, services, strict=True)
         )
@@ -118,6 +126,11 @@ class EdgeServer:
         self._watches.end()
         await self._server.stop(seconds * 0.8)
         await self._shield.drain(deadline - asyncio.get_running_loop().time())
+
+
+def _asking(seconds: float) -> Iterator[tuple[str, int]]:
+    for name in ("grpc.keepalive_time_ms", "grpc.http2.ping_timeout_ms"):
+        yield name, int(seconds * 1000)
 
 
 def _handlers(contract: ServiceDescriptor, service: object) -> grpc.GenericRpcHandler:
