@@ -12,7 +12,7 @@ from service.cli.telling import Json, answer, fail, one_line
 from service.console.exits import NOT_CURRENT
 
 if TYPE_CHECKING:
-    from service.store.migrate import AppliedMigration, Migration, Migrator, Status
+    from service.store.migrate import Migration, Migrator, Status
 
 app = typer.Typer(
     help="Move the schema of the database DATABASE_URL (or MIGRATE_DATABASE_URL, where its owner is another user).",
@@ -112,7 +112,7 @@ def _as_json(one: "Status") -> dict[str, object]:
     return {"version": one.version, "name": one.name, "applied_at": applied_at, "edited": one.edited}
 
 
-def _tell_moves(verb: str, moved: "Sequence[Migration | AppliedMigration]") -> None:
+def _tell_moves(verb: str, moved: "Sequence[Migration]") -> None:
     told = [{"version": one.version, "name": one.name} for one in moved]
     lines = [f"{verb} {one.version:04} {one.name}" for one in moved]
     answer({verb.replace(" ", "_"): told}, lines or ["nothing to do"])

@@ -92,6 +92,15 @@ def holds(session: Session, limit: options.Limit = 50, offset: options.Offset = 
     session.answer(found, lambda: views.holds(found, offset))
 
 
+@command(app, "purges")
+def purges(session: Session, limit: options.Limit = 50, offset: options.Offset = 0) -> None:
+    """List what was purged, the latest first: when, by whom, how many runs, and what was to go."""
+    from service.console import retention_views as views
+
+    found = session.ask("ListPurges", workspace_id=session.workspace, limit=limit, offset=offset)
+    session.answer(found, lambda: views.purges(found, offset))
+
+
 @command(app, "purge")
 def purge(
     session: Session,

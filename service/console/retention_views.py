@@ -54,6 +54,27 @@ def purged(found: Any, dry_run: bool) -> None:
         show.say("the limit was reached, there may be more")
 
 
+def purges(found: Any, offset: int) -> None:
+    show.table(
+        (
+            Column("purged", lambda each: show.when(each, "purged_at"), keep=True),
+            Column("runs", lambda each: f"{each.runs:,}", keep=True, right=True),
+            Column("by", lambda each: each.purged_by),
+            Column("what was to go", lambda each: ", ".join(map(_cut, each.cuts))),
+            Column("workspace", lambda each: each.workspace_id),
+        ),
+        found.purges,
+        "nothing was purged",
+    )
+    show.more(len(found.purges), offset, found.total)
+
+
+def _cut(each: Any) -> str:
+    aged = each.HasField("older_than_seconds")
+    how = f"over {moments.duration(each.older_than_seconds)}" if aged else f"before {show.when(each, 'before')}"
+    return f"{show.word(each, 'state')} {how}"
+
+
 def _whose(found: Any) -> str:
     return "everyone" if found.workspace_id == EVERYONE else str(found.workspace_id)
 

@@ -58,6 +58,18 @@ class PurgeOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class PurgeRecord:
+    """What is left of a batch that was purged: `cuts` as in the order, `runs` how many went."""
+
+    id: int
+    workspace_id: str
+    purged_at: datetime
+    purged_by: str
+    cuts: Mapping[RunState, Cut]
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
 class PurgeRequest:
     """What a caller wants to go, of one workspace or of EVERYONE: at most `limit` runs, but a family goes whole."""
 

@@ -11,7 +11,7 @@ from typing import Any
 from service.domain.errors import Refusal, conflict, not_found
 from service.domain.idempotency import Idem, Replayable
 from service.domain.paging import Page
-from service.domain.retention import EVERYONE, Hold, RetentionPolicy
+from service.domain.retention import EVERYONE, Cut, Hold, PurgeRecord, RetentionPolicy
 from service.domain.state import RunState
 from service.store.codec import page_of
 from service.store.pool import EVERY_WORKSPACE, Connection, Pool
@@ -85,7 +85,7 @@ class RetentionBook:
             return Replayable(Hold(*row))
 
 
-class HoldReads:
+class RetentionReads:
     """Constructed with a pool of the reader's role. Raises StoreUnavailable."""
 
     def __init__(self, pool: Pool) -> None:
@@ -96,6 +96,22 @@ class HoldReads:
         workspace = workspace_id or EVERY_WORKSPACE
         rows = await self._pool.read_as(workspace, query("holds_list"), (workspace, limit, offset))
         return page_of(rows, lambda row: Hold(*row))
+
+    async def purges(self, workspace_id: str | None, limit: int, offset: int) -> Page[PurgeRecord]:
+        """The latest first."""
+        workspace = workspace_id or EVERY_WORKSPACE
+        rows = await self._pool.read_as(workspace, query("purges_list"), (workspace, limit, offset))
+        return page_of(rows, _record_of)
+
+
+def _record_of(row: Sequence[Any]) -> PurgeRecord:
+    number, workspace_id, purged_at, purged_by, policy, runs = row
+    cuts = {RunState(state): _cut_of(kept) for state, kept in policy.items()}
+    return PurgeRecord(number, workspace_id, purged_at, purged_by, cuts, runs)
+
+
+def _cut_of(kept: int | str) -> Cut:
+    return datetime.fromisoformat(kept) if isinstance(kept, str) else kept
 
 
 def policy_of(row: Sequence[Any]) -> RetentionPolicy:

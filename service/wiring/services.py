@@ -31,7 +31,7 @@ from service.store.bulk import BulkCalls
 from service.store.definitions import Definitions
 from service.store.operators import OperatorReads, Operators
 from service.store.reads import Reads
-from service.store.retention import HoldReads, RetentionBook
+from service.store.retention import RetentionBook, RetentionReads
 from service.store.run_reads import RunReads
 from service.store.schedules import ScheduleReads, Schedules
 from service.store.schemas import VersionSchemas
@@ -54,7 +54,7 @@ def services(
     schedules = EngineSchedules(Schedules(outside.writing), ScheduleReads(outside.reading), scheduler)
     events = EngineEvents(Operators(outside.writing), OperatorReads(outside.reading), reread, engine.router.accept)
     triggers = EngineTriggers(engine.intake, Triggers(outside.writing))
-    book = EngineRetention(RetentionBook(outside.writing), HoldReads(outside.reading), retention)
+    book = EngineRetention(RetentionBook(outside.writing), RetentionReads(outside.reading), retention)
     schemas = VersionSchemas(outside.writing, outside.reading)
     inspector, shield, run_replies = Inspector(), Shield(), RunReplies(Renderer())
     bulk = BulkControl(runs, run_reads, BulkCalls(outside.writing), shield)

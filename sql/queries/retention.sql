@@ -41,6 +41,18 @@ select (select count(*) from chosen) as total, h.run_id, h.workspace_id, h.reaso
   left join run_holds h on h.run_id = page.run_id
  order by h.held_at desc, h.run_id
 
+-- name: purges_list
+with page as (
+    select id, workspace_id, purged_at, purged_by, policy, runs from purges
+     where $1 = '*' or workspace_id = $1
+     order by id desc limit $2 offset $3
+)
+select (select count(*) from purges where $1 = '*' or workspace_id = $1) as total,
+       page.id, page.workspace_id, page.purged_at, page.purged_by, page.policy, page.runs
+  from (select 1) one
+  left join page on true
+ order by page.id desc
+
 -- name: turn_take
 update retention_turn
    set holder = $1, free_at = now() + $2::float8 * interval '1 second'

@@ -43,5 +43,8 @@ async def test_what_has_ended_is_purged_unless_it_is_held(desk: Desk, elsewhere:
     words = ("retention", "purge", "--older-than", "0", "--state", "completed")
     assert (await elsewhere.done(*words, "--dry-run")).lines == ["1 run would go"]
     assert (await elsewhere(*words)).code == 2
+    assert (await elsewhere.done("retention", "purges")).lines == ["nothing was purged"]
     assert (await elsewhere.done(*words, "--yes")).lines == ["1 run purged"]
+    told = await elsewhere.done("retention", "purges")
+    assert [told.cell(title) for title in ("RUNS", "BY", "WHAT WAS TO GO")] == ["1", "anonymous", "COMPLETED over 0s"]
     assert (await elsewhere("runs", "show", run_id)).code == 4

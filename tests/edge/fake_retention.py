@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from service.domain.idempotency import Idem, Replayable
 from service.domain.paging import Page
-from service.domain.retention import EVERYONE, Hold, Obstacle, PurgeRequest, RetentionPolicy
+from service.domain.retention import EVERYONE, Hold, Obstacle, PurgeRecord, PurgeRequest, RetentionPolicy
 from service.domain.state import RunState
 from service.engine.purging import Purged
 from tests.edge.fakes import NOW, Fake
 
 POLICY = RetentionPolicy("acme", RunState.FAILED, 86_400, "user:ann", NOW)
+RECORD = PurgeRecord(3, "acme", NOW, "user:ann", {RunState.FAILED: 60, RunState.CANCELLED: NOW}, 12)
 HOLD = Hold("wfr_1", "acme", "a complaint", "user:ann", NOW)
 
 
@@ -44,6 +45,10 @@ class FakeRetention(Fake):
     async def holds(self, workspace_id: str | None, limit: int, offset: int) -> Page[Hold]:
         self._read((workspace_id, limit, offset))
         return Page([HOLD], 7)
+
+    async def purges(self, workspace_id: str | None, limit: int, offset: int) -> Page[PurgeRecord]:
+        self._read((workspace_id, limit, offset))
+        return Page([RECORD], 7)
 
     async def purge(self, request: PurgeRequest, actor: str) -> Purged:
         await self._write((request, actor))

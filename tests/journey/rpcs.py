@@ -217,5 +217,6 @@ REQUESTS: Mapping[str, Callable[[Scene], Message]] = {
     "RetentionService.HoldRun": lambda at: retention_pb2.HoldRunRequest(run_id=at.run_id, reason="a suit"),
     "RetentionService.ReleaseRun": lambda at: retention_pb2.ReleaseRunRequest(run_id=at.held_id),
     "RetentionService.ListHolds": lambda at: retention_pb2.ListHoldsRequest(),
+    "RetentionService.ListPurges": lambda at: retention_pb2.ListPurgesRequest(),
     "RetentionService.Purge": lambda at: retention_pb2.PurgeRequest(older_than_seconds=0),
 }

@@ -114,7 +114,7 @@ async def test_naming_a_foreign_workspace(
 NEUTRAL = {
     *("CreateDefinition", "HandleTrigger", "ListDefinitions", "ListRuns", "ListTasks", "SearchRuns", "ControlRuns"),
     *("ListSchedules", "ListDeadLetters", "ListEvents", "Republish"),
-    *("SetPolicy", "ListPolicies", "ListHolds", "Purge"),
+    *("SetPolicy", "ListPolicies", "ListHolds", "Purge", "ListPurges"),
 }
 """They name nothing that has to be there; for a stranger it is not, and they find nothing of it."""
 

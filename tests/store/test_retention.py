@@ -1,5 +1,6 @@
 """Policies that are set and taken back, runs that are held and released, and whose turn it is to purge."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -7,11 +8,12 @@ import pytest
 
 from service.domain.errors import Kind, Refusal
 from service.domain.idempotency import Idem, Replayable
-from service.domain.retention import EVERYONE, RetentionPolicy
+from service.domain.paging import Page
+from service.domain.retention import EVERYONE, Cut, PurgeOrder, RetentionPolicy
 from service.domain.state import RunState
 from service.store.pool import Pool
 from service.store.purging import Purges
-from service.store.retention import HoldReads, RetentionBook
+from service.store.retention import RetentionBook, RetentionReads
 from service.store.runs import Runs
 from tests.store.decisions import run, store
 from tests.store.purgeable import ended, purge
@@ -26,8 +28,8 @@ def retention(engine_pool: Pool) -> RetentionBook:
 
 
 @pytest.fixture
-def reads(reader_pool: Pool) -> HoldReads:
-    return HoldReads(reader_pool)
+def reads(reader_pool: Pool) -> RetentionReads:
+    return RetentionReads(reader_pool)
 
 
 @pytest.fixture
@@ -87,7 +89,7 @@ async def test_repeated_calls_change_nothing(retention: RetentionBook) -> None:
 # --- holds -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_run_is_held_by_one_for_one_reason(retention: RetentionBook, reads: HoldReads, runs: Runs) -> None:
+async def test_a_run_is_held_by_one_for_one_reason(retention: RetentionBook, reads: RetentionReads, runs: Runs) -> None:
     begun = await store(runs)
     held = (await retention.hold(begun.id, "a complaint", "ws_1", "user:ann", None)).value
     assert (held.run_id, held.workspace_id, held.reason, held.held_by) == (begun.id, "ws_1", "a complaint", "user:ann")
@@ -100,7 +102,7 @@ async def test_a_run_is_held_by_one_for_one_reason(retention: RetentionBook, rea
 
 
 async def test_what_is_released_may_go(
-    retention: RetentionBook, reads: HoldReads, runs: Runs, owner: Owner, purges: Purges
+    retention: RetentionBook, reads: RetentionReads, runs: Runs, owner: Owner, purges: Purges
 ) -> None:
     old = await ended(runs, owner)
     held = (await retention.hold(old.id, "a complaint", None, "user:ann", None)).value
@@ -125,7 +127,7 @@ async def test_the_runs_of_others_are_not_there(retention: RetentionBook, runs: 
         assert caught.value.reason == "run_not_found"
 
 
-async def test_holds_and_releases_may_be_repeated(retention: RetentionBook, reads: HoldReads, runs: Runs) -> None:
+async def test_holds_and_releases_may_be_repeated(retention: RetentionBook, reads: RetentionReads, runs: Runs) -> None:
     begun = await store(runs)
     first = await retention.hold(begun.id, "why", None, "user:ann", IDEM)
     assert await retention.hold(begun.id, "why", None, "user:ann", IDEM) == Replayable(first.value, replay=True)
@@ -138,7 +140,7 @@ async def test_holds_and_releases_may_be_repeated(retention: RetentionBook, read
 
 
 async def test_a_workspace_sees_its_own_holds_the_latest_first(
-    retention: RetentionBook, reads: HoldReads, runs: Runs
+    retention: RetentionBook, reads: RetentionReads, runs: Runs
 ) -> None:
     begun = [await store(runs, run(workspace_id=workspace)) for workspace in ("ws_1", "ws_1", "ws_2")]
     for one in begun:
@@ -148,6 +150,28 @@ async def test_a_workspace_sees_its_own_holds_the_latest_first(
     assert [hold.run_id for hold in (await reads.holds("ws_1", 10, 1)).rows] == [begun[0].id]
     assert (await reads.holds(None, 10, 0)).total == 3
     assert (await reads.holds("ws_1", 10, 9)).total == 2
+
+
+async def test_a_workspace_sees_what_was_purged_of_its_own_the_latest_first(
+    reads: RetentionReads, runs: Runs, owner: Owner, purges: Purges
+) -> None:
+    at = datetime.now(UTC) - timedelta(days=1)
+    orders: list[tuple[str, dict[RunState, Cut]]] = [
+        ("ws_1", {RunState.COMPLETED: 60}),
+        ("ws_1", {RunState.COMPLETED: 0, RunState.FAILED: at}),
+        ("ws_2", {RunState.COMPLETED: 0}),
+    ]
+    for workspace, cuts in orders:
+        await ended(runs, owner, workspace_id=workspace)
+        await purges.purge(PurgeOrder(workspace, cuts, "user:ann"), None, 100)
+    page = await reads.purges("ws_1", 1, 0)
+    assert ([(each.cuts, each.purged_by, each.runs) for each in page.rows], page.total) == (
+        [(orders[1][1], "user:ann", 1)],
+        2,
+    )
+    assert [each.cuts for each in (await reads.purges("ws_1", 10, 1)).rows] == [orders[0][1]]
+    assert [each.workspace_id for each in (await reads.purges(None, 10, 0)).rows] == ["ws_2", "ws_1", "ws_1"]
+    assert await reads.purges("ws_3", 10, 0) == Page([], 0)
 
 
 # --- turns -----------------------------------------------------------------------------------------------------------

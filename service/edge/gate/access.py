@@ -93,6 +93,7 @@ NEEDED: Mapping[str, Mapping[str, Scope]] = {
         "ReleaseRun": Scope.OPERATE,
         "ListHolds": Scope.OPERATE,
         "Purge": Scope.OPERATE,
+        "ListPurges": Scope.OPERATE,
     },
 }
 

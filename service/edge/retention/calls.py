@@ -8,7 +8,7 @@ from typing import Protocol
 
 from service.domain.idempotency import Idem, Replayable
 from service.domain.paging import Page
-from service.domain.retention import Hold, PurgeRequest, RetentionPolicy
+from service.domain.retention import Hold, PurgeRecord, PurgeRequest, RetentionPolicy
 from service.domain.state import RunState
 from service.engine.purging import Purged, PurgeWish
 
@@ -34,6 +34,8 @@ class Reads(Protocol):
 
     async def holds(self, workspace_id: str | None, limit: int, offset: int) -> Page[Hold]: ...
 
+    async def purges(self, workspace_id: str | None, limit: int, offset: int) -> Page[PurgeRecord]: ...
+
 
 class Purger(Protocol):
     """Raises StoreUnavailable."""
@@ -57,7 +59,7 @@ class EngineRetention:
         self.default_seconds = purger.default_seconds
         self.policies, self.set_policy, self.delete_policy = store.policies, store.set_policy, store.delete_policy
         self.hold, self.release = store.hold, store.release
-        self.holds = reads.holds
+        self.holds, self.purges = reads.holds, reads.purges
 
     async def purge(self, request: PurgeRequest, actor: str) -> Purged:
         """Raises StoreUnavailable; what was purged before stays so."""

@@ -1,12 +1,14 @@
 """Policies, holds and purges as the wire's messages. It trusts the domain and cannot fail."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from workflows.ops.v1 import retention_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.paging import Page
-from service.domain.retention import Hold, RetentionPolicy
+from service.domain.retention import Cut, Hold, PurgeRecord, RetentionPolicy
+from service.domain.state import RunState
 from service.edge.wire import enums
 from service.edge.wire.moments import moment
 from service.engine.purging import Purged
@@ -40,6 +42,27 @@ def hold(value: Hold) -> ops.RunHold:
 
 def holds(page: Page[Hold]) -> ops.ListHoldsResponse:
     return ops.ListHoldsResponse(holds=map(hold, page.rows), total=page.total)
+
+
+def purges(page: Page[PurgeRecord]) -> ops.ListPurgesResponse:
+    return ops.ListPurgesResponse(purges=map(_record, page.rows), total=page.total)
+
+
+def _record(value: PurgeRecord) -> ops.PurgeRecord:
+    return ops.PurgeRecord(
+        id=value.id,
+        workspace_id=value.workspace_id,
+        purged_at=moment(value.purged_at),
+        purged_by=value.purged_by,
+        cuts=[_cut(state, value.cuts[state]) for state in sorted(value.cuts)],
+        runs=value.runs,
+    )
+
+
+def _cut(state: RunState, cut: Cut) -> ops.PurgeCut:
+    if isinstance(cut, datetime):
+        return ops.PurgeCut(state=enums.RUN_STATE[state], before=moment(cut))
+    return ops.PurgeCut(state=enums.RUN_STATE[state], older_than_seconds=cut)
 
 
 def purged(value: Purged) -> ops.PurgeResponse:

@@ -59,7 +59,8 @@ def release(request: ops.ReleaseRunRequest) -> str:
     return request.run_id
 
 
-def holds(request: ops.ListHoldsRequest, caller: Caller) -> tuple[str | None, Window]:
+def listed(request: ops.ListHoldsRequest | ops.ListPurgesRequest, caller: Caller) -> tuple[str | None, Window]:
+    """The workspace, None for all of them, and the window."""
     workspace_id = caller.meant(request.workspace_id)
     checks = Checks.of(request)
     checks.workspace(request.workspace_id)

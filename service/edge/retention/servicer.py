@@ -52,7 +52,7 @@ class RetentionService:
         return ops.ReleaseRunResponse(hold=ended).SerializeToString()
 
     async def ListHolds(self, request: ops.ListHoldsRequest, context: Context) -> bytes:
-        workspace_id, window = requests.holds(request, current())
+        workspace_id, window = requests.listed(request, current())
         page = await self._book.holds(workspace_id, window.limit, window.offset)
         return replies.holds(page).SerializeToString()
 
@@ -61,3 +61,8 @@ class RetentionService:
         asked = requests.purge(request, caller)
         done = await self._shield.run(self._book.purge(asked, caller.actor))
         return replies.purged(done).SerializeToString()
+
+    async def ListPurges(self, request: ops.ListPurgesRequest, context: Context) -> bytes:
+        workspace_id, window = requests.listed(request, current())
+        page = await self._book.purges(workspace_id, window.limit, window.offset)
+        return replies.purges(page).SerializeToString()

@@ -81,6 +81,24 @@ async def test_holds_are_listed_with_their_total(edge: Edge) -> None:
     assert edge.retention.asked == [("acme", 500, 2)]
 
 
+async def test_what_was_purged_is_listed_with_what_was_to_go(edge: Edge) -> None:
+    page = await edge.retention_stub.ListPurges(ops.ListPurgesRequest(workspace_id="acme", limit=9999, offset=2))
+    assert page.total == 7
+    [told] = page.purges
+    assert told == ops.PurgeRecord(
+        id=3,
+        workspace_id="acme",
+        purged_at=wire(NOW),
+        purged_by="user:ann",
+        cuts=[
+            ops.PurgeCut(state=pb.WORKFLOW_STATE_CANCELLED, before=wire(NOW)),
+            ops.PurgeCut(state=pb.WORKFLOW_STATE_FAILED, older_than_seconds=60),
+        ],
+        runs=12,
+    )
+    assert edge.retention.asked == [("acme", 500, 2)]
+
+
 async def test_a_purge_tells_how_many_and_the_first_hundred(edge: Edge) -> None:
     answer = await edge.retention_stub.Purge(ops.PurgeRequest(workspace_id="*", older_than_seconds=0))
     assert (answer.count, len(answer.run_ids), answer.more) == (101, 100, True)
@@ -134,7 +152,8 @@ def test_nobody_decides_for_others(foreign: str) -> None:
     denied(requests.policy, ops.SetPolicyRequest(workspace_id=foreign, keep_seconds=1))
     denied(requests.policy_key, ops.DeletePolicyRequest(workspace_id=foreign))
     denied(requests.policies, ops.ListPoliciesRequest(workspace_id=foreign))
-    denied(requests.holds, ops.ListHoldsRequest(workspace_id=foreign))
+    denied(requests.listed, ops.ListHoldsRequest(workspace_id=foreign))
+    denied(requests.listed, ops.ListPurgesRequest(workspace_id=foreign))
     denied(requests.purge, ops.PurgeRequest(workspace_id=foreign, older_than_seconds=1))
 
 
@@ -142,7 +161,8 @@ def test_who_names_no_workspace_means_their_own() -> None:
     assert requests.policy(ops.SetPolicyRequest(keep_seconds=1), BOUND).workspace_id == "acme"
     assert requests.policy_key(ops.DeletePolicyRequest(), BOUND) == ("acme", None)
     assert requests.policies(ops.ListPoliciesRequest(), BOUND) == "acme"
-    assert requests.holds(ops.ListHoldsRequest(), BOUND)[0] == "acme"
+    assert requests.listed(ops.ListHoldsRequest(), BOUND)[0] == "acme"
+    assert requests.listed(ops.ListPurgesRequest(), BOUND)[0] == "acme"
     assert requests.purge(ops.PurgeRequest(older_than_seconds=1), BOUND).workspace_id == "acme"
 
 
@@ -184,6 +204,8 @@ TABLE = [
     Bad(ops.ListHoldsRequest(workspace_id=LONG), "workspace_id", "too_long"),
     Bad(ops.ListHoldsRequest(limit=-1), "limit", "negative"),
     Bad(ops.ListHoldsRequest(offset=-1), "offset", "negative"),
+    Bad(ops.ListPurgesRequest(workspace_id=LONG), "workspace_id", "too_long"),
+    Bad(ops.ListPurgesRequest(limit=-1), "limit", "negative"),
     purge("workspace_id", "required", workspace_id=""),
     purge("workspace_id", "too_long", workspace_id=LONG),
     purge("workspace_id", "nul_character", workspace_id="\0"),

@@ -435,6 +435,7 @@ KEEPING = [
     ),
     *rows(f"{RETENTION}/ReleaseRun", ({"run_id": "$DONE"}, NF, "hold_not_found")),
     *rows(f"{RETENTION}/ListHolds", ({"limit": -1}, IA, "negative", "limit")),
+    *rows(f"{RETENTION}/ListPurges", ({"offset": -1}, IA, "negative", "offset")),
     *rows(
         f"{RETENTION}/Purge",
         ({"workspace_id": "ws_acme"}, IA, "one_of_two", "older_than_seconds"),

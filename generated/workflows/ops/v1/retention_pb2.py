@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from workflows.v1 import workflows_pb2 as workflows_dot_v1_dot_workflows__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n workflows/ops/v1/retention.proto\x12\x10workflows.ops.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cworkflows/v1/workflows.proto\"\xa5\x01\n\x0fRetentionPolicy\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.workflows.v1.WorkflowState\x12\x14\n\x0ckeep_seconds\x18\x03 \x01(\x03\x12\x0e\n\x06set_by\x18\x04 \x01(\t\x12*\n\x06set_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"}\n\x07RunHold\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07held_by\x18\x04 \x01(\t\x12+\n\x07held_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x80\x01\n\x10SetPolicyRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.workflows.v1.WorkflowState\x12\x19\n\x0ckeep_seconds\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_keep_seconds\"F\n\x11SetPolicyResponse\x12\x31\n\x06policy\x18\x01 \x01(\x0b\x32!.workflows.ops.v1.RetentionPolicy\"+\n\x13ListPoliciesRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\"i\n\x14ListPoliciesResponse\x12\x33\n\x08policies\x18\x01 \x03(\x0b\x32!.workflows.ops.v1.RetentionPolicy\x12\x1c\n\x14\x64\x65\x66\x61ult_keep_seconds\x18\x02 \x01(\x03\"W\n\x13\x44\x65letePolicyRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.workflows.v1.WorkflowState\"\x16\n\x14\x44\x65letePolicyResponse\"0\n\x0eHoldRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\":\n\x0fHoldRunResponse\x12\'\n\x04hold\x18\x01 \x01(\x0b\x32\x19.workflows.ops.v1.RunHold\"#\n\x11ReleaseRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"=\n\x12ReleaseRunResponse\x12\'\n\x04hold\x18\x01 \x01(\x0b\x32\x19.workflows.ops.v1.RunHold\"G\n\x10ListHoldsRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x05\x12\x0e\n\x06offset\x18\x03 \x01(\x05\"L\n\x11ListHoldsResponse\x12(\n\x05holds\x18\x01 \x03(\x0b\x32\x19.workflows.ops.v1.RunHold\x12\r\n\x05total\x18\x02 \x01(\x05\"\xd5\x01\n\x0cPurgeRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12+\n\x06states\x18\x02 \x03(\x0e\x32\x1b.workflows.v1.WorkflowState\x12\x1f\n\x12older_than_seconds\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12*\n\x06\x62\x65\x66ore\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x64ry_run\x18\x05 \x01(\x08\x12\r\n\x05limit\x18\x06 \x01(\x05\x42\x15\n\x13_older_than_seconds\"k\n\rPurgeResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x05\x12\x0f\n\x07run_ids\x18\x02 \x03(\t\x12,\n\x04left\x18\x03 \x03(\x0b\x32\x1e.workflows.ops.v1.LeftFamilies\x12\x0c\n\x04more\x18\x04 \x01(\x08\"-\n\x0cLeftFamilies\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\x32\xef\x04\n\x10RetentionService\x12T\n\tSetPolicy\x12\".workflows.ops.v1.SetPolicyRequest\x1a#.workflows.ops.v1.SetPolicyResponse\x12]\n\x0cListPolicies\x12%.workflows.ops.v1.ListPoliciesRequest\x1a&.workflows.ops.v1.ListPoliciesResponse\x12]\n\x0c\x44\x65letePolicy\x12%.workflows.ops.v1.DeletePolicyRequest\x1a&.workflows.ops.v1.DeletePolicyResponse\x12N\n\x07HoldRun\x12 .workflows.ops.v1.HoldRunRequest\x1a!.workflows.ops.v1.HoldRunResponse\x12W\n\nReleaseRun\x12#.workflows.ops.v1.ReleaseRunRequest\x1a$.workflows.ops.v1.ReleaseRunResponse\x12T\n\tListHolds\x12\".workflows.ops.v1.ListHoldsRequest\x1a#.workflows.ops.v1.ListHoldsResponse\x12H\n\x05Purge\x12\x1e.workflows.ops.v1.PurgeRequest\x1a\x1f.workflows.ops.v1.PurgeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n workflows/ops/v1/retention.proto\x12\x10workflows.ops.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cworkflows/v1/workflows.proto\"\xa5\x01\n\x0fRetentionPolicy\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.workflows.v1.WorkflowState\x12\x14\n\x0ckeep_seconds\x18\x03 \x01(\x03\x12\x0e\n\x06set_by\x18\x04 \x01(\t\x12*\n\x06set_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"}\n\x07RunHold\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07held_by\x18\x04 \x01(\t\x12+\n\x07held_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa9\x01\n\x0bPurgeRecord\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x14\n\x0cworkspace_id\x18\x02 \x01(\t\x12-\n\tpurged_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpurged_by\x18\x04 \x01(\t\x12(\n\x04\x63uts\x18\x05 \x03(\x0b\x32\x1a.workflows.ops.v1.PurgeCut\x12\x0c\n\x04runs\x18\x06 \x01(\x05\"\x9a\x01\n\x08PurgeCut\x12*\n\x05state\x18\x01 \x01(\x0e\x32\x1b.workflows.v1.WorkflowState\x12\x1f\n\x12older_than_seconds\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12*\n\x06\x62\x65\x66ore\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x15\n\x13_older_than_seconds\"\x80\x01\n\x10SetPolicyRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.workflows.v1.WorkflowState\x12\x19\n\x0ckeep_seconds\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x0f\n\r_keep_seconds\"F\n\x11SetPolicyResponse\x12\x31\n\x06policy\x18\x01 \x01(\x0b\x32!.workflows.ops.v1.RetentionPolicy\"+\n\x13ListPoliciesRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\"i\n\x14ListPoliciesResponse\x12\x33\n\x08policies\x18\x01 \x03(\x0b\x32!.workflows.ops.v1.RetentionPolicy\x12\x1c\n\x14\x64\x65\x66\x61ult_keep_seconds\x18\x02 \x01(\x03\"W\n\x13\x44\x65letePolicyRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12*\n\x05state\x18\x02 \x01(\x0e\x32\x1b.workflows.v1.WorkflowState\"\x16\n\x14\x44\x65letePolicyResponse\"0\n\x0eHoldRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\":\n\x0fHoldRunResponse\x12\'\n\x04hold\x18\x01 \x01(\x0b\x32\x19.workflows.ops.v1.RunHold\"#\n\x11ReleaseRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"=\n\x12ReleaseRunResponse\x12\'\n\x04hold\x18\x01 \x01(\x0b\x32\x19.workflows.ops.v1.RunHold\"G\n\x10ListHoldsRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x05\x12\x0e\n\x06offset\x18\x03 \x01(\x05\"L\n\x11ListHoldsResponse\x12(\n\x05holds\x18\x01 \x03(\x0b\x32\x19.workflows.ops.v1.RunHold\x12\r\n\x05total\x18\x02 \x01(\x05\"\xd5\x01\n\x0cPurgeRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12+\n\x06states\x18\x02 \x03(\x0e\x32\x1b.workflows.v1.WorkflowState\x12\x1f\n\x12older_than_seconds\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12*\n\x06\x62\x65\x66ore\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x64ry_run\x18\x05 \x01(\x08\x12\r\n\x05limit\x18\x06 \x01(\x05\x42\x15\n\x13_older_than_seconds\"k\n\rPurgeResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\x05\x12\x0f\n\x07run_ids\x18\x02 \x03(\t\x12,\n\x04left\x18\x03 \x03(\x0b\x32\x1e.workflows.ops.v1.LeftFamilies\x12\x0c\n\x04more\x18\x04 \x01(\x08\"-\n\x0cLeftFamilies\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"H\n\x11ListPurgesRequest\x12\x14\n\x0cworkspace_id\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x05\x12\x0e\n\x06offset\x18\x03 \x01(\x05\"R\n\x12ListPurgesResponse\x12-\n\x06purges\x18\x01 \x03(\x0b\x32\x1d.workflows.ops.v1.PurgeRecord\x12\r\n\x05total\x18\x02 \x01(\x05\x32\xc8\x05\n\x10RetentionService\x12T\n\tSetPolicy\x12\".workflows.ops.v1.SetPolicyRequest\x1a#.workflows.ops.v1.SetPolicyResponse\x12]\n\x0cListPolicies\x12%.workflows.ops.v1.ListPoliciesRequest\x1a&.workflows.ops.v1.ListPoliciesResponse\x12]\n\x0c\x44\x65letePolicy\x12%.workflows.ops.v1.DeletePolicyRequest\x1a&.workflows.ops.v1.DeletePolicyResponse\x12N\n\x07HoldRun\x12 .workflows.ops.v1.HoldRunRequest\x1a!.workflows.ops.v1.HoldRunResponse\x12W\n\nReleaseRun\x12#.workflows.ops.v1.ReleaseRunRequest\x1a$.workflows.ops.v1.ReleaseRunResponse\x12T\n\tListHolds\x12\".workflows.ops.v1.ListHoldsRequest\x1a#.workflows.ops.v1.ListHoldsResponse\x12H\n\x05Purge\x12\x1e.workflows.ops.v1.PurgeRequest\x1a\x1f.workflows.ops.v1.PurgeResponse\x12W\n\nListPurges\x12#.workflows.ops.v1.ListPurgesRequest\x1a$.workflows.ops.v1.ListPurgesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,36 +37,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RETENTIONPOLICY']._serialized_end=283
   _globals['_RUNHOLD']._serialized_start=285
   _globals['_RUNHOLD']._serialized_end=410
-  _globals['_SETPOLICYREQUEST']._serialized_start=413
-  _globals['_SETPOLICYREQUEST']._serialized_end=541
-  _globals['_SETPOLICYRESPONSE']._serialized_start=543
-  _globals['_SETPOLICYRESPONSE']._serialized_end=613
-  _globals['_LISTPOLICIESREQUEST']._serialized_start=615
-  _globals['_LISTPOLICIESREQUEST']._serialized_end=658
-  _globals['_LISTPOLICIESRESPONSE']._serialized_start=660
-  _globals['_LISTPOLICIESRESPONSE']._serialized_end=765
-  _globals['_DELETEPOLICYREQUEST']._serialized_start=767
-  _globals['_DELETEPOLICYREQUEST']._serialized_end=854
-  _globals['_DELETEPOLICYRESPONSE']._serialized_start=856
-  _globals['_DELETEPOLICYRESPONSE']._serialized_end=878
-  _globals['_HOLDRUNREQUEST']._serialized_start=880
-  _globals['_HOLDRUNREQUEST']._serialized_end=928
-  _globals['_HOLDRUNRESPONSE']._serialized_start=930
-  _globals['_HOLDRUNRESPONSE']._serialized_end=988
-  _globals['_RELEASERUNREQUEST']._serialized_start=990
-  _globals['_RELEASERUNREQUEST']._serialized_end=1025
-  _globals['_RELEASERUNRESPONSE']._serialized_start=1027
-  _globals['_RELEASERUNRESPONSE']._serialized_end=1088
-  _globals['_LISTHOLDSREQUEST']._serialized_start=1090
-  _globals['_LISTHOLDSREQUEST']._serialized_end=1161
-  _globals['_LISTHOLDSRESPONSE']._serialized_start=1163
-  _globals['_LISTHOLDSRESPONSE']._serialized_end=1239
-  _globals['_PURGEREQUEST']._serialized_start=1242
-  _globals['_PURGEREQUEST']._serialized_end=1455
-  _globals['_PURGERESPONSE']._serialized_start=1457
-  _globals['_PURGERESPONSE']._serialized_end=1564
-  _globals['_LEFTFAMILIES']._serialized_start=1566
-  _globals['_LEFTFAMILIES']._serialized_end=1611
-  _globals['_RETENTIONSERVICE']._serialized_start=1614
-  _globals['_RETENTIONSERVICE']._serialized_end=2237
+  _globals['_PURGERECORD']._serialized_start=413
+  _globals['_PURGERECORD']._serialized_end=582
+  _globals['_PURGECUT']._serialized_start=585
+  _globals['_PURGECUT']._serialized_end=739
+  _globals['_SETPOLICYREQUEST']._serialized_start=742
+  _globals['_SETPOLICYREQUEST']._serialized_end=870
+  _globals['_SETPOLICYRESPONSE']._serialized_start=872
+  _globals['_SETPOLICYRESPONSE']._serialized_end=942
+  _globals['_LISTPOLICIESREQUEST']._serialized_start=944
+  _globals['_LISTPOLICIESREQUEST']._serialized_end=987
+  _globals['_LISTPOLICIESRESPONSE']._serialized_start=989
+  _globals['_LISTPOLICIESRESPONSE']._serialized_end=1094
+  _globals['_DELETEPOLICYREQUEST']._serialized_start=1096
+  _globals['_DELETEPOLICYREQUEST']._serialized_end=1183
+  _globals['_DELETEPOLICYRESPONSE']._serialized_start=1185
+  _globals['_DELETEPOLICYRESPONSE']._serialized_end=1207
+  _globals['_HOLDRUNREQUEST']._serialized_start=1209
+  _globals['_HOLDRUNREQUEST']._serialized_end=1257
+  _globals['_HOLDRUNRESPONSE']._serialized_start=1259
+  _globals['_HOLDRUNRESPONSE']._serialized_end=1317
+  _globals['_RELEASERUNREQUEST']._serialized_start=1319
+  _globals['_RELEASERUNREQUEST']._serialized_end=1354
+  _globals['_RELEASERUNRESPONSE']._serialized_start=1356
+  _globals['_RELEASERUNRESPONSE']._serialized_end=1417
+  _globals['_LISTHOLDSREQUEST']._serialized_start=1419
+  _globals['_LISTHOLDSREQUEST']._serialized_end=1490
+  _globals['_LISTHOLDSRESPONSE']._serialized_start=1492
+  _globals['_LISTHOLDSRESPONSE']._serialized_end=1568
+  _globals['_PURGEREQUEST']._serialized_start=1571
+  _globals['_PURGEREQUEST']._serialized_end=1784
+  _globals['_PURGERESPONSE']._serialized_start=1786
+  _globals['_PURGERESPONSE']._serialized_end=1893
+  _globals['_LEFTFAMILIES']._serialized_start=1895
+  _globals['_LEFTFAMILIES']._serialized_end=1940
+  _globals['_LISTPURGESREQUEST']._serialized_start=1942
+  _globals['_LISTPURGESREQUEST']._serialized_end=2014
+  _globals['_LISTPURGESRESPONSE']._serialized_start=2016
+  _globals['_LISTPURGESRESPONSE']._serialized_end=2098
+  _globals['_RETENTIONSERVICE']._serialized_start=2101
+  _globals['_RETENTIONSERVICE']._serialized_end=2813
 # @@protoc_insertion_point(module_scope)

@@ -94,6 +94,79 @@ class RunHold(_message.Message):
 Global___RunHold: _TypeAlias = RunHold  # noqa: Y015
 
 @_typing.final
+class PurgeRecord(_message.Message):
+    """One batch of runs that went together, of one workspace. Nothing of the runs
+    themselves is kept.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    PURGED_AT_FIELD_NUMBER: _builtins.int
+    PURGED_BY_FIELD_NUMBER: _builtins.int
+    CUTS_FIELD_NUMBER: _builtins.int
+    RUNS_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    """In the order they happened."""
+    workspace_id: _builtins.str
+    purged_by: _builtins.str
+    """"service:workflows" where a policy asked for it, else who did."""
+    runs: _builtins.int
+    @_builtins.property
+    def purged_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def cuts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PurgeCut]:
+        """What was to go; a state that is not there was to stay."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        workspace_id: _builtins.str = ...,
+        purged_at: _timestamp_pb2.Timestamp | None = ...,
+        purged_by: _builtins.str = ...,
+        cuts: _abc.Iterable[Global___PurgeCut] | None = ...,
+        runs: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["purged_at", b"purged_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cuts", b"cuts", "id", b"id", "purged_at", b"purged_at", "purged_by", b"purged_by", "runs", b"runs", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PurgeRecord: _TypeAlias = PurgeRecord  # noqa: Y015
+
+@_typing.final
+class PurgeCut(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    OLDER_THAN_SECONDS_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    state: _workflows_pb2.WorkflowState.ValueType
+    older_than_seconds: _builtins.int
+    """One of the two: how long ago a run had to have ended, or before when."""
+    @_builtins.property
+    def before(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        state: _workflows_pb2.WorkflowState.ValueType = ...,
+        older_than_seconds: _builtins.int | None = ...,
+        before: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_older_than_seconds", b"_older_than_seconds", "before", b"before", "older_than_seconds", b"older_than_seconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_older_than_seconds", b"_older_than_seconds", "before", b"before", "older_than_seconds", b"older_than_seconds", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__older_than_seconds: _TypeAlias = _typing.Literal["older_than_seconds"]  # noqa: Y015
+    _WhichOneofArgType__older_than_seconds: _TypeAlias = _typing.Literal["_older_than_seconds", b"_older_than_seconds"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__older_than_seconds) -> _WhichOneofReturnType__older_than_seconds | None: ...
+
+Global___PurgeCut: _TypeAlias = PurgeCut  # noqa: Y015
+
+@_typing.final
 class SetPolicyRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -462,3 +535,53 @@ class LeftFamilies(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LeftFamilies: _TypeAlias = LeftFamilies  # noqa: Y015
+
+@_typing.final
+class ListPurgesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKSPACE_ID_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    workspace_id: _builtins.str
+    limit: _builtins.int
+    """0 means 50."""
+    offset: _builtins.int
+    def __init__(
+        self,
+        *,
+        workspace_id: _builtins.str = ...,
+        limit: _builtins.int = ...,
+        offset: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "offset", b"offset", "workspace_id", b"workspace_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPurgesRequest: _TypeAlias = ListPurgesRequest  # noqa: Y015
+
+@_typing.final
+class ListPurgesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURGES_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    total: _builtins.int
+    """The count under the same filter, over all pages."""
+    @_builtins.property
+    def purges(self) -> _containers.RepeatedCompositeFieldContainer[Global___PurgeRecord]: ...
+    def __init__(
+        self,
+        *,
+        purges: _abc.Iterable[Global___PurgeRecord] | None = ...,
+        total: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["purges", b"purges", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPurgesResponse: _TypeAlias = ListPurgesResponse  # noqa: Y015

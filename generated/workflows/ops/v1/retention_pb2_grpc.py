@@ -70,6 +70,11 @@ class RetentionServiceStub:
                 request_serializer=workflows_dot_ops_dot_v1_dot_retention__pb2.PurgeRequest.SerializeToString,
                 response_deserializer=workflows_dot_ops_dot_v1_dot_retention__pb2.PurgeResponse.FromString,
                 _registered_method=True)
+        self.ListPurges = channel.unary_unary(
+                '/workflows.ops.v1.RetentionService/ListPurges',
+                request_serializer=workflows_dot_ops_dot_v1_dot_retention__pb2.ListPurgesRequest.SerializeToString,
+                response_deserializer=workflows_dot_ops_dot_v1_dot_retention__pb2.ListPurgesResponse.FromString,
+                _registered_method=True)
 
 
 class RetentionServiceServicer:
@@ -127,6 +132,13 @@ class RetentionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPurges(self, request, context):
+        """Lists what was purged, by whomever, the latest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RetentionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -164,6 +176,11 @@ def add_RetentionServiceServicer_to_server(servicer, server):
                     servicer.Purge,
                     request_deserializer=workflows_dot_ops_dot_v1_dot_retention__pb2.PurgeRequest.FromString,
                     response_serializer=workflows_dot_ops_dot_v1_dot_retention__pb2.PurgeResponse.SerializeToString,
+            ),
+            'ListPurges': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPurges,
+                    request_deserializer=workflows_dot_ops_dot_v1_dot_retention__pb2.ListPurgesRequest.FromString,
+                    response_serializer=workflows_dot_ops_dot_v1_dot_retention__pb2.ListPurgesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -356,6 +373,33 @@ class RetentionService:
             '/workflows.ops.v1.RetentionService/Purge',
             workflows_dot_ops_dot_v1_dot_retention__pb2.PurgeRequest.SerializeToString,
             workflows_dot_ops_dot_v1_dot_retention__pb2.PurgeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPurges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflows.ops.v1.RetentionService/ListPurges',
+            workflows_dot_ops_dot_v1_dot_retention__pb2.ListPurgesRequest.SerializeToString,
+            workflows_dot_ops_dot_v1_dot_retention__pb2.ListPurgesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,8 @@ class RetentionServiceStub:
     """Lists the runs that are held, those held last first."""
     Purge: _aio.UnaryUnaryMultiCallable[_retention_pb2.PurgeRequest, _retention_pb2.PurgeResponse]
     """Purges at once, whatever the policies say, or tells what would go."""
+    ListPurges: _aio.UnaryUnaryMultiCallable[_retention_pb2.ListPurgesRequest, _retention_pb2.ListPurgesResponse]
+    """Lists what was purged, by whomever, the latest first."""
 
 class RetentionServiceServicer:
     """Changes honour `idempotency-key`, but for Purge: repeated, it goes on."""
@@ -95,5 +97,12 @@ class RetentionServiceServicer:
         context: _aio.ServicerContext[_retention_pb2.PurgeRequest, _abc.Awaitable[_retention_pb2.PurgeResponse]],
     ) -> _abc.Awaitable[_retention_pb2.PurgeResponse]:
         """Purges at once, whatever the policies say, or tells what would go."""
+
+    def ListPurges(
+        self,
+        request: _retention_pb2.ListPurgesRequest,
+        context: _aio.ServicerContext[_retention_pb2.ListPurgesRequest, _abc.Awaitable[_retention_pb2.ListPurgesResponse]],
+    ) -> _abc.Awaitable[_retention_pb2.ListPurgesResponse]:
+        """Lists what was purged, by whomever, the latest first."""
 
 def add_RetentionServiceServicer_to_server(servicer: RetentionServiceServicer, server: _aio.Server) -> None: ...
