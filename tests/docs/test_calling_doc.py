@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 
 import psycopg
+import pytest
+from google.protobuf import json_format
+from google.protobuf.message_factory import GetMessageClass
 
 from service.dev.nats import EmbeddedNats
 from service.dev.siblings.script import Script
@@ -17,13 +20,31 @@ PAGE = (ROOT / "docs/calling.md").read_text()
 RECIPES = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 
 
+METHODS = {
+    f"{contract.full_name.removeprefix('workflows.')}/{method.name}": method
+    for contract in CONTRACTS
+    for method in contract.methods
+}
+CALL = re.compile(r"^\$ call (\S+) '(.*?)'\n(.*?)(?=^\$ |^```)", re.DOTALL | re.MULTILINE)
+PAGES_WITH_CALLS = [page for page in sorted((ROOT / "docs").glob("*.md")) if "$ call " in page.read_text()]
+
+
 def test_every_rpc_has_a_recipe() -> None:
     called = set(re.findall(r"\bcall ((?:ops\.)?v1\.\w+/\w+)", "\n".join(RECIPES)))
-    assert called == {
-        f"{contract.full_name.removeprefix('workflows.')}/{method.name}"
-        for contract in CONTRACTS
-        for method in contract.methods
-    }
+    assert called == set(METHODS)
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_CALLS, ids=lambda page: page.stem)
+def test_calls_on_other_pages_are_those_of_a_recipe(page: Path) -> None:
+    """As they are spelt here, with a request that the RPC takes, and its answer where it is shown whole."""
+    shown = CALL.findall(page.read_text())
+    assert shown
+    for method, request, answer in shown:
+        assert f"call {method} " in PAGE
+        found = METHODS[method]
+        json_format.Parse(request, GetMessageClass(found.input_type)())
+        if answer and "..." not in answer and not found.server_streaming:
+            json_format.Parse(answer, GetMessageClass(found.output_type)())
 
 
 async def test_the_page_works_from_top_to_bottom(database: str, own_nats: EmbeddedNats, script: Script) -> None:
