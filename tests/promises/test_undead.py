@@ -54,6 +54,7 @@ async def test_an_answer_under_a_lost_token_writes_nothing(shared_database: str)
         await until_sent(trying, HELD_UP)
         os.kill(undead.pid, signal.SIGSTOP)
         try:
+            await trying.until(TAKEN_OVER, 1, await trying.counted("select max(lease_token) from run_effects"))
             await until_sent(trying, HELD_UP + 1)
         finally:
             os.kill(undead.pid, signal.SIGCONT)
