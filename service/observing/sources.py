@@ -175,9 +175,9 @@ def _retention(retention: Purger) -> Iterator[Source]:
 
 def _rpc(meter: RpcMeter) -> Iterator[Source]:
     yield m.RPC, lambda: _labelled(meter.calls)
-    yield _one(m.RPC_OPEN, lambda: meter.calls_open)
+    yield _one(m.RPC_OPEN, lambda: meter.calls_open.count)
     yield m.RPC_STREAMS, lambda: _labelled(meter.streams)
-    yield _one(m.RPC_STREAMS_OPEN, lambda: meter.streams_open)
+    yield _one(m.RPC_STREAMS_OPEN, lambda: meter.streams_open.count)
 
 
 def _process(health: Health) -> Iterator[Source]:

@@ -6,14 +6,22 @@ clock and a note. Streams last as long as somebody watches, so of them only the 
 
 import time
 from collections import Counter, defaultdict
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import grpc
 
-from service.edge.context import Context
+from service.edge.context import Call, Context
 from service.instruments import Durations
 
 OK = "OK"
+
+Note: TypeAlias = Callable[[str, float], None]
+"""Takes the status and the seconds."""
+
+
+class InProgress:
+    count = 0
 
 
 class RpcMeter:
@@ -22,44 +30,39 @@ class RpcMeter:
     def __init__(self) -> None:
         self.calls: defaultdict[tuple[str, str], Durations] = defaultdict(Durations)
         self.streams: Counter[tuple[str, str]] = Counter()
-        self.calls_open = 0
-        self.streams_open = 0
+        self.calls_open = InProgress()
+        self.streams_open = InProgress()
 
-    def metering(self, method: str, call: Any) -> Any:
+    def metering(self, method: str, call: Call) -> Call:
         """The call, noted when it has ended."""
         name = method.removeprefix("/")
+        return _noting(call, self.calls_open, lambda status, seconds: self.calls[name, status].note(seconds))
 
-        async def metered(request: Any, context: Context) -> Any:
-            begun = time.perf_counter()
-            self.calls_open += 1
-            status = OK
-            try:
-                return await call(request, context)
-            except BaseException:
-                status = _status(context)
-                raise
-            finally:
-                self.calls_open -= 1
-                self.calls[name, status].note(time.perf_counter() - begun)
-
-        return metered
-
-    def metering_stream(self, method: str, call: Any) -> Any:
+    def metering_stream(self, method: str, call: Call) -> Call:
+        """The call that writes a stream, counted when it has ended."""
         name = method.removeprefix("/")
 
-        async def metered(request: Any, context: Context) -> Any:
-            self.streams_open += 1
-            status = OK
-            try:
-                return await call(request, context)
-            except BaseException:
-                status = _status(context)
-                raise
-            finally:
-                self.streams_open -= 1
-                self.streams[name, status] += 1
+        def counted(status: str, _seconds: float) -> None:
+            self.streams[name, status] += 1
 
-        return metered
+        return _noting(call, self.streams_open, counted)
+
+
+def _noting(call: Call, in_progress: InProgress, note: Note) -> Call:
+    async def noted(request: Any, context: Context) -> Any:
+        begun = time.perf_counter()
+        in_progress.count += 1
+        status = OK
+        try:
+            return await call(request, context)
+        except BaseException:
+            status = _status(context)
+            raise
+        finally:
+            in_progress.count -= 1
+            note(status, time.perf_counter() - begun)
+
+    return noted
 
 
 def _status(context: Context) -> str:

@@ -27,7 +27,7 @@ async def test_calls_are_counted_by_method_and_status(edge: Edge) -> None:
         (GET, "INVALID_ARGUMENT"): 2,
         (f"{SERVICE}/ListDefinitions", "OK"): 1,
     }
-    assert edge.server.meter.calls_open == 0
+    assert edge.server.meter.calls_open.count == 0
 
 
 async def test_what_cannot_be_read_and_what_is_too_much_is_counted_too() -> None:
@@ -46,4 +46,4 @@ async def test_a_stream_is_counted_when_it_has_ended(edge: Edge) -> None:
         while not edge.server.meter.streams:  # noqa: ASYNC110 - the server notes it after the caller has heard
             await asyncio.sleep(0)
     assert edge.server.meter.streams == {("workflows.ops.v1.RunService/WatchRun", "NOT_FOUND"): 1}
-    assert edge.server.meter.streams_open == 0
+    assert edge.server.meter.streams_open.count == 0
