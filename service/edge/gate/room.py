@@ -5,7 +5,8 @@ Held by the interceptor for calls, and by `watches`.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from service.domain.errors import Refusal
 
@@ -22,15 +23,23 @@ class Room:
         self._refusal = refusal
         self._taken: Counter[str] = Counter()
 
-    def enter(self, workspace: str | None) -> None:
-        """Call `leave` in the end. Raises the refusal."""
+    @contextmanager
+    def place(self, workspace: str | None) -> Iterator[None]:
+        """Held as long as one is inside; `workspace` None is for who sees all of them. Raises the refusal."""
+        self._enter(workspace)
+        try:
+            yield
+        finally:
+            self._leave(workspace)
+
+    def _enter(self, workspace: str | None) -> None:
         if self._free <= 0 or (workspace is not None and self._taken[workspace] >= self._share):
             raise self._refusal()
         self._free -= 1
         if workspace is not None:
             self._taken[workspace] += 1
 
-    def leave(self, workspace: str | None) -> None:
+    def _leave(self, workspace: str | None) -> None:
         self._free += 1
         if workspace is not None:
             self._taken[workspace] -= 1

@@ -71,7 +71,7 @@ class Tokens:
         self._monotonic = monotonic
         self._now = now
         self._most = most
-        self._room = most_waiting
+        self._free = most_waiting
         self._good: dict[bytes, Good] = {}
         self._bad: dict[bytes, Bad] = {}
         self._asking: dict[bytes, asyncio.Task[Verdict]] = {}
@@ -99,13 +99,13 @@ class Tokens:
 
     async def _asked(self, key: bytes, token: str) -> Verdict:
         """One question for all who want to know at once; whoever goes away does not take it along."""
-        if self._room == 0:
+        if self._free == 0:
             return Refusal(Kind.UNAVAILABLE, "identity_unavailable", "too many tokens are being asked about")
-        self._room -= 1
+        self._free -= 1
         try:
             return await asyncio.shield(self._question(key, token))
         finally:
-            self._room += 1
+            self._free += 1
 
     def _question(self, key: bytes, token: str) -> asyncio.Task[Verdict]:
         asking = self._asking.get(key)

@@ -49,12 +49,8 @@ def limiting(room: Room) -> Layer:
 
     def layer(call: Call) -> Call:
         async def limited(request: Any, context: Context) -> Any:
-            workspace = caller.current().workspace
-            room.enter(workspace)
-            try:
+            with room.place(caller.current().workspace):
                 return await call(request, context)
-            finally:
-                room.leave(workspace)
 
         return limited
 

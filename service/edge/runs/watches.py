@@ -42,11 +42,8 @@ class Watches:
         """Sends every event after the sequence `after`; returns when no more can follow. `workspace` is the one that
         the watcher sees, None for all. Raises Refusal when there are too many watches, when nothing is taken for long,
         or when the server stops."""
-        self._room.enter(workspace)
-        try:
+        with self._room.place(workspace):
             await self._follow(look, send, after)
-        finally:
-            self._room.leave(workspace)
 
     async def _follow(self, look: Look, send: Send, after: int) -> None:
         rest = self._soon_seconds

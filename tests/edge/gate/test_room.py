@@ -1,8 +1,10 @@
 """How many at once, and how many of one workspace."""
 
 import asyncio
+from contextlib import ExitStack
 
 import grpc
+import pytest
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.answers import Fault
@@ -18,40 +20,61 @@ def full() -> Refusal:
     return Refusal(Kind.EXHAUSTED, "full", "")
 
 
-def entered(room: Room, *workspaces: str | None) -> list[bool]:
-    found = []
-    for workspace in workspaces:
+class Crowd:
+    """Those who are in a room."""
+
+    def __init__(self, room: Room) -> None:
+        self.room = room
+        self._inside: list[tuple[str | None, ExitStack]] = []
+
+    def come(self, *workspaces: str | None) -> list[bool]:
+        """Whether there was a place for each."""
+        return [self._came(workspace) for workspace in workspaces]
+
+    def _came(self, workspace: str | None) -> bool:
+        held = ExitStack()
         try:
-            room.enter(workspace)
-            found.append(True)
+            held.enter_context(self.room.place(workspace))
         except Refusal:
-            found.append(False)
-    return found
+            return False
+        self._inside.append((workspace, held))
+        return True
+
+    def go(self, workspace: str | None) -> None:
+        at = [inside for inside, _ in self._inside].index(workspace)
+        self._inside.pop(at)[1].close()
 
 
 def test_one_workspace_leaves_room_for_the_others() -> None:
-    room = Room(4, full)
-    assert entered(room, "a", "a", "a", "a", "b", "b") == [True, True, True, False, True, False]
-    room.leave("b")
-    assert entered(room, "a", None, None) == [False, True, False]
-    room.leave("a")
-    assert entered(room, "a") == [True]
+    crowd = Crowd(Room(4, full))
+    assert crowd.come("a", "a", "a", "a", "b", "b") == [True, True, True, False, True, False]
+    crowd.go("b")
+    assert crowd.come("a", None, None) == [False, True, False]
+    crowd.go("a")
+    assert crowd.come("a") == [True]
 
 
 def test_who_sees_every_workspace_may_fill_it() -> None:
-    assert entered(Room(2, full), None, None, None) == [True, True, False]
+    assert Crowd(Room(2, full)).come(None, None, None) == [True, True, False]
 
 
 def test_the_smallest_room_is_for_one() -> None:
-    assert entered(Room(1, full), "a", "a") == [True, False]
+    assert Crowd(Room(1, full)).come("a", "a") == [True, False]
 
 
 def test_no_workspace_is_counted_that_has_left() -> None:
-    room = Room(2, full)
+    crowd = Crowd(Room(2, full))
     for number in range(100):
-        entered(room, f"ws_{number}")
-        room.leave(f"ws_{number}")
-    assert not room._taken
+        crowd.come(f"ws_{number}")
+        crowd.go(f"ws_{number}")
+    assert not crowd.room._taken
+
+
+def test_who_fails_inside_leaves_their_place() -> None:
+    room = Room(1, full)
+    with pytest.raises(ValueError, match="of one inside"), room.place("a"):
+        raise ValueError("of one inside")
+    assert Crowd(room).come("a") == [True]
 
 
 class SlowIdentity:
