@@ -1,4 +1,4 @@
-"""What `workflows purge` does: a purge straight on the database, for a cron job or a person at a shell.
+"""A purge straight on the database, past the server, for a cron job or a person at a shell.
 
 With an age it takes what is older, else what the policies of the database, and RETENTION_SECONDS beside them, let go.
 Whatever must stay stays here too: the database says so, not the caller. Called by `purging`.
@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from service.console import moments
-from service.domain.retention import ENDED, EVERYONE, MOST_SECONDS, Cut, RetentionPolicy, keeps
+from service.domain.retention import ENDED, MOST_SECONDS, Cut, RetentionPolicy, keeps
 from service.domain.state import RunState
+from service.domain.workspaces import EVERY_WORKSPACE
 from service.engine.purging import Purged, PurgeWish, purge_now
 from service.store.migrate import Migrator
 from service.store.pool import ENGINE, Pool
@@ -49,7 +50,7 @@ async def purge(
         store = Purges(pool)
         policies = await store.policies() if older_than is None else ()
         cuts = partial(_cuts, states, older_than, policies, default_seconds)
-        return await purge_now(store, how(workspace or EVERYONE, cuts, f"cli:{_user()}"))
+        return await purge_now(store, how(workspace or EVERY_WORKSPACE, cuts, f"cli:{_user()}"))
     finally:
         await pool.close()
 

@@ -1,4 +1,4 @@
-"""`workflows purge`: what `purge` does, as a command."""
+"""`workflows purge`: a `direct_purge`, as a command."""
 
 import asyncio
 import os
@@ -26,18 +26,18 @@ def purge(
     """Remove ended runs with all there is of them, straight from the database DATABASE_URL."""
     from functools import partial
 
-    from service.cli import purge as work
+    from service.cli import direct_purge
     from service.config import retention_seconds
     from service.engine.ports.failures import StoreUnavailable
     from service.engine.purging import PurgeWish
     from service.store.migrate import SchemaMismatch
 
     with one_line(ValueError, code=USAGE):
-        chosen, age = work.states_of(state or ()), work.seconds_of(older_than) if older_than else None
+        chosen, age = direct_purge.states_of(state or ()), direct_purge.seconds_of(older_than) if older_than else None
     with one_line(ValueError, SchemaMismatch, StoreUnavailable):
         how = partial(PurgeWish, limit=limit, batch=batch, dry_run=dry_run)
-        done = asyncio.run(work.purge(_database(), workspace, chosen, age, retention_seconds(), how))
-    answer(work.as_json(done, dry_run=dry_run), work.told(done, dry_run=dry_run))
+        done = asyncio.run(direct_purge.purge(_database(), workspace, chosen, age, retention_seconds(), how))
+    answer(direct_purge.as_json(done, dry_run=dry_run), direct_purge.told(done, dry_run=dry_run))
 
 
 def _database() -> str:

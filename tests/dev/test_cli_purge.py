@@ -6,7 +6,7 @@ from collections import Counter
 import psycopg
 import pytest
 
-from service.cli.purge import seconds_of, states_of, told
+from service.cli.direct_purge import seconds_of, states_of, told
 from service.domain.retention import ENDED, Obstacle, RetentionPolicy
 from service.domain.state import RunState
 from service.engine.purging import Purged
