@@ -7,7 +7,7 @@ import typer
 from service.console import options
 from service.console.command import command
 from service.console.session import Session
-from service.domain.retention import EVERYONE
+from service.domain.workspaces import EVERY_WORKSPACE
 
 app = typer.Typer(help="Say how long ended runs are kept, and which must stay.", no_args_is_help=True)
 
@@ -39,7 +39,7 @@ def set_policy(
     found = session.change(
         "SetPolicy",
         key,
-        workspace_id=EVERYONE if everyone else session.workspace,
+        workspace_id=EVERY_WORKSPACE if everyone else session.workspace,
         state=contract.member("SetPolicy", "state", state),
         keep_seconds=moments.seconds(keep),
     ).policy
@@ -54,7 +54,7 @@ def delete_policy(session: Session, state: Ended = None, everyone: Everyone = Fa
     found = session.change(
         "DeletePolicy",
         key,
-        workspace_id=EVERYONE if everyone else session.workspace,
+        workspace_id=EVERY_WORKSPACE if everyone else session.workspace,
         state=contract.member("DeletePolicy", "state", state),
     )
     session.answer(found, lambda: show.line("deleted"))
@@ -116,7 +116,7 @@ def purge(
     from service.console import retention_views as views
 
     chosen: dict[str, Any] = {
-        "workspace_id": EVERYONE if everyone else session.workspace,
+        "workspace_id": EVERY_WORKSPACE if everyone else session.workspace,
         "states": [contract.member("Purge", "states", each) for each in state or ()],
         "older_than_seconds": moments.seconds(older_than),
         "limit": limit,

@@ -4,7 +4,7 @@ from typing import Any
 
 from service.console import moments, show
 from service.console.show import Column
-from service.domain.retention import EVERYONE
+from service.domain.workspaces import EVERY_WORKSPACE
 
 
 def policies(found: Any) -> None:
@@ -76,7 +76,7 @@ def _cut(each: Any) -> str:
 
 
 def _whose(found: Any) -> str:
-    return "everyone" if found.workspace_id == EVERYONE else str(found.workspace_id)
+    return "everyone" if found.workspace_id == EVERY_WORKSPACE else str(found.workspace_id)
 
 
 def _kept(seconds: int) -> str:

@@ -14,8 +14,8 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from service.domain.state import RunState
+from service.domain.workspaces import EVERY_WORKSPACE
 
-EVERYONE = "*"
 MOST_SECONDS = 100 * 366 * 86_400
 """A hundred years: a longer age is a mistake."""
 
@@ -24,7 +24,7 @@ ENDED = tuple(state for state in RunState if state.terminal)
 
 @dataclass(frozen=True, slots=True)
 class RetentionPolicy:
-    """`workspace_id` may be EVERYONE, `state` None for all; `keep_seconds` 0 is for ever."""
+    """`workspace_id` may be EVERY_WORKSPACE, `state` None for all; `keep_seconds` 0 is for ever."""
 
     workspace_id: str
     state: RunState | None
@@ -71,7 +71,7 @@ class PurgeRecord:
 
 @dataclass(frozen=True, slots=True)
 class PurgeRequest:
-    """What a caller wants to go, of one workspace or of EVERYONE: at most `limit` runs, but a family goes whole."""
+    """What a caller wants to go, of one workspace or EVERY_WORKSPACE: at most `limit` runs, but a family goes whole."""
 
     workspace_id: str
     states: frozenset[RunState]
@@ -118,7 +118,7 @@ def keeps(policies: Iterable[RetentionPolicy], default_seconds: int, workspace_i
 def _keep(
     known: Mapping[tuple[str, RunState | None], int], default_seconds: int, workspace_id: str, state: RunState
 ) -> int:
-    for key in ((workspace_id, state), (workspace_id, None), (EVERYONE, state), (EVERYONE, None)):
+    for key in ((workspace_id, state), (workspace_id, None), (EVERY_WORKSPACE, state), (EVERY_WORKSPACE, None)):
         if key in known:
             return known[key]
     return default_seconds

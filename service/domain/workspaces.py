@@ -8,6 +8,9 @@ import re
 
 from service.domain.limits import MAX_ID
 
+EVERY_WORKSPACE = "*"
+"""Where the store and a policy name a workspace, all of them; so none can be called that."""
+
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -17,5 +20,5 @@ def has_control(text: str) -> bool:
 
 
 def can_be_one(text: str) -> bool:
-    """Whether a request could name it. `*` is how the store is told of all of them."""
-    return bool(text.strip()) and text != "*" and len(text) <= MAX_ID and not has_control(text)
+    """Whether a request could name it."""
+    return bool(text.strip()) and text != EVERY_WORKSPACE and len(text) <= MAX_ID and not has_control(text)

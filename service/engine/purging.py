@@ -14,17 +14,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from service.domain.commands import OURSELVES
-from service.domain.retention import (
-    EVERYONE,
-    Cut,
-    Obstacle,
-    PurgedBatch,
-    PurgeOrder,
-    PurgePosition,
-    RetentionPolicy,
-    keeps,
-)
+from service.domain.retention import Cut, Obstacle, PurgedBatch, PurgeOrder, PurgePosition, RetentionPolicy, keeps
 from service.domain.state import RunState
+from service.domain.workspaces import EVERY_WORKSPACE
 from service.engine.loop import Loop
 
 BATCH = 100
@@ -56,8 +48,8 @@ class PurgeStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PurgeWish:
-    """What an operator wants to go: `limit` runs at most, of one workspace or of EVERYONE. The cuts may depend on the
-    workspace."""
+    """What an operator wants to go: `limit` runs at most, of a workspace or of EVERY_WORKSPACE. The cuts may depend on
+    the workspace."""
 
     workspace_id: str
     cuts: Callable[[str], Mapping[RunState, Cut]]
@@ -157,7 +149,7 @@ class Pass:
 async def purge_now(store: PurgeStore, wanted: PurgeWish) -> Purged:
     """Purges, or with `dry_run` tells what would go, without resting between the batches. Raises StoreUnavailable."""
     done = Purged()
-    for workspace in await store.workspaces() if wanted.workspace_id == EVERYONE else (wanted.workspace_id,):
+    for workspace in await store.workspaces() if wanted.workspace_id == EVERY_WORKSPACE else (wanted.workspace_id,):
         await _purge_one(store, wanted, workspace, done)
         if done.more:
             break

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from service.domain.state import RunState, StepState
-from service.store.pool import EVERY_WORKSPACE, Pool
+from service.domain.workspaces import EVERY_WORKSPACE
+from service.store.pool import Pool
 from service.store.queries import query
 
 UNFINISHED_RUNS = tuple(state.value for state in RunState if not state.terminal)

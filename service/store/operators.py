@@ -13,9 +13,10 @@ from service.domain.dead_letters import DeadLetter, LetterFilter, OpenedLetter, 
 from service.domain.paging import Page
 from service.domain.received_events import EventFilter, EventKey, EventState, HeardEvent, OpenedEvent
 from service.domain.republishing import Republishing
+from service.domain.workspaces import EVERY_WORKSPACE
 from service.store.codec import optional, page_of
 from service.store.decision import SHARDS, shard_of
-from service.store.pool import EVERY_WORKSPACE, Pool, Row
+from service.store.pool import Pool, Row
 from service.store.queries import query
 
 _LETTER_COLUMNS = 9

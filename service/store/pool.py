@@ -25,7 +25,6 @@ Connection: TypeAlias = psycopg.AsyncConnection[Row]
 
 ENGINE = "workflows_engine"
 READER = "workflows_reader"
-EVERY_WORKSPACE = "*"
 
 WAIT_SECONDS = 3.0
 """How long a statement waits for a connection before its caller hears that the database is not there."""

@@ -15,8 +15,9 @@ from typing import Any
 import psycopg
 
 from service.domain.retention import Cut, Obstacle, PurgedBatch, PurgeOrder, PurgePosition, RetentionPolicy
+from service.domain.workspaces import EVERY_WORKSPACE
 from service.store.codec import text
-from service.store.pool import EVERY_WORKSPACE, Connection, Pool, Row
+from service.store.pool import Connection, Pool, Row
 from service.store.queries import query
 from service.store.repeatable import one
 from service.store.retention import policy_of

@@ -12,9 +12,10 @@ from service.domain.difference import OpenRuns
 from service.domain.paging import Page
 from service.domain.run_search import RunFilter
 from service.domain.state import Run
+from service.domain.workspaces import EVERY_WORKSPACE
 from service.store.codec import RUN_COLUMNS, page_of, run_of, steps_of, tasks_of
 from service.store.graph import definition_of, version_of
-from service.store.pool import EVERY_WORKSPACE, Pool, Row
+from service.store.pool import Pool, Row
 from service.store.queries import query
 
 _NEVER = 0  # the versions of stored runs begin with 1

@@ -11,10 +11,11 @@ from typing import Any
 from service.domain.errors import Refusal, conflict, not_found
 from service.domain.idempotency import Idem, Replayable
 from service.domain.paging import Page
-from service.domain.retention import EVERYONE, Cut, Hold, PurgeRecord, RetentionPolicy
+from service.domain.retention import Cut, Hold, PurgeRecord, RetentionPolicy
 from service.domain.state import RunState
+from service.domain.workspaces import EVERY_WORKSPACE
 from service.store.codec import page_of
-from service.store.pool import EVERY_WORKSPACE, Connection, Pool
+from service.store.pool import Connection, Pool
 from service.store.queries import query
 from service.store.repeatable import RepeatableCall, one
 
@@ -137,5 +138,5 @@ async def _held(connection: Connection, run_id: str, workspace_id: str, reason: 
 
 
 def _no_policy(workspace_id: str, state: RunState | None) -> Refusal:
-    whose = "everyone" if workspace_id == EVERYONE else workspace_id
+    whose = "everyone" if workspace_id == EVERY_WORKSPACE else workspace_id
     return not_found("policy", f"{whose}/{state or 'all states'}")

@@ -12,8 +12,9 @@ from service.domain.explain import Tried
 from service.domain.run_history import EventPage, RunAudit, RunEvent
 from service.domain.run_search import FoundRun, FoundRuns, RunSearch
 from service.domain.state import RunState
+from service.domain.workspaces import EVERY_WORKSPACE
 from service.store.codec import run_of
-from service.store.pool import EVERY_WORKSPACE, Pool, Row
+from service.store.pool import Pool, Row
 from service.store.queries import joined, query
 
 

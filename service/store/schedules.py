@@ -26,9 +26,10 @@ from service.domain.schedule import (
     with_cron,
     with_policy,
 )
+from service.domain.workspaces import EVERY_WORKSPACE
 from service.engine.ports.schedules import DueSchedule
 from service.store.codec import page_of
-from service.store.pool import EVERY_WORKSPACE, Connection, Pool
+from service.store.pool import Connection, Pool
 from service.store.queries import query
 from service.store.repeatable import RepeatableCall, one
 

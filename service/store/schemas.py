@@ -9,9 +9,10 @@ from service.domain.definition import Schemas as Pair
 from service.domain.difference import same_json
 from service.domain.errors import not_found, not_published
 from service.domain.idempotency import Idem, Replayable
+from service.domain.workspaces import EVERY_WORKSPACE
 from service.store.codec import text
 from service.store.definitions import lock
-from service.store.pool import EVERY_WORKSPACE, Connection, Pool, Row
+from service.store.pool import Connection, Pool, Row
 from service.store.queries import query
 from service.store.repeatable import RepeatableCall, one
 

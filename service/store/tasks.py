@@ -10,8 +10,9 @@ from typing import Any
 
 from service.domain.paging import Page
 from service.domain.task_list import TaskComment, TaskFilter, TaskRow
+from service.domain.workspaces import EVERY_WORKSPACE
 from service.store.codec import page_of, task_of
-from service.store.pool import EVERY_WORKSPACE, Pool, Row
+from service.store.pool import Pool, Row
 from service.store.queries import query
 
 

@@ -2,12 +2,13 @@
 
 import pytest
 
-from service.domain.retention import ENDED, EVERYONE, RetentionPolicy, keeps
+from service.domain.retention import ENDED, RetentionPolicy, keeps
 from service.domain.state import RunState
+from service.domain.workspaces import EVERY_WORKSPACE
 
 COMPLETED, FAILED, CANCELLED = ENDED
 MINE, MINE_FAILED = RetentionPolicy("ws", None, 30), RetentionPolicy("ws", FAILED, 40)
-ALL, ALL_FAILED = RetentionPolicy(EVERYONE, None, 10), RetentionPolicy(EVERYONE, FAILED, 20)
+ALL, ALL_FAILED = RetentionPolicy(EVERY_WORKSPACE, None, 10), RetentionPolicy(EVERY_WORKSPACE, FAILED, 20)
 FOREIGN = RetentionPolicy("other", FAILED, 99)
 
 
@@ -41,7 +42,7 @@ def test_nothing_is_said_and_nothing_goes() -> None:
 
 @pytest.mark.parametrize(
     "exception",
-    [RetentionPolicy("ws", None, 0), RetentionPolicy("ws", FAILED, 0), RetentionPolicy(EVERYONE, FAILED, 0)],
+    [RetentionPolicy("ws", None, 0), RetentionPolicy("ws", FAILED, 0), RetentionPolicy(EVERY_WORKSPACE, FAILED, 0)],
 )
 def test_nought_is_for_ever_also_against_what_is_less_specific(exception: RetentionPolicy) -> None:
     assert FAILED not in keeps([exception, ALL], 5, "ws")

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from service.domain.idempotency import Idem, Replayable
 from service.domain.paging import Page
-from service.domain.retention import EVERYONE, Hold, Obstacle, PurgeRecord, PurgeRequest, RetentionPolicy
+from service.domain.retention import Hold, Obstacle, PurgeRecord, PurgeRequest, RetentionPolicy
 from service.domain.state import RunState
+from service.domain.workspaces import EVERY_WORKSPACE
 from service.engine.purging import Purged
 from tests.edge.fakes import NOW, Fake
 
@@ -22,7 +23,7 @@ class FakeRetention(Fake):
 
     async def policies(self, workspace_id: str | None) -> Sequence[RetentionPolicy]:
         self._read(workspace_id)
-        return [RetentionPolicy(EVERYONE, None, 0, "user:bob", NOW), POLICY]
+        return [RetentionPolicy(EVERY_WORKSPACE, None, 0, "user:bob", NOW), POLICY]
 
     async def set_policy(self, wanted: RetentionPolicy, idem: Idem | None) -> Replayable[RetentionPolicy]:
         await self._write((wanted, idem))

@@ -7,17 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.domain.retention import (
-    ENDED,
-    EVERYONE,
-    Cut,
-    Obstacle,
-    PurgedBatch,
-    PurgeOrder,
-    PurgePosition,
-    RetentionPolicy,
-)
+from service.domain.retention import ENDED, Cut, Obstacle, PurgedBatch, PurgeOrder, PurgePosition, RetentionPolicy
 from service.domain.state import RunState
+from service.domain.workspaces import EVERY_WORKSPACE
 from service.engine.purging import BATCH, REST_SECONDS, STEPS, Purged, Purger, PurgeWish, purge_now
 
 PLACE = PurgePosition(datetime(2026, 3, 2, tzinfo=UTC), "wfr_1")
@@ -29,7 +21,7 @@ class FakeStore:
     """Each workspace has so many batches of runs to give; 0 is one that has nothing to give."""
 
     sizes: dict[str, list[int]] = field(default_factory=dict)
-    rules: Sequence[RetentionPolicy] = (RetentionPolicy(EVERYONE, None, 60),)
+    rules: Sequence[RetentionPolicy] = (RetentionPolicy(EVERY_WORKSPACE, None, 60),)
     mine: bool = True
     asked: list[tuple[PurgeOrder, PurgePosition | None, int]] = field(default_factory=list)
     rests: list[float] = field(default_factory=list)
@@ -99,11 +91,11 @@ async def test_batches_without_anything_to_remove_are_passed_together_but_not_fo
 
 
 async def test_a_policy_that_was_set_meanwhile_counts() -> None:
-    store = FakeStore({"a": [1, 1], "b": [1]}, [RetentionPolicy(EVERYONE, None, 60)])
+    store = FakeStore({"a": [1, 1], "b": [1]}, [RetentionPolicy(EVERY_WORKSPACE, None, 60)])
     retention = passing(store)
     await rounds(retention, 1)
     store.rules = [
-        RetentionPolicy(EVERYONE, None, 60),
+        RetentionPolicy(EVERY_WORKSPACE, None, 60),
         RetentionPolicy("a", None, 0),
         RetentionPolicy("b", COMPLETED, 0),
     ]
@@ -139,14 +131,14 @@ def everything(workspace: str) -> Mapping[RunState, Cut]:
 
 async def test_what_is_purged_now_stops_at_its_limit() -> None:
     store = FakeStore({"a": [5, 5, 5], "b": [5]})
-    done = await purge_now(store, PurgeWish(EVERYONE, everything, "user:ann", limit=8, batch=5))
+    done = await purge_now(store, PurgeWish(EVERY_WORKSPACE, everything, "user:ann", limit=8, batch=5))
     assert (len(done.runs), done.by_workspace, done.more) == (8, {"a": 8}, True)
     assert [most for _, _, most in store.asked] == [5, 3]
 
 
 async def test_what_is_purged_now_is_of_one_workspace_or_all() -> None:
     store = FakeStore({"a": [5], "b": [0]})
-    done = await purge_now(store, PurgeWish(EVERYONE, everything, "user:ann", limit=100))
+    done = await purge_now(store, PurgeWish(EVERY_WORKSPACE, everything, "user:ann", limit=100))
     assert done == Purged(["a_0", "a_1", "a_2", "a_3", "a_4"], Counter({Obstacle.HELD: 2}), Counter({"a": 5}))
     store = FakeStore({"a": [5], "b": [1]})
     await purge_now(store, PurgeWish("b", everything, "user:ann", limit=100))

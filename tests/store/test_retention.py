@@ -9,8 +9,9 @@ import pytest
 from service.domain.errors import Kind, Refusal
 from service.domain.idempotency import Idem, Replayable
 from service.domain.paging import Page
-from service.domain.retention import EVERYONE, Cut, PurgeOrder, RetentionPolicy
+from service.domain.retention import Cut, PurgeOrder, RetentionPolicy
 from service.domain.state import RunState
+from service.domain.workspaces import EVERY_WORKSPACE
 from service.store.pool import Pool
 from service.store.purging import Purges
 from service.store.retention import RetentionBook, RetentionReads
@@ -49,9 +50,9 @@ def told(policies: list[RetentionPolicy]) -> list[tuple[str, RunState | None, in
 
 
 async def test_there_is_one_policy_for_each_workspace_and_state(retention: RetentionBook, purges: Purges) -> None:
-    for one in (policy(), policy(seconds=70), policy(state=RunState.FAILED), policy(EVERYONE), policy("ws_2")):
+    for one in (policy(), policy(seconds=70), policy(state=RunState.FAILED), policy(EVERY_WORKSPACE), policy("ws_2")):
         await retention.set_policy(one, None)
-    mine = [(EVERYONE, None, 60), ("ws_1", None, 70), ("ws_1", RunState.FAILED, 60)]
+    mine = [(EVERY_WORKSPACE, None, 60), ("ws_1", None, 70), ("ws_1", RunState.FAILED, 60)]
     assert told(await retention.policies("ws_1")) == mine
     assert told(await retention.policies(None)) == [*mine, ("ws_2", None, 60)]
     assert told(await purges.policies()) == [*mine, ("ws_2", None, 60)]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from service.domain.errors import Kind, Refusal
+from service.domain.workspaces import EVERY_WORKSPACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Caller:
     scopes: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        if self.workspace in ("", "*"):  # the store would take either for every workspace
+        if self.workspace in ("", EVERY_WORKSPACE):  # the store would take either for every workspace
             raise ValueError("a caller has a workspace, or None for all of them")
 
     def may_see(self, workspace_id: str) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 
 from workflows.ops.v1 import retention_pb2 as ops
 
-from service.domain.retention import ENDED, EVERYONE, MOST_SECONDS, Cut, PurgeRequest, RetentionPolicy
+from service.domain.retention import ENDED, MOST_SECONDS, Cut, PurgeRequest, RetentionPolicy
 from service.domain.state import RunState
+from service.domain.workspaces import EVERY_WORKSPACE
 from service.edge.gate.caller import Caller
 from service.edge.wire import enums
 from service.edge.wire.checks import Checks, Window
@@ -88,7 +89,7 @@ def _about(request: ops.SetPolicyRequest | ops.DeletePolicyRequest, caller: Call
     checks = Checks.of(request)
     checks.workspace(request.workspace_id)
     state = _end(checks, "state", request.state) if request.state else None
-    return checks, workspace_id or EVERYONE, state
+    return checks, workspace_id or EVERY_WORKSPACE, state
 
 
 def _end(checks: Checks, path: str, number: int) -> RunState | None:

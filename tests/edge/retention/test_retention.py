@@ -11,8 +11,9 @@ from workflows.ops.v1 import retention_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.errors import Refusal, not_found
-from service.domain.retention import ENDED, EVERYONE, PurgeRequest, RetentionPolicy
+from service.domain.retention import ENDED, PurgeRequest, RetentionPolicy
 from service.domain.state import RunState
+from service.domain.workspaces import EVERY_WORKSPACE
 from service.edge.gate.caller import Caller
 from service.edge.retention import requests
 from tests.edge.edge import Edge, refused
@@ -49,7 +50,7 @@ async def test_a_policy_is_set_and_shown_whole(edge: Edge) -> None:
     await edge.retention_stub.SetPolicy(ops.SetPolicyRequest(keep_seconds=0))
     assert edge.retention.committed == [
         (RetentionPolicy("acme", RunState.FAILED, CENTURY, "anonymous"), None),
-        (RetentionPolicy(EVERYONE, None, 0, "anonymous"), None),
+        (RetentionPolicy(EVERY_WORKSPACE, None, 0, "anonymous"), None),
     ]
 
 
@@ -63,7 +64,7 @@ async def test_policies_are_listed_with_the_setting(edge: Edge) -> None:
 
 async def test_a_policy_is_taken_back(edge: Edge) -> None:
     await edge.retention_stub.DeletePolicy(ops.DeletePolicyRequest(state=pb.WORKFLOW_STATE_CANCELLED))
-    assert edge.retention.committed == [(EVERYONE, RunState.CANCELLED, None)]
+    assert edge.retention.committed == [(EVERY_WORKSPACE, RunState.CANCELLED, None)]
 
 
 async def test_a_run_is_held_and_released(edge: Edge) -> None:
@@ -103,7 +104,7 @@ async def test_a_purge_tells_how_many_and_the_first_hundred(edge: Edge) -> None:
     answer = await edge.retention_stub.Purge(ops.PurgeRequest(workspace_id="*", older_than_seconds=0))
     assert (answer.count, len(answer.run_ids), answer.more) == (101, 100, True)
     assert [(left.reason, left.count) for left in answer.left] == [("alive", 1), ("held", 2)]
-    assert edge.retention.committed == [(PurgeRequest(EVERYONE, frozenset(ENDED), 0, 1_000), "anonymous")]
+    assert edge.retention.committed == [(PurgeRequest(EVERY_WORKSPACE, frozenset(ENDED), 0, 1_000), "anonymous")]
 
 
 async def test_a_purge_asks_for_what_was_said(edge: Edge) -> None:
