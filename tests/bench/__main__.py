@@ -9,6 +9,7 @@ import orjson
 import typer
 from rich.console import Console
 
+from tests import bytecode
 from tests.bench import branches, idle, matching, outbox, start_run, transition_rpc, transitions
 from tests.bench.frame import Measurement, Result, measure
 from tests.bench.report import as_json, table
@@ -30,6 +31,7 @@ def main(
     """Measure the service against what this machine can do."""
     if unknown := set(only or ()) - set(NAMES):
         raise typer.BadParameter(f"no measurement is called {', '.join(sorted(unknown))}")
+    bytecode.make()
     chosen = [measurement for measurement in MEASUREMENTS if not only or measurement.name in only]
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     results = asyncio.run(_all(chosen, 1 if quick else ROUNDS, console))
