@@ -80,6 +80,14 @@ def event(found: Any) -> None:
     )
 
 
+def triggered(found: Any) -> None:
+    for verb, runs in (("started", found.started_runs), ("moved", found.updated_runs)):
+        for each in runs:
+            show.line(f"{verb} {each.id} {show.word(each, 'state')}")
+    if not (found.started_runs or found.updated_runs):
+        show.line("nothing is started by it, and nothing waits for it")
+
+
 def _outcome(letter: Any) -> str:
     reason = f" ({letter.outcome_reason})" if letter.outcome_reason else ""
     return show.word(letter, "outcome") + reason

@@ -1,6 +1,7 @@
 """`workflows events`: what came over the bus, what could not be read of it, and saying our own again."""
 
 from typing import Annotated, Any
+from uuid import uuid4
 
 import typer
 
@@ -108,6 +109,52 @@ def show_event(
 
     found = session.ask("GetEvent", workspace_id=session.workspace, source=source, id=event_id)
     session.answer(found, lambda: views.event(found))
+
+
+@command(app, "trigger")
+def trigger(
+    session: Session,
+    event_type: Annotated[str | None, typer.Option("--type", help="The event's type; needed of --as event.")] = None,
+    kind: Annotated[str, typer.Option("--as", help="event, webhook or schedule.")] = "event",
+    event_id: Annotated[str | None, typer.Option("--id", help="The event's id; otherwise a fresh random one.")] = None,
+    subject: Annotated[str | None, typer.Option(help="The event's subject.")] = None,
+    payload: Annotated[
+        str | None, typer.Option("--input", "-i", help="A JSON object, @FILE (JSON or YAML), or - for stdin.")
+    ] = None,
+    provider: Annotated[str | None, typer.Option("--tap-provider", help="Of a webhook: who sent it.")] = None,
+    tap_type: Annotated[str | None, typer.Option("--tap-entity-type", help="Of a webhook: of what.")] = None,
+    action: Annotated[str | None, typer.Option("--tap-action", help="Of a webhook: what happened to it.")] = None,
+    cron: Annotated[str | None, typer.Option(help="Of a schedule: its expression.")] = None,
+    entity: Annotated[str | None, typer.Option(help="The id of what the runs are about.")] = None,
+    entity_type: Annotated[str | None, typer.Option(help="And its type.")] = None,
+    agent: Annotated[str | None, typer.Option(help="The agent that hands it in.")] = None,
+    user: Annotated[str | None, typer.Option(help="The person that hands it in.")] = None,
+    key: options.Key = None,
+) -> None:
+    """Hand in an event as if it had come over the bus: it starts what it triggers and moves what waits for it."""
+    from service.console import contract, values
+    from service.console import event_views as views
+
+    trigger_type = contract.member("HandleTrigger", "trigger_type", kind)
+    found = session.change(
+        "HandleTrigger",
+        key,
+        workspace_id=session.workspace,
+        trigger_type=trigger_type,
+        trigger_event_id=event_id or f"cli:{key or uuid4()}",
+        event_type=event_type,
+        event_subject=subject,
+        tap_provider=provider,
+        tap_entity_type=tap_type,
+        tap_action=action,
+        cron_expr=cron,
+        initiator_agent_id=agent,
+        initiator_user_id=user,
+        entity_id=entity,
+        entity_type=entity_type,
+        input_payload=values.mapping(payload, "--input"),
+    )
+    session.answer(found, lambda: views.triggered(found))
 
 
 @command(app, "republish")

@@ -20,6 +20,7 @@ def add(app: typer.Typer) -> None:
         ("retry", retry),
         ("skip", skip),
         ("fork", fork),
+        ("transition", transition),
     ):
         command(app, name)(body)
 
@@ -119,6 +120,51 @@ def fork(
 ) -> None:
     """Begin anew from a step on, with what the run did before it. The run itself does not change."""
     _changed(session, "ForkRun", key, run_id=run_id, step_id=step_id, definition_version=version, reason=reason)
+
+
+def transition(
+    session: Session,
+    run_id: options.Run,
+    step_id: options.Step,
+    to: Annotated[str, typer.Option("--to", metavar="STATE", help="What it has become: completed, failed, ...")],
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", help="What came of it: a JSON object, @FILE or -.")
+    ] = None,
+    error: Annotated[str | None, typer.Option(help="Why it failed.")] = None,
+    cost: Annotated[float | None, typer.Option(help="US dollars that the attempt has cost.")] = None,
+    agent: Annotated[str | None, typer.Option(help="The agent that reports.")] = None,
+    objective: Annotated[
+        str | None, typer.Option(help="The objective that it was; says which attempt is meant.")
+    ] = None,
+    delegation: Annotated[str | None, typer.Option(help="The delegation that it was.")] = None,
+    approval: Annotated[str | None, typer.Option(help="The approval request that was decided.")] = None,
+    decision: Annotated[str | None, typer.Option(help="What governance decided.")] = None,
+    event: Annotated[str | None, typer.Option(help="The event that was waited for.")] = None,
+    notification: Annotated[str | None, typer.Option(help="The notification that was sent.")] = None,
+    key: options.Key = None,
+) -> None:
+    """Report what a step has become, in place of whoever should have."""
+    from service.console import contract, values
+    from service.console import run_views as views
+
+    found = session.change(
+        "TransitionStep",
+        key,
+        run_id=run_id,
+        step_id=step_id,
+        state=contract.member("TransitionStep", "state", to),
+        output_payload=values.mapping(output, "--output"),
+        error_message=error,
+        cost_usd=cost,
+        agent_id=agent,
+        objective_id=objective,
+        delegation_id=delegation,
+        approval_request_id=approval,
+        governance_decision=decision,
+        event_id=event,
+        notification_id=notification,
+    )
+    session.answer(found, lambda: views.reported(found))
 
 
 def _one_or_many(session: Session, run_id: str | None, how: Many, rpc: str, **fields: Any) -> None:

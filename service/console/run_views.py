@@ -57,6 +57,11 @@ def controlled(run: Any) -> None:
     show.line(f"{run.id} {show.word(run, 'state')}")
 
 
+def reported(found: Any) -> None:
+    step = f"{found.step.step_id} {show.word(found.step, 'state')}"
+    show.line(f"{found.run.id} {show.word(found.run, 'state')}: {step}")
+
+
 def run(run: Any, payloads: bool, left_out: str, names: Names) -> None:
     show.page(
         (

@@ -39,6 +39,32 @@ async def test_an_event_is_listed_and_shown(desk: Desk, shell: Shell, tmp_path: 
     assert (await shell("events", "show", "tests", "no-such-event")).code == 4
 
 
+STARTS = """
+workspace: {workspace}
+name: {name}
+trigger: {{type: event, event_type: console.order.placed}}
+steps:
+  - {{id: hear, type: wait_for_event, event_type_pattern: console.order.paid}}
+"""
+
+
+async def test_an_event_is_handed_in(shell: Shell, tmp_path: Path) -> None:
+    path, _ = person(tmp_path, text=STARTS)
+    await shell.done("definitions", "apply", "-f", str(path))
+    words = ("events", "trigger", "--type", "console.order.placed", "-i", '{"amount": 250}', "--key", str(uuid4()))
+    [said] = (await shell.done(*words)).lines
+    verb, run_id, state = said.split()
+    assert (verb, state) == ("started", "RUNNING")
+    assert (await shell.done(*words)).lines == [said]
+    assert 'input       {"amount":250}' in (await shell.done("runs", "show", run_id, "--payloads")).lines
+    moved = await shell.done("events", "trigger", "--type", "console.order.paid", "--id", str(uuid4()), "--json")
+    assert [run["id"] for run in moved.json["updated_runs"]] == [run_id]
+    nobody = await shell.done("events", "trigger", "--as", "webhook", "--tap-provider", "nobody")
+    assert nobody.lines == ["nothing is started by it, and nothing waits for it"]
+    assert "event_type: is required" in (await shell("events", "trigger")).err
+    assert "'manually' is none of" in (await shell("events", "trigger", "--as", "manually")).err
+
+
 async def test_a_dead_letter_is_read_replayed_and_discarded(desk: Desk, shell: Shell) -> None:
     headers = {"ce-specversion": "1.0", "ce-id": "", "ce-tenantid": WORKSPACE, "content-type": "application/json"}
     subject = f"siphon.tap.{uuid4()}"

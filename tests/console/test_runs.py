@@ -15,6 +15,14 @@ name: {name}
 steps:
   - {{id: hear, type: wait_for_event, event_type_pattern: nobody.says}}
 """
+LOOKS = """
+workspace: {workspace}
+name: {name}
+steps:
+  - {{id: look, type: human_task}}
+  - {{id: hear, type: wait_for_event, event_type_pattern: nobody.says}}
+edges: [look -> hear]
+"""
 AT_ONCE = """
 workspace: {workspace}
 name: {name}
@@ -140,6 +148,21 @@ async def test_a_run_is_paused_explained_and_ended(shell: Shell, publish: Publis
     assert again.err.startswith("workflows: not possible now: ")
     preview = await shell.done("runs", "compensate", run_id, "--dry-run")
     assert preview.lines == ["nothing is left to undo"]
+
+
+async def test_what_a_step_has_become_is_reported(shell: Shell, publish: Publish) -> None:
+    run_id = await started(shell, await publish(LOOKS))
+    words = ("runs", "transition", run_id, "look", "--to", "completed", "-o", '{"good": true}', "--cost", "0.5")
+    assert (await shell.done(*words)).lines == [f"{run_id} RUNNING: look COMPLETED"]
+    shown = (await shell.done("runs", "show", run_id, "--json")).json["steps"][0]
+    assert (shown["state"], shown["output_payload"], shown["cost_usd"]) == (
+        "STEP_RUN_STATE_COMPLETED",
+        {"good": True},
+        0.5,
+    )
+    again = await shell("runs", "transition", run_id, "look", "--to", "failed", "--error", "too late")
+    assert (again.code, "step_terminal" in again.err) == (1, True)
+    assert "'done' is none of" in (await shell("runs", "transition", run_id, "look", "--to", "done")).err
 
 
 async def test_a_failed_step_is_tried_again_skipped_and_forked(shell: Shell, publish: Publish) -> None:
