@@ -9,8 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from service.cli import app
+from service.config import table
 from service.dev.nats import EmbeddedNats
 from service.dev.siblings.script import Script
+from service.domain.calls import SIBLINGS
 from tests.docs.console import ROOT, alike, said, session
 from tests.world import world
 
@@ -32,6 +34,14 @@ async def test_the_tour_goes_as_it_is_told(database: str, own_nats: EmbeddedNats
 def test_the_table_of_settings_is_that_of_the_code() -> None:
     table = CliRunner().invoke(app, ["config", "--markdown"]).stdout.strip()
     assert table in README.read_text()
+
+
+def test_every_setting_is_explained_where_it_matters() -> None:
+    """The table says what a setting is; a page says when to turn it. Addresses of siblings are explained as one."""
+    pages = "\n".join(page.read_text() for page in (ROOT / "docs").glob("*.md"))
+    siblings = {f"{name.upper()}_ADDRESS" for name in SIBLINGS}
+    explained = set(re.findall(r"\b[A-Z][A-Z_]+\b", pages)) | siblings
+    assert [name for name, _, _ in table() if name not in explained] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
