@@ -7,17 +7,26 @@ the wire. Called by `explain`.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+
+import orjson
 
 from service.domain import undoing
 from service.domain.commands import CALLER
 from service.domain.compensation import left_to_undo
 from service.domain.definition import Json, Payload, StepType
+from service.domain.expression_faults import ExpressionError
 from service.domain.flow import EdgeFate, fate
 from service.domain.ids import task_id
+from service.domain.scope import evaluate
 from service.domain.state import RunState, StepRun, StepState
 from service.domain.turn import Turn
+from service.domain.waits import correlation
+
+LONGEST = 120
+"""Characters of an expression or a value in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +155,41 @@ def _event(turn: Turn, step: StepRun) -> Waiting:
         "type": definition.event_type_pattern,
         "subject": definition.event_subject_pattern,
         "filter": config.get("filter_expr"),
-        "correlate": config.get("correlate"),
+        "correlate": _correlate(turn, step),
     }
-    return Waiting("event", f"an event {pattern}", "such an event, or TransitionStep", details=_said(wanted))
+    return Waiting("event", _which(pattern, wanted), "such an event, or TransitionStep", details=_said(wanted))
+
+
+def _correlate(turn: Turn, step: StepRun) -> dict[str, Json]:
+    """As the version says it, with the `value` that the event has to have if that is short."""
+    planned = turn.planned(step.step_id)
+    if planned.correlation is None:
+        return {}
+    said = dict(planned.config["correlate"])
+    with suppress(ExpressionError):
+        value = evaluate(planned.correlation.run, turn, step.step_id)
+        began_with = correlation(planned.correlation.event.source, value) == step.evidence.get("correlation")
+        if began_with and len(_json(value)) <= LONGEST:
+            said["value"] = value
+    return said
+
+
+def _which(pattern: str, wanted: Payload) -> str:
+    said, correlate = [f"an event {pattern}"], wanted["correlate"]
+    if correlate:
+        value = _json(correlate["value"]) if "value" in correlate else correlate["run"]
+        said.append(f"with {_brief(correlate['event'])} = {_brief(value)}")
+    if wanted["filter"]:
+        said.append(f"where {_brief(wanted['filter'])}")
+    return " ".join(said)
+
+
+def _json(value: Json) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
 def _person(turn: Turn, step: StepRun) -> Waiting:

@@ -124,6 +124,7 @@ DECISION = {
     },
 }  # fmt: skip
 PERSON = {"task_id": "wfr_1/s", "status": "OPEN"}
+CORRELATE = {"event": "deal.id", "run": "input.deal"}
 EVENT: dict[str, Any] = {"event_type_pattern": "mail.*", "config": {"filter_expr": "stars > 3.0"}}
 
 CASES = {
@@ -203,9 +204,16 @@ CASES = {
     "event": Case(
         lambda: one(StepType.WAIT_FOR_EVENT, **EVENT),
         "s",
-        Waiting("event", "an event mail.*", "such an event, or TransitionStep",
+        Waiting("event", "an event mail.* where stars > 3.0", "such an event, or TransitionStep",
                 details={"type": "mail.*", "filter": "stars > 3.0"}),
         lambda story: story.hear(event("e1", "mail.opened", payload={"stars": 5.0})),
+    ),
+    "one event among many": Case(
+        lambda: one(StepType.WAIT_FOR_EVENT, event_type_pattern="deals.>", config={"correlate": CORRELATE}),
+        "s",
+        Waiting("event", 'an event deals.> with deal.id = 5.0', "such an event, or TransitionStep",
+                details={"type": "deals.>", "correlate": {**CORRELATE, "value": 5.0}}),
+        lambda story: story.hear(event("e1", "deals.won", payload={"deal": {"id": 5}})),
     ),
     "delay": Case(
         lambda: one(StepType.WAIT_FOR_EVENT, timeout_seconds=60, config={"timeout_action": "go on"}),
