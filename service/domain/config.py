@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from service.domain.definition import Payload, StepType
 from service.domain.errors import Violation, path_to
-from service.domain.suggestions import nearest
+from service.domain.suggestions import nearest, one_of
 
 MAX_SECONDS = 315_360_000
 """Ten years: a longer timeout or delay is a mistake."""
@@ -165,7 +165,9 @@ def _sentence(rule: str, value: Any) -> str:
 
 def _known_key(step_type: StepType, key: str) -> str:
     owners = [other for other, keys in KEYS.items() if key in keys]
-    return f"{key!r} is for {', '.join(owners)}" if owners else nearest(key, KEYS[step_type])
+    if owners:
+        return f"{key!r} is for {', '.join(owners)}"
+    return nearest(key, KEYS[step_type]) or one_of(KEYS[step_type])
 
 
 def _meant(error: ValidationError) -> str:

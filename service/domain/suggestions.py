@@ -14,12 +14,14 @@ SHOWN = 8
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Asks for the known word that is most like this one, or ends like it; nothing when none is close."""
+    """Asks for the known word that is most like this one, or has it as its end or beginning; else for none."""
     folded = {each.upper(): each for each in known if len(each) <= LONGEST}
     wanted = word.upper()
     if not wanted or len(wanted) > LONGEST:
         return ""
-    close = get_close_matches(wanted, folded, 1) or [each for each in folded if each.endswith(f"_{wanted}")]
+    close = get_close_matches(wanted, folded, 1) or [
+        each for each in folded if each.endswith(f"_{wanted}") or each.startswith(f"{wanted}_")
+    ]
     return did_you_mean(folded[close[0]]) if close else ""
 
 

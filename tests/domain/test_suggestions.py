@@ -81,6 +81,13 @@ def test_the_offset_of_a_bare_name_is_not_in_a_text() -> None:
             "config.concurrency",
             "add config.items, or leave concurrency out",
         ),
+        (step("a", TASK, config={"form": {}}), "config.form", "did you mean 'form_schema'?"),
+        (
+            step("a", NOTE, config={"recipient": "b", "xyz": 1}),
+            "config.xyz",
+            "known here: body, category, compensate_on, input, max_backoff_seconds, non_retryable, on_failure, priority"
+            " and 4 more",
+        ),
         (step("a", WAIT, event_type_pattern="orders.#"), "event_type_pattern", "did you mean 'orders.>'?"),
         (step("a", WAIT, event_type_pattern="orders..new."), "event_type_pattern", "did you mean 'orders.new'?"),
         (step("a", WAIT, event_type_pattern="ord*.x"), "event_type_pattern", ""),
