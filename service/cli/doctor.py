@@ -4,15 +4,19 @@ Looks with the settings that `workflows serve` would read, and asks the server a
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.console.command import command
 from service.console.exits import FAILED
 from service.console.session import Session
+
+if TYPE_CHECKING:
+    from service.domain.checkup import Check
 
 
 class Area(StrEnum):
@@ -32,8 +36,7 @@ def doctor(
     only: Annotated[list[Area] | None, typer.Option(help="Look only at this; can be said several times.")] = None,
 ) -> None:
     """Check configuration, database, bus, siblings, clocks and the running server. Exit code 1 if something failed."""
-    from service.console import probe, show
-    from service.console.show import Column
+    from service.console import json_answers, probe
     from service.doctor import examine
     from service.domain.checkup import CheckResult
 
@@ -42,18 +45,22 @@ def doctor(
     if Area.SERVER in areas:
         found += probe.check(session)
     if session.settings.json:
-        show.document({"checks": [asdict(each) for each in found]})
+        json_answers.document({"checks": [asdict(each) for each in found]})
     else:
-        show.table(
-            (
-                Column("area", lambda each: each.area, keep=True),
-                Column("what", lambda each: each.what, keep=True),
-                Column("health", lambda each: each.health, keep=True),
-                Column("found", lambda each: each.found, keep=True),
-                Column("what to do", lambda each: each.advice, keep=True),
-            ),
-            found,
-            "nothing was looked at",
-        )
+        _show(found)
     if any(each.health is CheckResult.FAILED for each in found):
         raise typer.Exit(FAILED)
+
+
+def _show(found: Sequence["Check"]) -> None:
+    from service.console import show
+    from service.console.show import Column
+
+    columns = (
+        Column("area", lambda each: each.area, keep=True),
+        Column("what", lambda each: each.what, keep=True),
+        Column("health", lambda each: each.health, keep=True),
+        Column("found", lambda each: each.found, keep=True),
+        Column("what to do", lambda each: each.advice, keep=True),
+    )
+    show.table(columns, found, "nothing was looked at")

@@ -28,9 +28,9 @@ Json = Annotated[bool, typer.Option("--json", callback=_asked, help="Answer with
 def answer(document: Mapping[str, Any], lines: Iterable[str]) -> None:
     """The document for scripts, the lines for people."""
     if _for_scripts.get():
-        from service.console import show
+        from service.console import json_answers
 
-        show.document(document)
+        json_answers.document(document)
         return
     for line in lines:
         typer.echo(line)
@@ -48,9 +48,9 @@ def one_line(*expected: type[Exception], code: int = FAILED) -> Iterator[None]:
 def fail(error: Exception, code: int) -> NoReturn:
     said = " ".join(str(error).split())
     if _for_scripts.get():
-        from service.console import show
+        from service.console import json_answers
 
-        show.failure(said, code)
+        json_answers.failure(said, code)
     else:
         typer.echo(f"workflows: {said}", err=True)
     raise typer.Exit(code)

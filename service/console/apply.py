@@ -11,7 +11,7 @@ from typing import Any
 from workflows.ops.v1 import definitions_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
-from service.console import contract, differences, pipeline_text, show
+from service.console import contract, differences, json_answers, pipeline_text
 from service.console.exits import FAILED, NOT_CURRENT, USAGE, Failed
 from service.console.pipeline_file import Wanted
 from service.console.session import Session
@@ -88,7 +88,7 @@ def check(plans: Iterable[Plan]) -> None:
     """Raises Failed when some document cannot be published."""
     told = [plan.told(each) for plan in plans for each in plan.faults]
     if told:
-        found = [finding for plan in plans for finding in map(show.as_json, plan.faults)]
+        found = [finding for plan in plans for finding in map(json_answers.as_json, plan.faults)]
         raise Failed("refused, nothing was changed", FAILED, told, {"reason": "invalid_draft", "findings": found})
 
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import typer
 
-from service.console import asking, run_search, show
+from service.console import asking, json_answers, run_search, show
 from service.console.exits import FAILED
 from service.console.run_search import Many
 from service.console.session import Session
@@ -63,7 +63,7 @@ def _previewed(preview: Any, does: str) -> None:
 def _told(session: Session, results: Sequence[Any], word: str) -> None:
     outcomes = Counter(show.word(each, "outcome") for each in results)
     if session.settings.json:
-        show.document({"control": word, "results": [show.as_json(each) for each in results]})
+        json_answers.document({"control": word, "results": [json_answers.as_json(each) for each in results]})
     else:
         show.table(_RESULTS, results, "no runs")
     if results and not session.settings.json:

@@ -58,9 +58,9 @@ def _told(settings: Settings, work: Callable[[], None]) -> None:
 
 
 def _tell(failed: Failed, as_json: bool) -> None:
-    from service.console import show
+    from service.console import json_answers, show
 
     if as_json:
-        show.failure(failed.message, failed.code, failed.about)
+        json_answers.failure(failed.message, failed.code, failed.about)
         return
     show.say(f"workflows: {failed.message}", *(f"  {line}" for line in failed.lines))

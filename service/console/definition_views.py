@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from service.console import moments, pipeline_text, show
+from service.console import json_answers, moments, pipeline_text, show
 from service.console.apply import Plan
 from service.console.show import Column
 
@@ -148,7 +148,7 @@ def _of_latest(found: Any, version: Any) -> str:
 
 
 def _trigger(version: Any) -> str:
-    return show.compact(pipeline_text.plain(version.trigger)) if version.HasField("trigger") else ""
+    return json_answers.compact(pipeline_text.plain(version.trigger)) if version.HasField("trigger") else ""
 
 
 def _published(version: Any) -> str:

@@ -23,7 +23,7 @@ def apply(session: Session, files: Files, key: options.Key = None, dry_run: opti
     """Create and publish what the files say. What is published already stays as it is."""
     from service.console import apply as work
     from service.console import definition_views as views
-    from service.console import show
+    from service.console import json_answers
     from service.console.pipeline_file import read_all
 
     plans = [work.planned(session, wanted) for wanted in read_all(files)]
@@ -39,23 +39,25 @@ def apply(session: Session, files: Files, key: options.Key = None, dry_run: opti
                 views.tell_applied(plan, what, told[-1], dry_run)
     finally:  # what was done before a failure is told, too
         if session.settings.json:
-            show.document({"applied": told, "dry_run": dry_run})
+            json_answers.document({"applied": told, "dry_run": dry_run})
 
 
 @command(app, "validate")
 def validate(session: Session, files: Files) -> None:
     """Say everything that publishing the files would be refused or warned for. Changes nothing."""
     from service.console import apply as work
-    from service.console import show
+    from service.console import json_answers, show
     from service.console.pipeline_file import read_all
 
     plans = [work.Plan(wanted, "", findings=work.findings(session, wanted, "")) for wanted in read_all(files)]
     valid = not any(plan.faults for plan in plans)
     if session.settings.json:
         found = [
-            {**show.as_json(each), "file": plan.wanted.place(each.path)} for plan in plans for each in plan.findings
+            {**json_answers.as_json(each), "file": plan.wanted.place(each.path)}
+            for plan in plans
+            for each in plan.findings
         ]
-        show.document({"valid": valid, "findings": found})
+        json_answers.document({"valid": valid, "findings": found})
     for plan in plans if not session.settings.json else []:
         for each in plan.findings:
             show.line(plan.told(each))
@@ -87,7 +89,7 @@ def show_definition(
 ) -> None:
     """Show a definition with the steps and edges of one version."""
     from service.console import definition_views as views
-    from service.console import show
+    from service.console import json_answers, show
 
     found = session.definition(definition)
     graph = _version(session, found, version) if found.latest_version else None
@@ -95,7 +97,9 @@ def show_definition(
         schemas = graph and session.ask("GetSchemas", definition_id=found.id, version=graph.version).schemas
         show.raw(views.as_file(found, graph, schemas))
     elif session.settings.json:
-        show.document({"definition": show.as_json(found), "version": graph and show.as_json(graph)})
+        json_answers.document(
+            {"definition": json_answers.as_json(found), "version": graph and json_answers.as_json(graph)}
+        )
     else:
         views.definition(found, graph)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
-from service.console import contract, pipeline_file, show
+from service.console import contract, json_answers, pipeline_file, show
 from service.console.exits import USAGE, Failed
 from service.console.session import Session
 
@@ -69,4 +69,6 @@ def _field(field: Any) -> str:
 
 
 def _value(field: Any, name: str) -> str:
-    return show.compact(show.whole(MessageToDict(getattr(field, name)))) if field.HasField(name) else "nothing"
+    if not field.HasField(name):
+        return "nothing"
+    return json_answers.compact(json_answers.whole(MessageToDict(getattr(field, name))))

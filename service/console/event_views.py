@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from service.console import show
+from service.console import json_answers, show
 from service.console.show import Column
 
 _LETTERS = (
@@ -39,7 +39,7 @@ def letter(found: Any) -> None:
 
 def replayed(letters: Sequence[Any], as_json: bool) -> None:
     if as_json:
-        show.document({"letters": [show.as_json(each) for each in letters]})
+        json_answers.document({"letters": [json_answers.as_json(each) for each in letters]})
         return
     for each in letters:
         show.line(f"{each.id} {_outcome(each)}")

@@ -62,7 +62,7 @@ def discard(
     yes: options.Yes = False,
 ) -> None:
     """Forget dead letters for good."""
-    from service.console import asking, show
+    from service.console import asking, json_answers, show
 
     asking.sure(f"discard {len(letters)} dead letter{'s' if len(letters) > 1 else ''} for good", yes)
     for letter in letters:
@@ -70,7 +70,7 @@ def discard(
         if not session.settings.json:
             show.line(f"{letter} discarded")
     if session.settings.json:
-        show.document({"discarded": letters})
+        json_answers.document({"discarded": letters})
 
 
 @command(app, "list")

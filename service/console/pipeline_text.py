@@ -17,8 +17,8 @@ from workflows.v1 import workflows_pb2 as pb
 
 from service.console import moments
 from service.console.contract import prefix
+from service.console.json_answers import whole
 from service.console.pipeline_words import ENUM_NAMES, FLOATS, SHORT
-from service.console.show import whole
 
 NOTHING = pb.PublishVersionRequest()
 

@@ -1,5 +1,6 @@
 """How runs look: lists, one run, what it waits for, what happened to it."""
 
+from collections.abc import Iterator
 from datetime import UTC
 from typing import Any, TypeAlias
 
@@ -63,43 +64,28 @@ def reported(found: Any) -> None:
 
 
 def run(run: Any, payloads: bool, left_out: str, names: Names) -> None:
-    show.page(
-        (
-            ("run", run.id),
-            ("state", show.word(run, "state")),
-            ("definition", " ".join(filter(None, (names.get(run.definition_id), run.definition_id)))),
-            ("version", str(run.definition_version)),
-            ("workspace", run.workspace_id),
-            ("entity", " ".join(filter(None, (run.entity_type, run.entity_id)))),
-            ("trigger", " ".join(filter(None, (show.word(run, "trigger_type").lower(), run.trigger_event_id)))),
-            ("started by", run.initiator_user_id or run.initiator_agent_id),
-            ("parent", run.parent_run_id),
-            ("started", show.when(run, "started_at")),
-            ("ended", show.when(run, "completed_at")),
-            ("took", show.took(run, "started_at", "completed_at")),
-            ("cost", show.cost(run.total_cost_usd)),
-            ("input", show.payload(run, "input_payload") if payloads else ""),
-            ("output", show.payload(run, "output_payload") if payloads else ""),
-            ("left out", left_out),
-        )
-    )
+    texts = {name: show.payload(run, f"{name}_payload") for name in ("input", "output") if payloads}
+    show.page((*_named(run, names), *texts.items(), ("left out", left_out)))
     show.heading("Steps")
-    show.table(
-        (
-            Column("id", lambda each: each.step_id, keep=True),
-            Column("state", lambda each: show.word(each, "state"), keep=True),
-            Column("type", lambda each: show.word(each, "step_type").lower()),
-            Column("took", lambda each: show.took(each, "started_at", "completed_at"), right=True),
-            Column("retries", lambda each: str(each.retry_count or ""), right=True),
-            Column("cost", lambda each: show.cost(each.cost_usd), right=True),
-            Column("by", _by_whom),
-            Column("error", lambda each: each.error_message),
-        ),
-        run.steps,
-        "no steps",
-    )
+    show.table(_STEPS, run.steps, "no steps")
     for step in run.steps if payloads else ():
         _payloads(step)
+
+
+def _named(run: Any, names: Names) -> Iterator[tuple[str, str]]:
+    yield "run", run.id
+    yield "state", show.word(run, "state")
+    yield "definition", " ".join(filter(None, (names.get(run.definition_id), run.definition_id)))
+    yield "version", str(run.definition_version)
+    yield "workspace", run.workspace_id
+    yield "entity", " ".join(filter(None, (run.entity_type, run.entity_id)))
+    yield "trigger", " ".join(filter(None, (show.word(run, "trigger_type").lower(), run.trigger_event_id)))
+    yield "started by", run.initiator_user_id or run.initiator_agent_id
+    yield "parent", run.parent_run_id
+    yield "started", show.when(run, "started_at")
+    yield "ended", show.when(run, "completed_at")
+    yield "took", show.took(run, "started_at", "completed_at")
+    yield "cost", show.cost(run.total_cost_usd)
 
 
 def preview(found: Any) -> None:
@@ -158,6 +144,16 @@ def change(event: Any) -> str:
     return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03}  {event.sequence:>4}  {what}  {event.actor}"
 
 
+_STEPS = (
+    Column("id", lambda each: each.step_id, keep=True),
+    Column("state", lambda each: show.word(each, "state"), keep=True),
+    Column("type", lambda each: show.word(each, "step_type").lower()),
+    Column("took", lambda each: show.took(each, "started_at", "completed_at"), right=True),
+    Column("retries", lambda each: str(each.retry_count or ""), right=True),
+    Column("cost", lambda each: show.cost(each.cost_usd), right=True),
+    Column("by", lambda each: _by_whom(each)),
+    Column("error", lambda each: each.error_message),
+)
 _WAITS = (
     Column("step", lambda each: each[0].step_id, keep=True),
     Column("state", lambda each: show.word(each[0], "state"), keep=True),

@@ -109,9 +109,9 @@ class Session:
     def answer(self, found: Any, draw: Callable[[], None]) -> None:
         """As JSON where that was asked for, else as `draw` shows it."""
         if self.settings.json:
-            from service.console import show
+            from service.console import json_answers
 
-            show.document(found)
+            json_answers.document(found)
         else:
             draw()
 

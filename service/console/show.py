@@ -1,24 +1,21 @@
-"""What reaches the terminal: tables, pages of named values, lines, and JSON.
+"""What reaches people at a terminal: tables, pages of named values, and lines.
 
 Values come from other people, so nothing in them is taken for markup or for control characters. A table that is wider
 than the terminal first cuts long texts, then drops its last columns, never those marked `keep`: an id is shown whole or
 not at all cut. A column in which nothing stands is left out. Without a terminal nothing is cut and nothing is coloured.
 """
 
-import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TextIO
 
 import rich.table
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.console import Console
 from rich.text import Text
 
-from service.console import contract, moments
+from service.console import contract, json_answers, moments
 
 WIDE = 100_000
 _LEAST = 12  # characters that a column is cut to before the table drops one
@@ -54,9 +51,6 @@ class Column(NamedTuple):
 def console(file: TextIO | None = None) -> Console:
     file = file or sys.stdout
     return Console(file=file, highlight=False, markup=False, emoji=False, width=None if file.isatty() else WIDE)
-
-
-# --- for people -------------------------------------------------------------------------------------------------------
 
 
 def table(columns: Sequence[Column], rows: Iterable[Any], empty: str) -> None:
@@ -209,49 +203,4 @@ def cost(usd: float) -> str:
 
 
 def payload(message: Message, field: str) -> str:
-    return compact(as_json(getattr(message, field))) if message.HasField(field) else ""
-
-
-# --- for programs -----------------------------------------------------------------------------------------------------
-
-
-def as_json(message: Message) -> dict[str, Any]:
-    """protojson with the names of the contract, and with every field that has a value of its own, be it empty."""
-    found = MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
-    told: dict[str, Any] = whole(found)
-    return told
-
-
-def whole(value: Any) -> Any:
-    """Numbers of a Struct are floats; 3.0 is written 3."""
-    if isinstance(value, dict):
-        return {key: whole(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [whole(each) for each in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def document(value: Mapping[str, Any] | Message | list[Any], file: TextIO | None = None) -> None:
-    """One JSON document."""
-    found = as_json(value) if isinstance(value, Message) else value
-    (file or sys.stdout).write(_spelt(json.dumps(found, indent=2, ensure_ascii=False)) + "\n")
-
-
-def failure(message: str, exit_code: int, about: Mapping[str, Any] | None = None) -> None:
-    """How a command ends that did not do what it was told, on stderr."""
-    document({"error": {"message": message, **(about or {}), "exit_code": exit_code}}, sys.stderr)
-
-
-def json_line(value: Mapping[str, Any] | Message) -> None:
-    """One of a stream's objects, on a line of its own, at once."""
-    sys.stdout.write(compact(as_json(value) if isinstance(value, Message) else value) + os.linesep)
-    sys.stdout.flush()
-
-
-def compact(value: Any) -> str:
-    return _spelt(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
-
-
-def _spelt(text: str) -> str:
-    """The same JSON, with the characters spelt out that a terminal could obey and JSON lets stand."""
-    return "".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text)
+    return json_answers.compact(json_answers.as_json(getattr(message, field))) if message.HasField(field) else ""

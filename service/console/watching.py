@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from service.console import moments, run_views, show
+from service.console import json_answers, moments, run_views, show
 from service.console.exits import RUN_FAILED, UNAVAILABLE, Failed
 from service.console.session import Session
 
@@ -28,7 +28,7 @@ def watch(session: Session, run_id: str, after: int) -> None:
     """Raises Failed."""
     for event in changes(session, run_id, after, None):
         if session.settings.json:
-            show.json_line(event)
+            json_answers.json_line(event)
         else:
             show.line(run_views.change(event))
 

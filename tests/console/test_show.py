@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from workflows.ops.v1 import runs_pb2 as ops
 
-from service.console import moments, run_views, show
+from service.console import json_answers, moments, run_views, show
 from service.console.exits import Failed
 from service.console.show import Column
 
@@ -48,8 +48,8 @@ def test_values_are_neither_markup_nor_commands(monkeypatch: pytest.MonkeyPatch)
 
 def test_json_spells_out_what_a_terminal_would_obey(capsys: pytest.CaptureFixture[str]) -> None:
     value = {"a\x9b": "\x1b]0;mine\x07 \x7f\x9b31m\u202e\n \xe9 \U0001f600"}
-    show.document(value)
-    show.json_line(value)
+    json_answers.document(value)
+    json_answers.json_line(value)
     document, line = capsys.readouterr().out.rsplit("\n", 2)[:2]
     for text in (document, line):
         assert json.loads(text) == value
