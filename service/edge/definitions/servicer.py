@@ -1,4 +1,4 @@
-"""The RPCs for operators of definitions: parse, call the application, render.
+"""The RPCs for operators of definitions: check, call, render.
 
 Methods are named like the RPCs of `DefinitionService`. Errors and the shield as in `workflows.servicer`.
 """

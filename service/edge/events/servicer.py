@@ -1,4 +1,4 @@
-"""The RPCs about events: parse, call the application, render.
+"""The RPCs about events: check, call, render.
 
 Methods are named like the RPCs of `EventService`. What changes something can be repeated as it is, so no key is asked
 for. Errors and the shield as in `workflows.servicer`.

@@ -1,4 +1,4 @@
-"""The RPCs about retention: parse, call the application, render.
+"""The RPCs about retention: check, call, render.
 
 Methods are named like the RPCs of `RetentionService`. Errors and the shield as in `workflows.servicer`.
 """

@@ -1,4 +1,4 @@
-"""The RPCs for operators of runs: parse, call the application, render.
+"""The RPCs for operators of runs: check, call, render.
 
 Methods are named like the RPCs of `RunService`. Errors and the shield as in `workflows.servicer`. A watch gives nothing
 back but writes one message after the other.

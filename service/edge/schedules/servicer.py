@@ -1,4 +1,4 @@
-"""The RPCs about schedules: parse, call the application, render.
+"""The RPCs about schedules: check, call, render.
 
 Methods are named like the RPCs of `ScheduleService`. Errors and the shield as in `workflows.servicer`.
 """

@@ -1,4 +1,4 @@
-"""The RPCs about people's tasks: parse, call the application, render.
+"""The RPCs about people's tasks: check, call, render.
 
 Methods are named like the RPCs of `HumanTaskService`. A task is part of its run: what changes it is a command to the
 run, behind the same fence, and what it has become is in the run that comes back. Errors and the shield as in

@@ -2,7 +2,7 @@
 
 States are never changed in place, so a value that is the same object renders to the same bytes. The entry holds the
 value, so its id cannot be taken by another while it is here. Bounded by the bytes kept; the oldest go first. Called by
-`rendering`: an answer about a run converts only what the last change touched.
+`run_messages`: an answer about a run converts only what the last change touched.
 """
 
 from collections.abc import Callable

@@ -2,11 +2,12 @@
 
 Each function reports all that is wrong with its request in one Refusal (INVALID_ARGUMENT, a violation per field) and
 otherwise gives plain values; nothing below the edge sees a protobuf message. What needs the state of a run or the
-database (unknown ids, wrong moments) is not checked here. Called by the servicer; graphs, controls and triggers are
-read in modules of their own.
+database (unknown ids, wrong moments) is not checked here. Called by the servicer; versions, controls and triggers
+are read in modules of their own.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from google.protobuf.message import Message
 from workflows.v1 import workflows_pb2 as pb
@@ -140,8 +141,7 @@ def transition(request: pb.TransitionStepRequest, caller: Caller) -> tuple[str, 
     checks = Checks.of(request)
     checks.id("run_id", request.run_id, required=True)
     checks.id("step_id", request.step_id, required=True)
-    for field in _REPORT_IDS:
-        checks.id(field, getattr(request, field))
+    ids: dict[str, Any] = {field: checks.id(field, getattr(request, field)) for field in _REPORT_IDS}
     state = _reported_state(checks, request.state)
     said_output = request.HasField("output_payload")
     output = checks.payload("output_payload", request.output_payload) if said_output else None
@@ -149,15 +149,9 @@ def transition(request: pb.TransitionStepRequest, caller: Caller) -> tuple[str, 
     checks.text("error_message", request.error_message, most=MAX_LONG_TEXT)
     checks.settle()
     command = TransitionStep(
+        **ids,
         step_id=request.step_id,
         state=state,
-        objective_id=request.objective_id,
-        agent_id=request.agent_id,
-        delegation_id=request.delegation_id,
-        approval_request_id=request.approval_request_id,
-        governance_decision=request.governance_decision,
-        event_id=request.event_id,
-        notification_id=request.notification_id,
         output_payload=output,
         error_message=request.error_message,
         cost_usd=cost,

@@ -1,7 +1,7 @@
-"""The RPCs: parse, call the application, render. A few lines each, and no rule of the service.
+"""The RPCs of the contract: check, call, render. A few lines each, and no rule of the service.
 
-Methods are named like the RPCs of workflows.v1. They get parsed messages and give bytes, raise Refusal, and run every
-mutation under the shield, so a caller that goes away does not cut a commit in half.
+Methods are named like the RPCs of `WorkflowService`. They get parsed messages and give bytes, raise Refusal, and run
+every mutation under the shield, so a caller that goes away does not cut a commit in half.
 """
 
 from collections.abc import Sequence

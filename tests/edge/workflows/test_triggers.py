@@ -1,28 +1,19 @@
-"""HandleTrigger and SetEnabled on the wire: what reaches the application, and what comes back of it."""
+"""HandleTrigger on the wire: what reaches the application, and what comes back of it."""
 
 from typing import Any
 
 import pytest
 from google.protobuf.struct_pb2 import Struct
-from workflows.ops.v1 import definitions_pb2
 from workflows.v1 import workflows_pb2 as pb
 
 from service.domain.bus_event import BusEvent, HandedIn, Tap
-from service.domain.definition import Definition, StepType, TriggerType
-from service.domain.errors import Kind, Refusal
+from service.domain.definition import StepType, TriggerType
 from service.domain.idempotency import Idem
-from service.domain.ids import Ids
-from service.domain.start_requests import StartRequest, Triggered, TriggerRequest
+from service.domain.start_requests import Triggered, TriggerRequest
 from service.domain.state import Run, StepRun
-from service.edge.workflows.run_calls import EngineRuns
 from service.edge.workflows.trigger_calls import EngineTriggers
-from service.engine.mailbox import Reply
-from service.engine.ports.runs import StartKey
-from service.engine.subjects import Subjects
 from tests.edge import fakes
-from tests.edge.edge import Edge, refused, serving
-
-ENABLE = definitions_pb2.SetEnabledRequest(definition_id="wf_1", enabled=False)
+from tests.edge.edge import Edge, serving
 
 
 def request(**changes: Any) -> pb.HandleTriggerRequest:
@@ -109,13 +100,6 @@ async def test_an_answer_that_is_repeated_says_so(edge: Edge) -> None:
     assert idem.key == "k"
 
 
-async def test_setting_whether_runs_start(edge: Edge) -> None:
-    assert (await edge.definition_stub.SetEnabled(ENABLE)).enabled is False
-    assert edge.definitions.committed == [("wf_1", False, None, None)]
-    error = await refused(edge.definition_stub.SetEnabled(definitions_pb2.SetEnabledRequest()))
-    assert error.fields == {"definition_id": ["required"]}
-
-
 # --- behind the wire -------------------------------------------------------------------------------------------------
 
 
@@ -162,29 +146,3 @@ async def test_a_tick_is_no_event() -> None:
     taking: Any = Taking()
     await EngineTriggers(taking, taking).handle(wanted(TriggerType.SCHEDULE), None)
     assert taking.taken == ["0 9 * * *"]
-
-
-class NothingBegun:
-    """The engine of a service in which no key was ever used."""
-
-    async def begun_before(self, key: StartKey, refusal: Refusal) -> Reply:
-        raise refusal
-
-
-async def test_no_run_of_a_disabled_definition_starts() -> None:
-    off: Definition = fakes.definition(enabled=False)
-    nobody: Any = None
-    nothing_begun: Any = NothingBegun()
-    runs = EngineRuns(
-        nothing_begun,
-        nobody,
-        fakes.FakeDefinitions(found=off),
-        Subjects(nobody, required=False),
-        nobody,
-        Ids(lambda: "7"),
-    )
-    with pytest.raises(Refusal) as caught:
-        await runs.start(
-            StartRequest("wf_1", 0, "", TriggerType.MANUAL, "", "", "", "", "", "", {}), None, "user:ann", None
-        )
-    assert (caught.value.kind, caught.value.reason) == (Kind.CONFLICT, "definition_disabled")
