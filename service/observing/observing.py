@@ -43,7 +43,7 @@ class Parts:
 class Observing:
     def __init__(self, parts: Parts) -> None:
         pools = {"engine": parts.writing, "reader": parts.reading}
-        probes = {"database": database_probe(parts.reading), "bus": bus_probe(parts.bus, parts.stream)}
+        probes = {"database": database_probe(parts.reading, parts.writing), "bus": bus_probe(parts.bus, parts.stream)}
         self.health = Health(parts.edge, probes)
         self.census = KeptCounts(Census(parts.reading).take)
         self._loop_lag = LoopLag()

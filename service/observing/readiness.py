@@ -1,8 +1,8 @@
 """What /readyz tells: how each dependency was found last, and how the siblings do.
 
 The probes look every second, and every few seconds more closely: at the schema, and at the stream. The database will do
-while it answers and has the schema of this release; the bus while it is connected and JetStream answers. Siblings are
-for information, since a missing one fails steps and not the service.
+while it answers, has the schema of this release and takes writes; the bus while it is connected and JetStream answers.
+Siblings are for information, since a missing one fails steps and not the service.
 """
 
 import time
@@ -18,6 +18,7 @@ from service.siblings import SiblingClients
 from service.siblings.sibling import Sibling
 from service.store.facts import DatabaseFacts
 from service.store.pool import Pool
+from service.store.writing import refusal
 
 CLOSELY_SECONDS = 5.0
 
@@ -43,7 +44,7 @@ class Closely:
         return kept
 
 
-def database_probe(pool: Pool) -> Probe:
+def database_probe(pool: Pool, writing: Pool) -> Probe:
     facts = DatabaseFacts(pool)
 
     async def closely() -> Found:
@@ -53,7 +54,14 @@ def database_probe(pool: Pool) -> Probe:
     async def briefly() -> Found:
         return Found(bool(await pool.read(b"select 1")))
 
-    return Closely(closely, briefly)
+    look = Closely(closely, briefly)
+
+    async def probe() -> Found:
+        if refused := await refusal(writing):
+            return Found(False, {"trouble": f"it refuses writes (SQLSTATE {refused})"})
+        return await look()
+
+    return probe
 
 
 def bus_probe(bus: Connection, stream: str) -> Probe:

@@ -4,7 +4,8 @@ A `Pool` hands out autocommitting connections that have taken a role which row-l
 timeout set. Behind a PgBouncer in transaction mode nothing that belongs to a session can be set or prepared: there the
 login brings the role and the timeouts with it, and one that does not is refused. Reads are repeated once on a fresh
 connection; a write is never sent twice, because the outcome of the first is unknown. Whatever keeps the database from
-answering becomes `StoreUnavailable`, without its address; where it is silence, all connections are made anew.
+answering becomes `StoreUnavailable`, without its address; where it is silence, or the database has become a standby of
+another one, all connections are made anew. That writes are refused is remembered, for `writing` to look again.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -14,6 +15,7 @@ from typing import Any, TypeAlias
 
 import orjson
 import psycopg
+from psycopg import errors
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -46,6 +48,8 @@ set plan_cache_mode = {plans};
 _BROUGHT = b"select current_user::text, current_setting('statement_timeout') <> '0'"
 _SEE_WORKSPACE = b"select set_config('workflows.workspace', $1, true)"
 _SILENCE = (psycopg.OperationalError, psycopg.InterfaceError)
+_LATE = (errors.IdleInTransactionSessionTimeout, errors.TransactionTimeout)
+_REFUSED = (errors.DiskFull, errors.ReadOnlySqlTransaction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,8 @@ class Pool:
         self, dsn: str, role: str, size: int = 8, wait_seconds: float = WAIT_SECONDS, *, shared_sessions: bool = False
     ) -> None:
         """`shared_sessions`: the address is a pooler's, and every transaction may run in another session."""
+        self.refusal = ""
+        """SQLSTATE for which a write was refused, until `writing` finds that writes are taken again."""
         self._role = ROLES[role]
         self._shared = shared_sessions
         self._pool = _Connections(
@@ -176,6 +182,11 @@ class Pool:
         with unavailable():
             try:
                 yield
+            except _REFUSED as refused:
+                self.refusal = refused.sqlstate or ""
+                if isinstance(refused, errors.ReadOnlySqlTransaction):
+                    await self._pool.drain()
+                raise
             except Unanswered:
                 await self._pool.drain()  # the others are as silent, and each would cost somebody as long
                 raise
@@ -205,10 +216,10 @@ async def _read_json(connection: Connection) -> None:
 
 @contextmanager
 def unavailable() -> Iterator[None]:
-    """Says StoreUnavailable where psycopg tells of silence, timeouts and cut connections."""
+    """Says StoreUnavailable where psycopg tells of silence, timeouts, cut connections and writes that none may do."""
     try:
         yield
-    except _SILENCE as error:
+    except (*_SILENCE, *_LATE, *_REFUSED) as error:
         raise StoreUnavailable(f"the database does not answer{_code(error)}") from error
 
 

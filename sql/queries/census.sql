@@ -33,3 +33,7 @@ select current_setting('server_version'),
 
 -- name: schema_version
 select max(version) from schema_migrations
+
+-- name: room_tried
+-- Always taken back. Too random to be compressed, so that it needs room of its own.
+insert into dead_letters (bus_subject, raw, headers, reason) values ('', $1, '{}', 'room_tried')

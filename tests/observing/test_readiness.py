@@ -1,21 +1,25 @@
 """/readyz while the database and the bus go away and come back, and when they are there but not what is needed."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import grpc
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from workflows.v1 import workflows_pb2 as pb
 
 from service.dev.nats import EmbeddedNats
 from service.dev.postgres import EmbeddedPostgres
 from service.dev.siblings.script import Script, parse_script
 from service.store.migrate import Migrator, migrations
+from tests.edge.edge import refused
 from tests.fix_world import PIPELINE
 from tests.journey.acting import begin
 from tests.journey.graphs import agent, chain
 from tests.observing.scrape import readyz, scrape, until_ready, until_scraped
-from tests.world import World, world
+from tests.world import PATIENCE_SECONDS, World, world
 
 
 @pytest.fixture
@@ -62,6 +66,40 @@ async def test_without_the_database_every_page_is_still_served(lonely: World, ow
     own_postgres.start()
     assert (await until_ready(lonely.http, True))["database"]["since"] > gone["database"]["since"]
     await until_scraped(lonely.http, lambda seen: seen.value("workflows_loop_failing") == 0)
+
+
+FULL = """
+create function full_disk() returns trigger language plpgsql as $$
+begin raise exception 'could not extend file: No space left on device' using errcode = 'disk_full'; end $$;
+create trigger full_disk before insert on workflow_definitions for each row execute function full_disk();
+create trigger full_disk before insert on dead_letters for each row execute function full_disk();
+"""
+ROOM = "drop trigger full_disk on workflow_definitions; drop trigger full_disk on dead_letters"
+STANDBY = "alter database postgres set default_transaction_read_only = on"
+PRIMARY = "alter database postgres reset default_transaction_read_only"
+CUT = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and usename = 'postgres'"
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "code"), [(FULL, ROOM, "53100"), (STANDBY, PRIMARY, "25006")], ids=["full disk", "standby"]
+)
+async def test_a_database_that_refuses_writes_is_not_ready(
+    lonely: World, own_postgres: EmbeddedPostgres, begins: str, ends: str, code: str
+) -> None:
+    """Reads go on, and so does all else when writes are taken again."""
+    before = await lonely.definition()
+    async with await psycopg.AsyncConnection.connect(own_postgres.dsn, autocommit=True) as owner:
+        await owner.execute(begins.encode())
+        await owner.execute(CUT)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (await readyz(lonely.http))[1]["database"].get("trouble") != f"it refuses writes (SQLSTATE {code})":
+                seen = await refused(lonely.definition())
+                assert (seen.code, seen.reason) == (grpc.StatusCode.UNAVAILABLE, "database_unavailable")
+        assert (await lonely.stub.GetDefinition(pb.GetDefinitionRequest(id=before.id))).definition == before
+        await owner.execute("set transaction_read_only = off")
+        await owner.execute(ends.encode())
+    await until_ready(lonely.http, True)
+    await lonely.definition()
 
 
 async def test_without_the_bus_it_is_not_ready(lonely: World, own_nats: EmbeddedNats) -> None:
