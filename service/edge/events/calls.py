@@ -44,7 +44,7 @@ class Reads(Protocol):
     async def republishable(self, chosen: Republishing) -> int: ...
 
 
-class EventDesk(Protocol):
+class Events(Protocol):
     """What the servicer asks for."""
 
     async def letters(self, chosen: LetterFilter, limit: int, offset: int) -> Page[DeadLetter]: ...

@@ -45,7 +45,7 @@ class Purger(Protocol):
     async def purge(self, wanted: PurgeWish) -> Purged: ...
 
 
-class RetentionBook(Store, Reads, Protocol):
+class Retention(Store, Reads, Protocol):
     """What the servicer asks for."""
 
     default_seconds: int

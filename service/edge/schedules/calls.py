@@ -44,7 +44,7 @@ class Reads(Protocol):
     async def list(self, workspace_id: str | None, limit: int, offset: int) -> Page[Schedule]: ...
 
 
-class ScheduleBook(Store, Protocol):
+class Schedules(Store, Protocol):
     """What the servicer asks for."""
 
     async def get(self, definition_id: str, visible: str | None) -> Schedule: ...

@@ -21,7 +21,7 @@ from service.edge.definitions.servicer import DefinitionService
 from service.edge.events.servicer import EventService
 from service.edge.gate.gate import Gate
 from service.edge.retention.servicer import RetentionService
-from service.edge.rpc.interceptors import Interceptor
+from service.edge.rpc.interceptor import Interceptor
 from service.edge.rpc.meter import RpcMeter
 from service.edge.rpc.shield import Shield
 from service.edge.runs.servicer import RunService
