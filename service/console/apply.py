@@ -19,13 +19,15 @@ from service.console.session import Session
 
 @dataclass
 class Plan:
-    """One document, beside what is there. `latest` is None where nothing was published; `schemas` are the latest's."""
+    """One document, beside what is there. `latest` is None where nothing was published; `schemas` are the latest's.
+    `about` is what the file says of the definition itself that is not so."""
 
     wanted: Wanted
     workspace: str
     definition: Any = None
     latest: Any = None
     schemas: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
     findings: list[Any] = field(default_factory=list)
     consequences: list[str] = field(default_factory=list)
 
@@ -55,7 +57,9 @@ class Plan:
             return "create"
         if self.graph_differs:
             return "publish"
-        return "set schemas" if self.difference else "unchanged"
+        if self.difference:
+            return "set schemas"
+        return "describe" if self.about else "unchanged"
 
     def told(self, each: Any) -> str:
         """A finding, with its place in the file."""
@@ -68,6 +72,7 @@ def planned(session: Session, wanted: Wanted) -> Plan:
     """Raises Failed."""
     plan = Plan(wanted, _workspace(session, wanted))
     plan.definition = _existing(session, wanted, plan.workspace)
+    plan.about = _about(plan)
     if plan.definition is not None and plan.definition.latest_version:
         plan.latest = session.ask("ListVersions", definition_id=plan.definition.id).versions[0]
         found = session.ask("GetSchemas", definition_id=plan.definition.id, version=plan.latest.version)
@@ -97,11 +102,28 @@ def carried_out(session: Session, plan: Plan, key: str | None) -> None:
     what = plan.what
     if what == "create":
         plan.definition = _created(session, plan, key)
+    if plan.about:
+        _describe(session, plan, key)
     schemas = {**plan.schemas, **plan.wanted.schemas}  # a new version begins with none
     if what in ("create", "publish"):
         _publish(session, plan, key)
-    if (what != "unchanged" and any(schemas.values())) or what == "set schemas":
+    if (what in ("create", "publish") and any(schemas.values())) or what == "set schemas":
         _set_schemas(session, plan, schemas, key)
+
+
+def _about(plan: Plan) -> dict[str, Any]:
+    """Of a file that is silent the definition keeps what it has."""
+    if plan.definition is None:
+        return {}
+    there = {"description": plan.definition.description, "tags": list(plan.definition.tags)}
+    said = {"description": plan.wanted.description, "tags": list(plan.wanted.tags)}
+    return {name: value for name, value in said.items() if value and value != there[name]}
+
+
+def _describe(session: Session, plan: Plan, key: str | None) -> None:
+    said = {**plan.about, **({"tags": {"tags": plan.about["tags"]}} if "tags" in plan.about else {})}
+    answer = session.change("DescribeDefinition", key and f"{key}/describe", definition_id=plan.definition.id, **said)
+    plan.definition = answer.definition
 
 
 def _consequences(session: Session, plan: Plan) -> list[str]:

@@ -10,13 +10,21 @@ _DONE = {
     "create": "created, version {} published",
     "publish": "version {} published",
     "set schemas": "schemas of version {} set",
+    "describe": "described anew",
     "unchanged": "unchanged",
 }
-_OUTCOMES = {"create": "created", "publish": "published", "set schemas": "schemas set", "unchanged": "unchanged"}
+_OUTCOMES = {
+    "create": "created",
+    "publish": "published",
+    "set schemas": "schemas set",
+    "describe": "described",
+    "unchanged": "unchanged",
+}
 _WOULD = {
     "create": "would be created and published",
     "publish": "version {} would be published",
     "set schemas": "schemas of version {} would be set",
+    "describe": "would be described anew",
     "unchanged": "unchanged",
 }
 
@@ -106,7 +114,7 @@ def applied(plan: Plan, what: str, difference: str, dry_run: bool) -> dict[str, 
         "outcome": what if dry_run else _OUTCOMES[what],
         "version": _number(plan, what, dry_run),
         "difference": difference,
-        "notes": _notes(plan),
+        "notes": _notes(plan, dry_run),
     }
 
 
@@ -124,20 +132,12 @@ def _number(plan: Plan, what: str, dry_run: bool) -> int:
     return int(latest + 1 if dry_run and what in ("create", "publish") else latest)
 
 
-def _notes(plan: Plan) -> list[str]:
-    """Warnings, and what differs and cannot be changed."""
-    notes = [plan.told(each) for each in plan.findings if each not in plan.faults] + plan.consequences
-    found, wanted = plan.definition, plan.wanted
-    if found is None or not wanted.name:
-        return notes
-    for name, there, said in (
-        ("description", found.description, wanted.description),
-        ("tags", list(found.tags), list(wanted.tags)),
-    ):
-        if said and there != said:
-            place = wanted.document.place((name,))
-            notes.append(f"{place}: {name} differs from the definition's, which keeps what it was created with")
-    return notes
+def _notes(plan: Plan, dry_run: bool) -> list[str]:
+    """Warnings, what it means for runs, and what changes of the definition itself."""
+    warnings = [plan.told(each) for each in plan.findings if each not in plan.faults]
+    how = "would be" if dry_run else "is"
+    about = (f"{plan.wanted.document.place((name,))}: the definition's {name} {how} set to this" for name in plan.about)
+    return [*warnings, *plan.consequences, *about]
 
 
 def _of_latest(found: Any, version: Any) -> str:

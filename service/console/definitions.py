@@ -7,7 +7,7 @@ import typer
 
 from service.console import options
 from service.console.command import command
-from service.console.exits import FAILED, NOT_CURRENT, NOT_FOUND, Failed
+from service.console.exits import FAILED, NOT_CURRENT, NOT_FOUND, USAGE, Failed
 from service.console.session import Session
 
 app = typer.Typer(help="Publish definitions from files and look at them.", no_args_is_help=True)
@@ -194,6 +194,30 @@ def enable(session: Session, definition: options.Definition, key: options.Key = 
 def disable(session: Session, definition: options.Definition, key: options.Key = None) -> None:
     """Start no more runs of a definition, by no trigger and no call."""
     _set_enabled(session, definition, key, False)
+
+
+@command(app, "describe")
+def describe(
+    session: Session,
+    definition: options.Definition,
+    description: Annotated[str | None, typer.Option(help="The new description; an empty one is none.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="One of the new tags; may be repeated.")] = None,
+    no_tags: Annotated[bool, typer.Option("--no-tags", help="Take all tags away.")] = False,
+    key: options.Key = None,
+) -> None:
+    """Set the description or the tags of a definition, or both."""
+    from service.console import definition_views as views
+
+    if no_tags and tag:
+        raise Failed("--tag and --no-tags exclude each other", USAGE)
+    found = session.change(
+        "DescribeDefinition",
+        key,
+        definition_id=session.definition_id(definition),
+        description=description,
+        tags={"tags": tag or []} if tag or no_tags else None,
+    ).definition
+    session.answer(found, lambda: views.definition(found, None))
 
 
 @command(app, "limit")

@@ -98,6 +98,15 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
+class Describing:
+    """What to say of a definition from now on; None leaves it as it is."""
+
+    definition_id: str
+    description: str | None
+    tags: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Definition:
     """`max_run_seconds` bounds every run that starts, whatever its version says; 0 is no bound. One that is not
     `enabled` starts no runs. `schema_revisions` are the revisions of the schemas in force, by version."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 
-from service.domain.definition import Definition, Published, StepType, Version
+from service.domain.definition import Definition, Describing, Published, StepType, Version
 from service.domain.difference import OpenRuns
 from service.domain.errors import Kind, Refusal, not_found
 from service.domain.idempotency import Idem, Replayable
@@ -77,6 +77,27 @@ class Definitions:
             await _record(connection, published.definition, sequence + 1, "version", "publish", (actor, trace), told)
             await call.answer(connection, published)
             return Replayable(published)
+
+    async def describe(
+        self, wanted: Describing, visible: str | None, actor: str, idem: Idem | None, trace: str = ""
+    ) -> Replayable[Definition]:
+        """What is so already is no change: nothing is published of it."""
+        async with self._pool.transaction() as connection:
+            sequence, workspace_id = await lock(connection, wanted.definition_id, visible)
+            call = RepeatableCall("DescribeDefinition", workspace_id, idem)
+            known = await call.answered(connection)
+            if known is not None:
+                return Replayable(_definition_again(known), replay=True)
+            tags = None if wanted.tags is None else list(wanted.tags)
+            changed = await one(connection, "definition_describe", (wanted.definition_id, wanted.description, tags))
+            if changed is not None:
+                told = definition_of(changed)
+                await _record(connection, told, sequence + 1, "definition", "update", (actor, trace), asdict(told))
+            else:
+                params = (workspace_id, wanted.definition_id, "")
+                told = definition_of(await _returned(connection, "definition_find", params))
+            await call.answer(connection, told)
+            return Replayable(told)
 
     async def bound(
         self, definition_id: str, max_run_seconds: int, visible: str | None, idem: Idem | None

@@ -27,6 +27,14 @@ update workflow_definitions
 returning id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds,
           enabled, schema_revisions
 
+-- name: definition_describe
+-- What is so already is no change.
+update workflow_definitions
+   set description = coalesce($2::text, description), tags = coalesce($3::text[], tags), sequence = sequence + 1
+ where id = $1 and (description, tags) is distinct from (coalesce($2::text, description), coalesce($3::text[], tags))
+returning id, workspace_id, name, description, latest_version, tags, created_at, updated_at, max_run_seconds,
+          enabled, schema_revisions
+
 -- name: definition_bound
 update workflow_definitions set max_run_seconds = $2 where id = $1 returning max_run_seconds
 

@@ -80,12 +80,32 @@ async def test_a_file_for_another_workspace_is_refused(shell: Shell, tmp_path: P
     assert f"{path}:2: this is for workspace {WORKSPACE}, and --workspace says ws_other" in ended.err
 
 
-async def test_what_a_definition_keeps_is_said(shell: Shell, tmp_path: Path) -> None:
-    path, _ = person(tmp_path)
+async def test_a_definition_is_described_as_its_file_does(shell: Shell, tmp_path: Path) -> None:
+    path, name = person(tmp_path)
     await shell.done("definitions", "apply", "-f", str(path))
     path.write_text(path.read_text().replace("[small]", "[large]"))
-    ended = await shell.done("definitions", "apply", "-f", str(path))
-    assert f"{path}:4: tags differs from the definition's" in ended.err
+    dry = await shell.done("definitions", "apply", "-f", str(path), "--dry-run")
+    assert dry.lines == [f"{name}: would be described anew"]
+    assert f"{path}:4: the definition's tags would be set to this" in dry.err
+    assert (await shell.done("definitions", "apply", "-f", str(path))).lines == [f"{name}: described anew"]
+    assert (await shell.done("definitions", "apply", "-f", str(path))).lines == [f"{name}: unchanged"]
+    path.write_text(path.read_text().replace("[large]", "[small]").replace("Look at it", "Look well"))
+    both = await shell.done("definitions", "apply", "-f", str(path), "--key", str(uuid4()))
+    assert both.lines[-1] == f"{name}: version 2 published"
+    assert "the definition's tags is set to this" in both.err
+    assert (await shell.done("definitions", "show", name, "--json")).json["definition"]["tags"] == ["small"]
+
+
+async def test_a_definition_is_described_by_hand(shell: Shell, tmp_path: Path) -> None:
+    path, name = person(tmp_path)
+    await shell.done("definitions", "apply", "-f", str(path))
+    words = ("definitions", "describe", name)
+    told = await shell.done(*words, "--description", "for the desk", "--tag", "a", "--tag", "b", "--json")
+    assert (told.json["description"], told.json["tags"]) == ("for the desk", ["a", "b"])
+    without = await shell.done(*words, "--no-tags", "--json")
+    assert (without.json["description"], without.json["tags"]) == ("for the desk", [])
+    assert (await shell(*words)).code == 1
+    assert (await shell(*words, "--no-tags", "--tag", "a")).code == 2
 
 
 async def test_a_definition_is_shown_and_written_back(shell: Shell, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.domain.commands import Envelope
-from service.domain.definition import Definition, Published, StepType, TriggerType, Version
+from service.domain.definition import Definition, Describing, Published, StepType, TriggerType, Version
 from service.domain.difference import OpenRuns
 from service.domain.idempotency import Idem, Replayable
 from service.domain.paging import Page
@@ -128,6 +128,12 @@ class FakeDefinitions(Fake):
     async def open_runs(self, definition_id: str, visible: str | None) -> Sequence[OpenRuns]:
         self._read(definition_id)
         return self.going
+
+    async def describe(
+        self, wanted: Describing, visible: str | None, actor: str, idem: Idem | None, trace: str
+    ) -> Replayable[Definition]:
+        await self._write((wanted, visible, actor, idem))
+        return Replayable(definition(), self.replay)
 
     async def bound(
         self, definition_id: str, max_run_seconds: int, visible: str | None, idem: Idem | None

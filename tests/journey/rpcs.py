@@ -176,6 +176,9 @@ REQUESTS: Mapping[str, Callable[[Scene], Message]] = {
     "RunService.ControlRuns": lambda at: runs_pb2.ControlRunsRequest(
         filter=runs_pb2.SearchRunsRequest(definition_id=at.definition_id), control=runs_pb2.RUN_CONTROL_CANCEL
     ),
+    "DefinitionService.DescribeDefinition": lambda at: definitions_pb2.DescribeDefinitionRequest(
+        definition_id=at.definition_id, description="told anew"
+    ),
     "DefinitionService.SetMaxRunDuration": lambda at: definitions_pb2.SetMaxRunDurationRequest(
         definition_id=at.definition_id, seconds=60
     ),

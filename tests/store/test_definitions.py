@@ -7,10 +7,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from service.domain.definition import RetryPolicy, StepType, Trigger, TriggerType, Version
+from service.domain.definition import Describing, RetryPolicy, StepType, Trigger, TriggerType, Version
 from service.domain.difference import OpenRuns
 from service.domain.errors import Kind, Refusal
-from service.domain.idempotency import Idem
+from service.domain.idempotency import Idem, Replayable
 from service.store.definitions import Definitions
 from service.store.runs import Runs
 from tests.builders import NOW, edges, step, version
@@ -58,6 +58,31 @@ async def test_a_definition_is_found_by_id_or_name_in_its_workspace(definitions:
     assert await definitions.find("ws_1", "", "") is None
     assert await definitions.find("ws_2", made.id, "") is None
     assert await definitions.find("ws_2", "", "Outbound") is None
+
+
+async def test_a_definition_is_described_anew(definitions: Definitions, owner: Owner) -> None:
+    made = (await definitions.create("ws_1", "Outbound", "text", ["b"], "user:ann", None)).value
+    other = Describing(made.id, "other", None)
+    told = (await definitions.describe(other, "ws_1", "user:bob", key())).value
+    assert (told.description, told.tags, told.name) == ("other", ("b",), "Outbound")
+    assert await definitions.get(made.id, "ws_1") == told
+    assert (await definitions.describe(other, "ws_1", "user:bob", None)).value == told
+    assert (await definitions.describe(Describing(made.id, None, ()), None, "user:bob", None)).value.tags == ()
+    assert await definitions.describe(other, "ws_1", "user:bob", key()) == Replayable(told, replay=True)
+    await definitions.publish(draft(made.id), "ws_1", "user:ann", None)
+    changes = await owner.execute(
+        "select sequence, aggregate, operation, actor, data->>'description', data->'tags' from changes"
+        " where stream_id = %s order by sequence",
+        (made.id,),
+    )
+    assert await changes.fetchall() == [
+        (1, "definition", "create", "user:ann", "text", ["b"]),
+        (2, "definition", "update", "user:bob", "other", ["b"]),
+        (3, "definition", "update", "user:bob", "other", []),
+        (4, "version", "publish", "user:ann", None, None),
+    ]
+    with pytest.raises(Refusal):
+        await definitions.describe(other, "ws_2", "user:eve", None)
 
 
 async def test_a_version_is_read_as_it_was_published(definitions: Definitions, runs: Runs) -> None:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from service.domain.definition import Definition, SchemaRevision, Schemas, Version
+from service.domain.definition import Definition, Describing, SchemaRevision, Schemas, Version
 from service.domain.difference import OpenRuns
 from service.domain.idempotency import Idem, Replayable
 from service.domain.picture import Format, picture_of_version
@@ -16,6 +16,10 @@ from service.engine.plans import Plans
 
 
 class Definitions(Protocol):
+    async def describe(
+        self, wanted: Describing, visible: str | None, actor: str, idem: Idem | None, trace: str
+    ) -> Replayable[Definition]: ...
+
     async def get(self, definition_id: str, visible: str | None) -> Definition | None: ...
 
     async def version(self, definition_id: str, number: int, visible: str | None) -> Version | None: ...

@@ -11,10 +11,10 @@ from workflows.ops.v1 import definitions_pb2 as ops
 
 from service.domain import forms
 from service.domain.config import MAX_SECONDS
-from service.domain.definition import Payload, Schemas
+from service.domain.definition import Describing, Payload, Schemas
 from service.domain.picture import Format
 from service.edge.wire import enums
-from service.edge.wire.checks import Checks
+from service.edge.wire.checks import MAX_LONG_TEXT, Checks
 from service.edge.workflows import version_requests
 from service.edge.workflows.version_requests import Draft
 
@@ -49,6 +49,22 @@ def graph(request: ops.GetGraphRequest) -> tuple[str, int, Format]:
     wanted = checks.member("format", request.format, enums.GRAPH_FORMAT_OF) or Format.MERMAID
     checks.settle()
     return request.definition_id, request.version, wanted
+
+
+def describing(request: ops.DescribeDefinitionRequest) -> Describing:
+    checks = Checks.of(request)
+    checks.texts(request.tags, "tags.")
+    checks.id("definition_id", request.definition_id, required=True)
+    if not (request.HasField("description") or request.HasField("tags")):
+        checks.note("description", "required", "is required, or the tags are")
+    checks.text("description", request.description, most=MAX_LONG_TEXT)
+    tags = checks.tags("tags.tags", request.tags.tags)
+    checks.settle()
+    return Describing(
+        request.definition_id,
+        request.description if request.HasField("description") else None,
+        tags if request.HasField("tags") else None,
+    )
 
 
 def max_run_duration(request: ops.SetMaxRunDurationRequest) -> tuple[str, int]:

@@ -12,10 +12,11 @@ from service.edge.definitions import replies, requests
 from service.edge.definitions.calls import Definitions, Pictures, VersionSchemas
 from service.edge.definitions.comparing import Comparing
 from service.edge.gate.caller import current
-from service.edge.rpc import idempotency
+from service.edge.rpc import idempotency, traces
 from service.edge.rpc.shield import Shield
 from service.edge.workflows import version_requests
 from service.edge.workflows.inspector import Inspector
+from service.edge.workflows.replies import definition as definition_reply
 
 
 class DefinitionService:
@@ -33,6 +34,15 @@ class DefinitionService:
         self._inspector = inspector
         self._comparing = Comparing(definitions, inspector)
         self._shield = shield
+
+    async def DescribeDefinition(self, request: ops.DescribeDefinitionRequest, context: Context) -> bytes:
+        caller = current()
+        wanted = requests.describing(request)
+        idem = idempotency.read(context, request)
+        told = await self._shield.answer(
+            context, self._definitions.describe(wanted, caller.workspace, caller.actor, idem, traces.current())
+        )
+        return ops.DescribeDefinitionResponse(definition=definition_reply(told)).SerializeToString()
 
     async def SetMaxRunDuration(self, request: ops.SetMaxRunDurationRequest, context: Context) -> bytes:
         caller = current()

@@ -59,6 +59,7 @@ NEEDED: Mapping[str, Mapping[str, Scope]] = {
         "ControlRuns": Scope.RUN,
     },
     "workflows.ops.v1.DefinitionService": {
+        "DescribeDefinition": Scope.WRITE,
         "SetMaxRunDuration": Scope.WRITE,
         "SetEnabled": Scope.WRITE,
         "ValidateVersion": Scope.READ,

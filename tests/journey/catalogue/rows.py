@@ -144,6 +144,15 @@ DEFINING = [
         ({"definition_id": "wf_unknown"}, NF, "definition_not_found"),
     ),
     *rows(
+        f"{DEFINITIONS}/DescribeDefinition",
+        ({"definition_id": "$DEFINITION"}, IA, "required", "description"),
+        ({"definition_id": "$DEFINITION", "description": "d" * 10_001}, IA, "too_long", "description"),
+        ({"definition_id": "$DEFINITION", "tags": {"tags": ["t"] * 65}}, IA, "too_many", "tags.tags"),
+        ({"definition_id": "$DEFINITION", "tags": {"tags": ["ok", " "]}}, IA, "blank", "tags.tags[1]"),
+        ({"definition_id": "$DEFINITION", "tags": {"tags": [NUL]}}, IA, "nul_character", "tags.tags"),
+        ({"definition_id": "wf_unknown", "description": ""}, NF, "definition_not_found"),
+    ),
+    *rows(
         f"{DEFINITIONS}/SetMaxRunDuration",
         ({"definition_id": "$DEFINITION", "seconds": -1}, IA, "negative", "seconds"),
         ({"definition_id": "$DEFINITION", "seconds": 2**31 - 1}, IA, "absurd_duration", "seconds"),

@@ -28,57 +28,63 @@ from workflows.ops.v1 import runs_pb2 as workflows_dot_ops_dot_v1_dot_runs__pb2
 from workflows.v1 import workflows_pb2 as workflows_dot_v1_dot_workflows__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"workflows/ops/v1/definitions.proto\x12\x10workflows.ops.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bworkflows/ops/v1/runs.proto\x1a\x1cworkflows/v1/workflows.proto\"B\n\x18SetMaxRunDurationRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x05\",\n\x19SetMaxRunDurationResponse\x12\x0f\n\x07seconds\x18\x01 \x01(\x05\";\n\x11SetEnabledRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x02 \x01(\x08\"%\n\x12SetEnabledResponse\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\"L\n\x16ValidateVersionRequest\x12\x32\n\x05\x64raft\x18\x01 \x01(\x0b\x32#.workflows.v1.PublishVersionRequest\"g\n\x17ValidateVersionResponse\x12\r\n\x05valid\x18\x01 \x01(\x08\x12+\n\x08\x66indings\x18\x02 \x03(\x0b\x32\x19.workflows.ops.v1.Finding\x12\x10\n\x08left_out\x18\x03 \x01(\x05\"\x91\x01\n\x07\x46inding\x12\x33\n\x08severity\x18\x01 \x01(\x0e\x32!.workflows.ops.v1.FindingSeverity\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0e\n\x06offset\x18\x05 \x01(\x05\x12\x12\n\nsuggestion\x18\x06 \x01(\t\"\x94\x01\n\x13\x44iffVersionsRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x14\n\x0c\x66rom_version\x18\x02 \x01(\x05\x12\x14\n\nto_version\x18\x03 \x01(\x05H\x00\x12\x34\n\x05\x64raft\x18\x04 \x01(\x0b\x32#.workflows.v1.PublishVersionRequestH\x00\x42\x04\n\x02to\"\xae\x02\n\x14\x44iffVersionsResponse\x12\x14\n\x0c\x66rom_version\x18\x01 \x01(\x05\x12\x12\n\nto_version\x18\x02 \x01(\x05\x12/\n\x05steps\x18\x03 \x03(\x0b\x32 .workflows.ops.v1.StepDifference\x12/\n\x05\x65\x64ges\x18\x04 \x03(\x0b\x32 .workflows.ops.v1.EdgeDifference\x12\x32\n\x07version\x18\x05 \x03(\x0b\x32!.workflows.ops.v1.FieldDifference\x12\x10\n\x08left_out\x18\x06 \x01(\x05\x12\x15\n\rtrigger_moves\x18\x07 \x01(\x08\x12-\n\topen_runs\x18\x08 \x03(\x0b\x32\x1a.workflows.ops.v1.OpenRuns\"\x84\x01\n\x0eStepDifference\x12\x0f\n\x07step_id\x18\x01 \x01(\t\x12.\n\x04kind\x18\x02 \x01(\x0e\x32 .workflows.ops.v1.DifferenceKind\x12\x31\n\x06\x66ields\x18\x03 \x03(\x0b\x32!.workflows.ops.v1.FieldDifference\"\x9d\x01\n\x0e\x45\x64geDifference\x12\x14\n\x0c\x66rom_step_id\x18\x01 \x01(\t\x12\x12\n\nto_step_id\x18\x02 \x01(\t\x12.\n\x04kind\x18\x03 \x01(\x0e\x32 .workflows.ops.v1.DifferenceKind\x12\x31\n\x06\x66ields\x18\x04 \x03(\x0b\x32!.workflows.ops.v1.FieldDifference\"\x82\x01\n\x0f\x46ieldDifference\x12\x0c\n\x04path\x18\x01 \x01(\t\x12&\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value\x12%\n\x05\x61\x66ter\x18\x03 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x12\n\nexpression\x18\x04 \x01(\x08\"=\n\x08OpenRuns\x12\x0f\n\x07version\x18\x01 \x01(\x05\x12\x0c\n\x04runs\x18\x02 \x01(\x05\x12\x12\n\nsteps_gone\x18\x03 \x03(\t\"k\n\x0fGetGraphRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x30\n\x06\x66ormat\x18\x03 \x01(\x0e\x32 .workflows.ops.v1.RunGraphFormat\" \n\x10GetGraphResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x9a\x01\n\x11SetSchemasRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12-\n\x0cinput_schema\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\routput_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"G\n\x12SetSchemasResponse\x12\x31\n\x07schemas\x18\x01 \x01(\x0b\x32 .workflows.ops.v1.VersionSchemas\"M\n\x11GetSchemasRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x10\n\x08revision\x18\x03 \x01(\x05\"G\n\x12GetSchemasResponse\x12\x31\n\x07schemas\x18\x01 \x01(\x0b\x32 .workflows.ops.v1.VersionSchemas\"\xce\x01\n\x0eVersionSchemas\x12\x0f\n\x07version\x18\x01 \x01(\x05\x12\x10\n\x08revision\x18\x02 \x01(\x05\x12-\n\x0cinput_schema\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\routput_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0e\n\x06set_by\x18\x05 \x01(\t\x12*\n\x06set_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*m\n\x0f\x46indingSeverity\x12 \n\x1c\x46INDING_SEVERITY_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x46INDING_SEVERITY_ERROR\x10\x01\x12\x1c\n\x18\x46INDING_SEVERITY_WARNING\x10\x02*\x86\x01\n\x0e\x44ifferenceKind\x12\x1f\n\x1b\x44IFFERENCE_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44IFFERENCE_KIND_ADDED\x10\x01\x12\x1b\n\x17\x44IFFERENCE_KIND_REMOVED\x10\x02\x12\x1b\n\x17\x44IFFERENCE_KIND_CHANGED\x10\x03\x32\xa6\x05\n\x11\x44\x65\x66initionService\x12l\n\x11SetMaxRunDuration\x12*.workflows.ops.v1.SetMaxRunDurationRequest\x1a+.workflows.ops.v1.SetMaxRunDurationResponse\x12W\n\nSetEnabled\x12#.workflows.ops.v1.SetEnabledRequest\x1a$.workflows.ops.v1.SetEnabledResponse\x12\x66\n\x0fValidateVersion\x12(.workflows.ops.v1.ValidateVersionRequest\x1a).workflows.ops.v1.ValidateVersionResponse\x12]\n\x0c\x44iffVersions\x12%.workflows.ops.v1.DiffVersionsRequest\x1a&.workflows.ops.v1.DiffVersionsResponse\x12Q\n\x08GetGraph\x12!.workflows.ops.v1.GetGraphRequest\x1a\".workflows.ops.v1.GetGraphResponse\x12W\n\nSetSchemas\x12#.workflows.ops.v1.SetSchemasRequest\x1a$.workflows.ops.v1.SetSchemasResponse\x12W\n\nGetSchemas\x12#.workflows.ops.v1.GetSchemasRequest\x1a$.workflows.ops.v1.GetSchemasResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"workflows/ops/v1/definitions.proto\x12\x10workflows.ops.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bworkflows/ops/v1/runs.proto\x1a\x1cworkflows/v1/workflows.proto\"\x8c\x01\n\x19\x44\x65scribeDefinitionRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x18\n\x0b\x64\x65scription\x18\x02 \x01(\tH\x00\x88\x01\x01\x12.\n\x04tags\x18\x03 \x01(\x0b\x32 .workflows.ops.v1.DefinitionTagsB\x0e\n\x0c_description\"\x1e\n\x0e\x44\x65\x66initionTags\x12\x0c\n\x04tags\x18\x01 \x03(\t\"R\n\x1a\x44\x65scribeDefinitionResponse\x12\x34\n\ndefinition\x18\x01 \x01(\x0b\x32 .workflows.v1.WorkflowDefinition\"B\n\x18SetMaxRunDurationRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x0f\n\x07seconds\x18\x02 \x01(\x05\",\n\x19SetMaxRunDurationResponse\x12\x0f\n\x07seconds\x18\x01 \x01(\x05\";\n\x11SetEnabledRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x0f\n\x07\x65nabled\x18\x02 \x01(\x08\"%\n\x12SetEnabledResponse\x12\x0f\n\x07\x65nabled\x18\x01 \x01(\x08\"L\n\x16ValidateVersionRequest\x12\x32\n\x05\x64raft\x18\x01 \x01(\x0b\x32#.workflows.v1.PublishVersionRequest\"g\n\x17ValidateVersionResponse\x12\r\n\x05valid\x18\x01 \x01(\x08\x12+\n\x08\x66indings\x18\x02 \x03(\x0b\x32\x19.workflows.ops.v1.Finding\x12\x10\n\x08left_out\x18\x03 \x01(\x05\"\x91\x01\n\x07\x46inding\x12\x33\n\x08severity\x18\x01 \x01(\x0e\x32!.workflows.ops.v1.FindingSeverity\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x0e\n\x06offset\x18\x05 \x01(\x05\x12\x12\n\nsuggestion\x18\x06 \x01(\t\"\x94\x01\n\x13\x44iffVersionsRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x14\n\x0c\x66rom_version\x18\x02 \x01(\x05\x12\x14\n\nto_version\x18\x03 \x01(\x05H\x00\x12\x34\n\x05\x64raft\x18\x04 \x01(\x0b\x32#.workflows.v1.PublishVersionRequestH\x00\x42\x04\n\x02to\"\xae\x02\n\x14\x44iffVersionsResponse\x12\x14\n\x0c\x66rom_version\x18\x01 \x01(\x05\x12\x12\n\nto_version\x18\x02 \x01(\x05\x12/\n\x05steps\x18\x03 \x03(\x0b\x32 .workflows.ops.v1.StepDifference\x12/\n\x05\x65\x64ges\x18\x04 \x03(\x0b\x32 .workflows.ops.v1.EdgeDifference\x12\x32\n\x07version\x18\x05 \x03(\x0b\x32!.workflows.ops.v1.FieldDifference\x12\x10\n\x08left_out\x18\x06 \x01(\x05\x12\x15\n\rtrigger_moves\x18\x07 \x01(\x08\x12-\n\topen_runs\x18\x08 \x03(\x0b\x32\x1a.workflows.ops.v1.OpenRuns\"\x84\x01\n\x0eStepDifference\x12\x0f\n\x07step_id\x18\x01 \x01(\t\x12.\n\x04kind\x18\x02 \x01(\x0e\x32 .workflows.ops.v1.DifferenceKind\x12\x31\n\x06\x66ields\x18\x03 \x03(\x0b\x32!.workflows.ops.v1.FieldDifference\"\x9d\x01\n\x0e\x45\x64geDifference\x12\x14\n\x0c\x66rom_step_id\x18\x01 \x01(\t\x12\x12\n\nto_step_id\x18\x02 \x01(\t\x12.\n\x04kind\x18\x03 \x01(\x0e\x32 .workflows.ops.v1.DifferenceKind\x12\x31\n\x06\x66ields\x18\x04 \x03(\x0b\x32!.workflows.ops.v1.FieldDifference\"\x82\x01\n\x0f\x46ieldDifference\x12\x0c\n\x04path\x18\x01 \x01(\t\x12&\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value\x12%\n\x05\x61\x66ter\x18\x03 \x01(\x0b\x32\x16.google.protobuf.Value\x12\x12\n\nexpression\x18\x04 \x01(\x08\"=\n\x08OpenRuns\x12\x0f\n\x07version\x18\x01 \x01(\x05\x12\x0c\n\x04runs\x18\x02 \x01(\x05\x12\x12\n\nsteps_gone\x18\x03 \x03(\t\"k\n\x0fGetGraphRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x30\n\x06\x66ormat\x18\x03 \x01(\x0e\x32 .workflows.ops.v1.RunGraphFormat\" \n\x10GetGraphResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\"\x9a\x01\n\x11SetSchemasRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12-\n\x0cinput_schema\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\routput_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\"G\n\x12SetSchemasResponse\x12\x31\n\x07schemas\x18\x01 \x01(\x0b\x32 .workflows.ops.v1.VersionSchemas\"M\n\x11GetSchemasRequest\x12\x15\n\rdefinition_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x10\n\x08revision\x18\x03 \x01(\x05\"G\n\x12GetSchemasResponse\x12\x31\n\x07schemas\x18\x01 \x01(\x0b\x32 .workflows.ops.v1.VersionSchemas\"\xce\x01\n\x0eVersionSchemas\x12\x0f\n\x07version\x18\x01 \x01(\x05\x12\x10\n\x08revision\x18\x02 \x01(\x05\x12-\n\x0cinput_schema\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12.\n\routput_schema\x18\x04 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0e\n\x06set_by\x18\x05 \x01(\t\x12*\n\x06set_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*m\n\x0f\x46indingSeverity\x12 \n\x1c\x46INDING_SEVERITY_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x46INDING_SEVERITY_ERROR\x10\x01\x12\x1c\n\x18\x46INDING_SEVERITY_WARNING\x10\x02*\x86\x01\n\x0e\x44ifferenceKind\x12\x1f\n\x1b\x44IFFERENCE_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44IFFERENCE_KIND_ADDED\x10\x01\x12\x1b\n\x17\x44IFFERENCE_KIND_REMOVED\x10\x02\x12\x1b\n\x17\x44IFFERENCE_KIND_CHANGED\x10\x03\x32\x97\x06\n\x11\x44\x65\x66initionService\x12l\n\x11SetMaxRunDuration\x12*.workflows.ops.v1.SetMaxRunDurationRequest\x1a+.workflows.ops.v1.SetMaxRunDurationResponse\x12W\n\nSetEnabled\x12#.workflows.ops.v1.SetEnabledRequest\x1a$.workflows.ops.v1.SetEnabledResponse\x12o\n\x12\x44\x65scribeDefinition\x12+.workflows.ops.v1.DescribeDefinitionRequest\x1a,.workflows.ops.v1.DescribeDefinitionResponse\x12\x66\n\x0fValidateVersion\x12(.workflows.ops.v1.ValidateVersionRequest\x1a).workflows.ops.v1.ValidateVersionResponse\x12]\n\x0c\x44iffVersions\x12%.workflows.ops.v1.DiffVersionsRequest\x1a&.workflows.ops.v1.DiffVersionsResponse\x12Q\n\x08GetGraph\x12!.workflows.ops.v1.GetGraphRequest\x1a\".workflows.ops.v1.GetGraphResponse\x12W\n\nSetSchemas\x12#.workflows.ops.v1.SetSchemasRequest\x1a$.workflows.ops.v1.SetSchemasResponse\x12W\n\nGetSchemas\x12#.workflows.ops.v1.GetSchemasRequest\x1a$.workflows.ops.v1.GetSchemasResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'workflows.ops.v1.definitions_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FINDINGSEVERITY']._serialized_start=2404
-  _globals['_FINDINGSEVERITY']._serialized_end=2513
-  _globals['_DIFFERENCEKIND']._serialized_start=2516
-  _globals['_DIFFERENCEKIND']._serialized_end=2650
-  _globals['_SETMAXRUNDURATIONREQUEST']._serialized_start=178
-  _globals['_SETMAXRUNDURATIONREQUEST']._serialized_end=244
-  _globals['_SETMAXRUNDURATIONRESPONSE']._serialized_start=246
-  _globals['_SETMAXRUNDURATIONRESPONSE']._serialized_end=290
-  _globals['_SETENABLEDREQUEST']._serialized_start=292
-  _globals['_SETENABLEDREQUEST']._serialized_end=351
-  _globals['_SETENABLEDRESPONSE']._serialized_start=353
-  _globals['_SETENABLEDRESPONSE']._serialized_end=390
-  _globals['_VALIDATEVERSIONREQUEST']._serialized_start=392
-  _globals['_VALIDATEVERSIONREQUEST']._serialized_end=468
-  _globals['_VALIDATEVERSIONRESPONSE']._serialized_start=470
-  _globals['_VALIDATEVERSIONRESPONSE']._serialized_end=573
-  _globals['_FINDING']._serialized_start=576
-  _globals['_FINDING']._serialized_end=721
-  _globals['_DIFFVERSIONSREQUEST']._serialized_start=724
-  _globals['_DIFFVERSIONSREQUEST']._serialized_end=872
-  _globals['_DIFFVERSIONSRESPONSE']._serialized_start=875
-  _globals['_DIFFVERSIONSRESPONSE']._serialized_end=1177
-  _globals['_STEPDIFFERENCE']._serialized_start=1180
-  _globals['_STEPDIFFERENCE']._serialized_end=1312
-  _globals['_EDGEDIFFERENCE']._serialized_start=1315
-  _globals['_EDGEDIFFERENCE']._serialized_end=1472
-  _globals['_FIELDDIFFERENCE']._serialized_start=1475
-  _globals['_FIELDDIFFERENCE']._serialized_end=1605
-  _globals['_OPENRUNS']._serialized_start=1607
-  _globals['_OPENRUNS']._serialized_end=1668
-  _globals['_GETGRAPHREQUEST']._serialized_start=1670
-  _globals['_GETGRAPHREQUEST']._serialized_end=1777
-  _globals['_GETGRAPHRESPONSE']._serialized_start=1779
-  _globals['_GETGRAPHRESPONSE']._serialized_end=1811
-  _globals['_SETSCHEMASREQUEST']._serialized_start=1814
-  _globals['_SETSCHEMASREQUEST']._serialized_end=1968
-  _globals['_SETSCHEMASRESPONSE']._serialized_start=1970
-  _globals['_SETSCHEMASRESPONSE']._serialized_end=2041
-  _globals['_GETSCHEMASREQUEST']._serialized_start=2043
-  _globals['_GETSCHEMASREQUEST']._serialized_end=2120
-  _globals['_GETSCHEMASRESPONSE']._serialized_start=2122
-  _globals['_GETSCHEMASRESPONSE']._serialized_end=2193
-  _globals['_VERSIONSCHEMAS']._serialized_start=2196
-  _globals['_VERSIONSCHEMAS']._serialized_end=2402
-  _globals['_DEFINITIONSERVICE']._serialized_start=2653
-  _globals['_DEFINITIONSERVICE']._serialized_end=3331
+  _globals['_FINDINGSEVERITY']._serialized_start=2663
+  _globals['_FINDINGSEVERITY']._serialized_end=2772
+  _globals['_DIFFERENCEKIND']._serialized_start=2775
+  _globals['_DIFFERENCEKIND']._serialized_end=2909
+  _globals['_DESCRIBEDEFINITIONREQUEST']._serialized_start=179
+  _globals['_DESCRIBEDEFINITIONREQUEST']._serialized_end=319
+  _globals['_DEFINITIONTAGS']._serialized_start=321
+  _globals['_DEFINITIONTAGS']._serialized_end=351
+  _globals['_DESCRIBEDEFINITIONRESPONSE']._serialized_start=353
+  _globals['_DESCRIBEDEFINITIONRESPONSE']._serialized_end=435
+  _globals['_SETMAXRUNDURATIONREQUEST']._serialized_start=437
+  _globals['_SETMAXRUNDURATIONREQUEST']._serialized_end=503
+  _globals['_SETMAXRUNDURATIONRESPONSE']._serialized_start=505
+  _globals['_SETMAXRUNDURATIONRESPONSE']._serialized_end=549
+  _globals['_SETENABLEDREQUEST']._serialized_start=551
+  _globals['_SETENABLEDREQUEST']._serialized_end=610
+  _globals['_SETENABLEDRESPONSE']._serialized_start=612
+  _globals['_SETENABLEDRESPONSE']._serialized_end=649
+  _globals['_VALIDATEVERSIONREQUEST']._serialized_start=651
+  _globals['_VALIDATEVERSIONREQUEST']._serialized_end=727
+  _globals['_VALIDATEVERSIONRESPONSE']._serialized_start=729
+  _globals['_VALIDATEVERSIONRESPONSE']._serialized_end=832
+  _globals['_FINDING']._serialized_start=835
+  _globals['_FINDING']._serialized_end=980
+  _globals['_DIFFVERSIONSREQUEST']._serialized_start=983
+  _globals['_DIFFVERSIONSREQUEST']._serialized_end=1131
+  _globals['_DIFFVERSIONSRESPONSE']._serialized_start=1134
+  _globals['_DIFFVERSIONSRESPONSE']._serialized_end=1436
+  _globals['_STEPDIFFERENCE']._serialized_start=1439
+  _globals['_STEPDIFFERENCE']._serialized_end=1571
+  _globals['_EDGEDIFFERENCE']._serialized_start=1574
+  _globals['_EDGEDIFFERENCE']._serialized_end=1731
+  _globals['_FIELDDIFFERENCE']._serialized_start=1734
+  _globals['_FIELDDIFFERENCE']._serialized_end=1864
+  _globals['_OPENRUNS']._serialized_start=1866
+  _globals['_OPENRUNS']._serialized_end=1927
+  _globals['_GETGRAPHREQUEST']._serialized_start=1929
+  _globals['_GETGRAPHREQUEST']._serialized_end=2036
+  _globals['_GETGRAPHRESPONSE']._serialized_start=2038
+  _globals['_GETGRAPHRESPONSE']._serialized_end=2070
+  _globals['_SETSCHEMASREQUEST']._serialized_start=2073
+  _globals['_SETSCHEMASREQUEST']._serialized_end=2227
+  _globals['_SETSCHEMASRESPONSE']._serialized_start=2229
+  _globals['_SETSCHEMASRESPONSE']._serialized_end=2300
+  _globals['_GETSCHEMASREQUEST']._serialized_start=2302
+  _globals['_GETSCHEMASREQUEST']._serialized_end=2379
+  _globals['_GETSCHEMASRESPONSE']._serialized_start=2381
+  _globals['_GETSCHEMASRESPONSE']._serialized_end=2452
+  _globals['_VERSIONSCHEMAS']._serialized_start=2455
+  _globals['_VERSIONSCHEMAS']._serialized_end=2661
+  _globals['_DEFINITIONSERVICE']._serialized_start=2912
+  _globals['_DEFINITIONSERVICE']._serialized_end=3703
 # @@protoc_insertion_point(module_scope)

@@ -44,6 +44,11 @@ class DefinitionServiceStub:
                 request_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetEnabledRequest.SerializeToString,
                 response_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetEnabledResponse.FromString,
                 _registered_method=True)
+        self.DescribeDefinition = channel.unary_unary(
+                '/workflows.ops.v1.DefinitionService/DescribeDefinition',
+                request_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.DescribeDefinitionRequest.SerializeToString,
+                response_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.DescribeDefinitionResponse.FromString,
+                _registered_method=True)
         self.ValidateVersion = channel.unary_unary(
                 '/workflows.ops.v1.DefinitionService/ValidateVersion',
                 request_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.ValidateVersionRequest.SerializeToString,
@@ -87,6 +92,14 @@ class DefinitionServiceServicer:
         trigger and by no call: StartRun is FAILED_PRECONDITION
         `definition_disabled`. Runs that go on are not touched, and events that
         come meanwhile start nothing later.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DescribeDefinition(self, request, context):
+        """Sets the description or the tags of a definition, or both. Its name stays:
+        it is what people and files know it by.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -145,6 +158,11 @@ def add_DefinitionServiceServicer_to_server(servicer, server):
                     servicer.SetEnabled,
                     request_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetEnabledRequest.FromString,
                     response_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.SetEnabledResponse.SerializeToString,
+            ),
+            'DescribeDefinition': grpc.unary_unary_rpc_method_handler(
+                    servicer.DescribeDefinition,
+                    request_deserializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.DescribeDefinitionRequest.FromString,
+                    response_serializer=workflows_dot_ops_dot_v1_dot_definitions__pb2.DescribeDefinitionResponse.SerializeToString,
             ),
             'ValidateVersion': grpc.unary_unary_rpc_method_handler(
                     servicer.ValidateVersion,
@@ -226,6 +244,33 @@ class DefinitionService:
             '/workflows.ops.v1.DefinitionService/SetEnabled',
             workflows_dot_ops_dot_v1_dot_definitions__pb2.SetEnabledRequest.SerializeToString,
             workflows_dot_ops_dot_v1_dot_definitions__pb2.SetEnabledResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DescribeDefinition(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/workflows.ops.v1.DefinitionService/DescribeDefinition',
+            workflows_dot_ops_dot_v1_dot_definitions__pb2.DescribeDefinitionRequest.SerializeToString,
+            workflows_dot_ops_dot_v1_dot_definitions__pb2.DescribeDefinitionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -23,6 +23,10 @@ class DefinitionServiceStub:
     `definition_disabled`. Runs that go on are not touched, and events that
     come meanwhile start nothing later.
     """
+    DescribeDefinition: _aio.UnaryUnaryMultiCallable[_definitions_pb2.DescribeDefinitionRequest, _definitions_pb2.DescribeDefinitionResponse]
+    """Sets the description or the tags of a definition, or both. Its name stays:
+    it is what people and files know it by.
+    """
     ValidateVersion: _aio.UnaryUnaryMultiCallable[_definitions_pb2.ValidateVersionRequest, _definitions_pb2.ValidateVersionResponse]
     """Says what PublishVersion would say of a draft, all of it, and publishes
     nothing. A draft with faults is no error: `valid` is false then.
@@ -63,6 +67,15 @@ class DefinitionServiceServicer:
         trigger and by no call: StartRun is FAILED_PRECONDITION
         `definition_disabled`. Runs that go on are not touched, and events that
         come meanwhile start nothing later.
+        """
+
+    def DescribeDefinition(
+        self,
+        request: _definitions_pb2.DescribeDefinitionRequest,
+        context: _aio.ServicerContext[_definitions_pb2.DescribeDefinitionRequest, _abc.Awaitable[_definitions_pb2.DescribeDefinitionResponse]],
+    ) -> _abc.Awaitable[_definitions_pb2.DescribeDefinitionResponse]:
+        """Sets the description or the tags of a definition, or both. Its name stays:
+        it is what people and files know it by.
         """
 
     def ValidateVersion(
