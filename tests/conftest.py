@@ -1,5 +1,6 @@
 """Every `tests/fix_*.py` is a plugin of fixtures. Drawn examples have no deadline: machines are shared."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -14,3 +15,8 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # whoever starts the workers has do
     bytecode.make()
 
 pytest_plugins = [f"tests.{path.stem}" for path in sorted(Path(__file__).parent.glob("fix_*.py"))]
+
+
+def pytest_collection_finish() -> None:
+    """All that was collected stays until the end: the collector of garbage need not look at it again and again."""
+    gc.freeze()

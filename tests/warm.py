@@ -1,11 +1,12 @@
-"""The service as a process of its own that starts in a moment: forked from one that has imported everything.
+"""The command `workflows` as a process of its own that starts in a moment, forked from one that has imported it.
 
-Importing is most of what `workflows serve` does before it serves, and the tests that kill replicas start dozens of
-them. A fork goes on as the same command, in an operating system process with an environment and a log of its own. That
-the command starts from nothing is shown in `tests/dev`.
+Importing is most of what `workflows serve` does before it serves, and tests start dozens of them. A fork goes on as the
+same command, in an operating system process with an environment and a log of its own. That the command starts from
+nothing is shown in `tests/dev`, where that is what a test is about.
 
-Run as a program this is the process that forks. Whoever wants a service sends it an environment and the descriptor of
-a log, and is sent the pid and a pidfd. It dies with the tests, and what it forked dies with it.
+Run as a program this is the process that forks. Whoever wants a command sends it the arguments, the environment and the
+descriptors of stdout and stderr, and is sent the pid and a pidfd; later it may ask for the exit code. It dies with the
+tests, and what it forked dies with it.
 """
 
 import ctypes
@@ -18,7 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -30,23 +31,44 @@ from service.dev.service_process import ServiceProcess
 
 MOST_BYTES = 1 << 16
 PR_SET_PDEATHSIG = 1
-IMPORTED_LATE = ("uvloop", "service.config", "service.logs", "service.wiring")
-"""What `serve` imports when it is called."""
+LONGEST_SECONDS = 60.0
+IMPORTED_LATE = ("uvloop", "service.config", "service.logs", "service.wiring", "service.dev.stack")
+"""What the commands import when they are called."""
 
 
 def service(environment: Mapping[str, str]) -> ServiceProcess:
-    """For tests that start it often; else like the one of `service.dev`."""
+    """Like the one of `service.dev`, for tests that start it often."""
     return ServiceProcess(environment, command)
 
 
 def command(environment: Mapping[str, str]) -> Spawn:
-    def spawn(log: int) -> Forked:
-        _, connection = forker()
-        socket.send_fds(connection, [json.dumps(dict(environment)).encode()], [log])
-        pid, (descriptor,), _, _ = socket.recv_fds(connection, MOST_BYTES, 1)
-        return Forked(int(pid), descriptor)
+    return lambda log: fork(["serve"], {**os.environ, **environment}, log, log)
 
-    return spawn
+
+def workflows(*args: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """The command with that environment and nothing else, when it has ended; its stdin is empty."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        forked = fork(args, environment, out.fileno(), err.fileno())
+        try:
+            forked.wait(LONGEST_SECONDS)
+        finally:
+            forked.kill()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(args, exit_code(forked), out.read(), err.read())
+
+
+def fork(args: Sequence[str], environment: Mapping[str, str], *outs: int) -> "Forked":
+    _, connection = forker()
+    socket.send_fds(connection, [json.dumps([args, dict(environment)]).encode()], outs)
+    pid, (descriptor,), _, _ = socket.recv_fds(connection, MOST_BYTES, 1)
+    return Forked(int(pid), descriptor)
+
+
+def exit_code(ended: "Forked") -> int:
+    _, connection = forker()
+    connection.sendall(json.dumps(ended.pid).encode())
+    return int(connection.recv(MOST_BYTES))
 
 
 @cache
@@ -101,35 +123,39 @@ def main(address: str) -> None:
     gc.freeze()
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(address)
-        while True:
-            environment, logs, _, _ = socket.recv_fds(connection, MOST_BYTES, 1)
-            if not logs:
-                return
-            answer(connection, json.loads(environment), logs[0])
+        while asked := socket.recv_fds(connection, MOST_BYTES, 2):
+            match json.loads(asked[0] or "null"):
+                case [args, environment]:
+                    answer(connection, args, environment, asked[1])
+                case int(pid):
+                    connection.sendall(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
+                case _:
+                    return
 
 
-def answer(connection: socket.socket, environment: Mapping[str, str], log: int) -> None:
+def answer(connection: socket.socket, args: Sequence[str], environment: Mapping[str, str], outs: Sequence[int]) -> None:
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
         connection.close()
-        serve(parent, environment, log)
-    os.close(log)
+        become(parent, args, environment, outs)
     descriptor = os.pidfd_open(pid)
     socket.send_fds(connection, [str(pid).encode()], [descriptor])
-    os.close(descriptor)
+    for each in (descriptor, *outs):
+        os.close(each)
 
 
-def serve(parent: int, environment: Mapping[str, str], log: int) -> NoReturn:
+def become(parent: int, args: Sequence[str], environment: Mapping[str, str], outs: Sequence[int]) -> NoReturn:
     os.setsid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
-    for out in (sys.stdout, sys.stderr):
-        os.dup2(log, out.fileno())
-    os.close(log)
+    for own, out in zip((sys.stdout, sys.stderr), outs, strict=True):
+        os.dup2(out, own.fileno())
+        os.close(out)
+    os.environ.clear()
     os.environ.update(environment)
-    sys.argv = ["workflows", "serve"]
+    sys.argv = ["workflows", *args]
     cli.main()
     sys.exit()
 

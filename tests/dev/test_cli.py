@@ -12,14 +12,16 @@ import pytest
 from service.config import Config, ConfigError, table
 from service.dev.process import free_port
 from service.store.migrate import migrations
+from tests.warm import workflows
 
 NOWHERE = "postgresql://nobody:secret@127.0.0.1:1/nothing"
 NO_BUS = "nats://127.0.0.1:1"
 
 
-def workflows(*args: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+def cold(*args: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """As `workflows`, in a process that has yet to import what it needs."""
     command = [sys.executable, "-m", "service.cli", *args]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 def last_line(ended: "subprocess.CompletedProcess[str]") -> str:
@@ -59,7 +61,7 @@ def test_serve_refuses_a_schema_that_was_never_migrated(blank_database: str) -> 
 
 def test_migrations_go_up_and_down_and_say_where_they_stand(blank_database: str) -> None:
     names = [f"{one.version:04} {one.name}" for one in migrations()]
-    assert workflows("migrate", "status", DATABASE_URL=blank_database).returncode == 3
+    assert cold("migrate", "status", DATABASE_URL=blank_database).returncode == 3
     assert workflows("migrate", "verify", DATABASE_URL=blank_database).returncode == 3
     first = workflows("migrate", "up", "1", DATABASE_URL=blank_database)
     assert first.stdout.splitlines() == [f"applied {names[0]}"]
@@ -180,6 +182,6 @@ def test_yes_and_no(said: dict[str, str], meant: bool) -> None:
 
 
 def test_the_metrics_are_listed_without_a_configuration() -> None:
-    listed = workflows("config", "--metrics")
+    listed = cold("config", "--metrics")
     assert (listed.returncode, listed.stderr) == (0, "")
     assert "| `workflows_ready` | gauge |  | " in listed.stdout

@@ -13,8 +13,9 @@ from service.engine.purging import Purged
 from service.store.pool import Pool
 from service.store.retention import RetentionBook
 from service.store.runs import Runs
-from tests.dev.test_cli import NOWHERE, refused, workflows
+from tests.dev.test_cli import NOWHERE, cold, refused
 from tests.store.purgeable import DAY, ended, there
+from tests.warm import workflows
 
 Owner = psycopg.AsyncConnection[tuple[object, ...]]
 
@@ -25,7 +26,7 @@ async def test_a_purge_by_age_says_first_and_does_then(database: str, runs: Runs
     await owner.execute("insert into run_holds values (%s, 'ws_2', 'a complaint', 'user:ann')", (foreign.id,))
     command = ("purge", "--older-than", "90d")
     said = "would purge 1 run of ws_1\nleft 1 old family: held\n"
-    assert workflows(*command, "--dry-run", DATABASE_URL=database).stdout == said
+    assert cold(*command, "--dry-run", DATABASE_URL=database).stdout == said
     assert await there(owner, old) == [old.id]
     for_scripts = {"dry_run": True, "purged": {"ws_1": 1}, "left": {"held": 1}, "more": False}
     assert json.loads(workflows(*command, "--dry-run", "--json", DATABASE_URL=database).stdout) == for_scripts

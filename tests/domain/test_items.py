@@ -253,8 +253,8 @@ def test_only_the_step_is_told_of() -> None:
 # --- many ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_thousand_items_are_worked_off() -> None:
-    story = working(list(range(1000)), concurrency=20, tolerated_failures=50)
+def test_hundreds_of_items_are_worked_off() -> None:
+    story = working(list(range(400)), concurrency=20, tolerated_failures=20)
     while story.state == "RUNNING":
         assert len(open_items(story)) <= 20
         for index in open_items(story):
@@ -262,8 +262,8 @@ def test_a_thousand_items_are_worked_off() -> None:
     assert story.state == "COMPLETED"
     results = story["each"].output_payload["items"]
     assert [result.get("n") for result in results[:3]] == [None, 1, 2]
-    assert sum("error" in result for result in results) == 50
-    assert story.run.total_cost_usd == Decimal(1)
+    assert sum("error" in result for result in results) == 20
+    assert story.run.total_cost_usd == Decimal("0.4")
 
 
 def test_edges_see_the_results() -> None:
