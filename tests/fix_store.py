@@ -1,7 +1,10 @@
 """A database per test, copied from one that was migrated once, and the stores on it."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from itertools import count
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -23,37 +26,72 @@ TEMPLATE = "workflows_template"
 _numbers = count(1)
 
 
-async def administer(dsn: str, statement: str, *names: str) -> None:
-    """One statement outside any transaction, with identifiers filled in."""
-    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
-        await connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+Owner = psycopg.AsyncConnection[tuple[object, ...]]
+
+
+@dataclass(frozen=True)
+class Databases:
+    """Those of the common server, made by its superuser. A copy is one of files, at half the cost of the other way."""
+
+    dsn: str
+    superuser: Owner
+
+    async def administer(self, statement: LiteralString, *names: str) -> None:
+        """One statement outside any transaction, with identifiers filled in."""
+        await self.superuser.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    async def create(self, name: str) -> str:
+        """An empty one; gives its DSN."""
+        await self.administer("create database {}", name)
+        return self._at(name)
+
+    async def copy(self, template: str, name: str) -> str:
+        await self.administer("create database {} template {} strategy file_copy", name, template)
+        return self._at(name)
+
+    @asynccontextmanager
+    async def copied(self, template: str, name: str) -> AsyncIterator[str]:
+        """A copy that is dropped in the end."""
+        dsn = await self.copy(template, name)
+        try:
+            yield dsn
+        finally:
+            await self.drop(name)
+
+    async def drop(self, name: str) -> None:
+        await self.administer("drop database {} with (force)", name)
+
+    def _at(self, name: str) -> str:
+        return make_conninfo(self.dsn, dbname=name)
 
 
 @pytest.fixture(scope="session")
-async def template(postgres: EmbeddedPostgres) -> str:
-    await administer(postgres.dsn, "create database {}", TEMPLATE)
-    await Migrator(make_conninfo(postgres.dsn, dbname=TEMPLATE)).up()
+async def databases(postgres: EmbeddedPostgres) -> AsyncIterator[Databases]:
+    async with await psycopg.AsyncConnection.connect(postgres.dsn, autocommit=True) as superuser:
+        yield Databases(postgres.dsn, superuser)
+
+
+@pytest.fixture(scope="session")
+async def template(databases: Databases) -> str:
+    await Migrator(await databases.create(TEMPLATE)).up()
     return TEMPLATE
 
 
 @pytest.fixture
-async def database(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
+async def database(databases: Databases, template: str) -> AsyncIterator[str]:
     """The DSN of a migrated database that only this test uses, as its owner."""
-    name = f"test_{next(_numbers)}"
-    await administer(postgres.dsn, "create database {} template {}", name, template)
-    yield make_conninfo(postgres.dsn, dbname=name)
-    await administer(postgres.dsn, "drop database {} with (force)", name)
+    async with databases.copied(template, f"test_{next(_numbers)}") as dsn:
+        yield dsn
 
 
 @pytest.fixture(scope="session")
-async def pristine(postgres: EmbeddedPostgres, template: str) -> str:
+async def pristine(databases: Databases, template: str) -> str:
     """The DSN of a migrated database that no test leaves anything in."""
-    await administer(postgres.dsn, "create database {} template {}", "pristine", template)
-    return make_conninfo(postgres.dsn, dbname="pristine")
+    return await databases.copy(template, "pristine")
 
 
 @pytest.fixture
-async def looker(pristine: str) -> AsyncIterator[psycopg.AsyncConnection[tuple[object, ...]]]:
+async def looker(pristine: str) -> AsyncIterator[Owner]:
     """A connection of the owner whose transaction is rolled back."""
     async with await psycopg.AsyncConnection.connect(pristine) as connection:
         yield connection
@@ -61,12 +99,11 @@ async def looker(pristine: str) -> AsyncIterator[psycopg.AsyncConnection[tuple[o
 
 
 @pytest.fixture
-async def blank_database(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
+async def blank_database(databases: Databases) -> AsyncIterator[str]:
     """The DSN of a database that was never migrated."""
     name = f"blank_{next(_numbers)}"
-    await administer(postgres.dsn, "create database {}", name)
-    yield make_conninfo(postgres.dsn, dbname=name)
-    await administer(postgres.dsn, "drop database {} with (force)", name)
+    yield await databases.create(name)
+    await databases.drop(name)
 
 
 @pytest.fixture
@@ -86,7 +123,7 @@ async def reader_pool(database: str) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture
-async def owner(database: str) -> AsyncIterator[psycopg.AsyncConnection[tuple[object, ...]]]:
+async def owner(database: str) -> AsyncIterator[Owner]:
     """A plain connection of the owner, to look at rows with."""
     async with await psycopg.AsyncConnection.connect(database, autocommit=True) as connection:
         yield connection

@@ -4,16 +4,14 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from service.config import Config
 from service.dev.nats import EmbeddedNats
-from service.dev.postgres import EmbeddedPostgres
 from service.dev.siblings.script import parse_script
 from service.dev.siblings.simulation import SimulatedSiblings
 from service.wiring import running
 from tests.console.shell import Desk, Shell
-from tests.fix_store import administer
+from tests.fix_store import Databases
 from tests.world import WORKSPACE, around
 
 SCRIPT = {
@@ -31,11 +29,9 @@ SCRIPT = {
 
 
 @pytest.fixture(scope="module")
-async def module_database(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
-    name = f"console_{uuid4().hex}"
-    await administer(postgres.dsn, "create database {} template {}", name, template)
-    yield make_conninfo(postgres.dsn, dbname=name)
-    await administer(postgres.dsn, "drop database {} with (force)", name)
+async def module_database(databases: Databases, template: str) -> AsyncIterator[str]:
+    async with databases.copied(template, f"console_{uuid4().hex}") as dsn:
+        yield dsn
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,11 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from service.dev.nats import EmbeddedNats
-from service.dev.postgres import EmbeddedPostgres
 from service.dev.siblings.script import parse_script
-from tests.fix_store import administer
+from tests.fix_store import Databases
 from tests.journey.acting import Rows
 from tests.world import World, world
 
@@ -35,11 +33,9 @@ SIBLINGS = {
 
 
 @pytest.fixture(scope="module")
-async def shared_database(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[str]:
-    name = f"shared_{uuid4().hex}"
-    await administer(postgres.dsn, "create database {} template {}", name, template)
-    yield make_conninfo(postgres.dsn, dbname=name)
-    await administer(postgres.dsn, "drop database {} with (force)", name)
+async def shared_database(databases: Databases, template: str) -> AsyncIterator[str]:
+    async with databases.copied(template, f"shared_{uuid4().hex}") as dsn:
+        yield dsn
 
 
 @pytest.fixture(scope="module")

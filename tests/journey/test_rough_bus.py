@@ -19,14 +19,12 @@ from uuid import uuid4
 import pytest
 from approvals.v1.approvals_pb2 import GetApprovalRequest
 from objectives.v1.objectives_pb2 import GetRequest
-from psycopg.conninfo import make_conninfo
 from workflows.v1 import workflows_pb2 as pb
 
 from service.bus.feed import consumer_name
 from service.config import table
 from service.dev.nats import EmbeddedNats
-from service.dev.postgres import EmbeddedPostgres
-from tests.fix_store import administer
+from tests.fix_store import Databases
 from tests.journey import rough_load
 from tests.journey.acting import plain, until_siblings
 from tests.journey.ledger import Ledger, ledger, scrubbed
@@ -188,23 +186,20 @@ def described(run: pb.WorkflowRun) -> Any:
 
 
 @asynccontextmanager
-async def stage(postgres: EmbeddedPostgres, template: str) -> AsyncIterator[tuple[World, Ledger, EmbeddedNats]]:
-    name = f"rough_{uuid4().hex}"
-    await administer(postgres.dsn, "create database {} template {}", name, template)
-    dsn = make_conninfo(postgres.dsn, dbname=name)
+async def stage(databases: Databases, template: str) -> AsyncIterator[tuple[World, Ledger, EmbeddedNats]]:
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(administer, postgres.dsn, "drop database {} with (force)", name)
+        dsn = await stack.enter_async_context(databases.copied(template, f"rough_{uuid4().hex}"))
         bus = stack.enter_context(EmbeddedNats())
         database = await stack.enter_async_context(ledger(dsn))
         yield await stack.enter_async_context(world(dsn, bus.url, rough_load.script(), SETTINGS)), database, bus
 
 
 async def test_a_rough_bus_changes_nothing(
-    postgres: EmbeddedPostgres, template: str, monkeypatch: pytest.MonkeyPatch
+    databases: Databases, template: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with stage(postgres, template) as (quiet_world, database, _):
+    async with stage(databases, template) as (quiet_world, database, _):
         quiet = await Play(quiet_world, database, Quiet(quiet_world)).through()
-    async with stage(postgres, template) as (rough_world, database, bus):
+    async with stage(databases, template) as (rough_world, database, bus):
         courier = Rough(rough_world, bus, Random(SEED))
         async with courier.among_siblings(monkeypatch):
             rough = await Play(rough_world, database, courier).through()
