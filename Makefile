@@ -4,8 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
-# Many tests wait for a lease or a timeout to run out, so one more than two cores pays.
-WORKERS ?= 3
+# Many tests wait for a lease or a timeout to run out, so two more than two cores pay.
+WORKERS ?= 4
 PYTHON ?= python3.11
 PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --quiet
@@ -48,7 +48,7 @@ verify: venv ## Lint, format, types, import floors, stubs up to date, proto lint
 
 .PHONY: test
 test: venv ## Run all tests on real PostgreSQL and NATS, both embedded; WORKERS=n processes, each with its own servers
-	$(PY) -m pytest -n $(WORKERS) --dist loadfile
+	$(PY) -m pytest -n $(WORKERS)
 
 .PHONY: trial
 trial: venv ## Keep the promises at full size: thousands of runs while everything fails; prints what it saw, takes long
