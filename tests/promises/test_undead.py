@@ -27,7 +27,7 @@ HEARD_SECONDS, AGAIN_SECONDS = 1.0, 2.0
 which is what one call may take: on a busy machine none of them may fail and be tried again."""
 TAKEN_OVER = "select (not exists (select from run_effects where lease_token <= %s))::int"
 
-LEASE = 1
+LEASE = 2
 RUNS = scale(40, 1000)
 FREEZES_AT_LEAST = 3
 
@@ -74,7 +74,7 @@ async def test_replicas_that_freeze_again_and_again_do_no_harm(database: str) ->
         await trying.until("select count(*) from run_effects", 1)
         await freeze_again_and_again(trying)
         await starting
-        await trying.until(ENDED, RUNS)
+        await trying.until(ENDED, RUNS, seconds=TRIAL_SECONDS)
         await trying.note_all()
         print(dict(trying.faults), dict(trying.defences))
 
