@@ -219,3 +219,6 @@ RunCall: TypeAlias = StartChild | PauseChild | ResumeChild | CancelChild | Compe
 OwnCall: TypeAlias = RunCall | Deliver
 """What this service does itself; a sibling is asked for everything else."""
 Call: TypeAlias = SiblingCall | OwnCall
+
+STOPS = frozenset(call.__name__ for call in (CancelChild, CancelObjective, PauseChild))
+"""Kinds that end work: they never wait behind those that begin it. The index `run_effects_stops` holds the same."""

@@ -8,14 +8,14 @@ before the lease was taken; work whose lease has run too low is left for the nex
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 import orjson
 
 from service.domain.answers import Answer, Fault, FaultKind
-from service.domain.calls import CancelChild, CancelObjective, Deliver, PauseChild
+from service.domain.calls import STOPS, Deliver
 from service.domain.commands import OURSELVES, EffectFailed, EffectSucceeded, Envelope, EventArrived
 from service.domain.errors import Kind, Refusal
 from service.domain.ids import effect_key
@@ -32,9 +32,6 @@ from service.engine.tracing import Span
 IN_FLIGHT = 256
 CLAIM = 100
 IDLE_SECONDS = 0.5
-STOPS = frozenset(call.__name__ for call in (CancelChild, CancelObjective, PauseChild))
-"""What ends work never waits behind what begins it."""
-
 log = logging.getLogger(__name__)
 
 
@@ -76,15 +73,21 @@ class Dispatcher:
         await asyncio.gather(*(self._perform(item, until) for item in work))
 
     async def _claim(self) -> bool:
+        """What stops work is claimed even while there is no room for anything else."""
+        more = not self._room_to_stop.locked() and await self._take(self._work.claim_stops, CLAIM)
         room = min(CLAIM, IN_FLIGHT - len(self.tasks))
         if room <= 0:
-            return False
+            return more
+        return await self._take(self._work.claim_effects, room) or more
+
+    async def _take(self, claim: Callable[[int, float], Awaitable[list[Work]]], most: int) -> bool:
+        """Takes on what can be claimed; True when there may be more."""
         leased_at = self._monotonic()
-        claimed = await self._work.claim_effects(room, self.lease.seconds)
+        claimed = await claim(most, self.lease.seconds)
         self.counters["claimed"] += len(claimed)
         self.counters["taken_over"] += sum(item.taken_over for item in claimed)
         self.perform(claimed, leased_at)
-        return len(claimed) == room
+        return len(claimed) == most
 
     async def _perform(self, work: Work, until: float) -> None:
         async with self._room_to_stop if work.effect.kind in STOPS else self._room:

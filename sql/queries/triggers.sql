@@ -18,8 +18,9 @@ select definition_id
  where workspace_id = $1 and enabled and ((address = $2) or ($2 = 'cron:' and address >= 'cron:' and address < 'cron;'))
 
 -- name: deliveries_claim
-with due as (
-    select workspace_id, source, event_id, definition_id
+-- By their places, as in work.sql.
+with due as materialized (
+    select ctid as place
       from trigger_deliveries
      where outcome = '' and due_at <= now()
      order by due_at
@@ -28,9 +29,7 @@ with due as (
 )
 update trigger_deliveries d
    set tries = d.tries + 1, due_at = now() + $2::float8 * power(2, least(d.tries, 6)) * interval '1 second'
-  from due
- where d.workspace_id = due.workspace_id and d.source = due.source and d.event_id = due.event_id
-   and d.definition_id = due.definition_id
+ where d.ctid = any (array(select place from due))
 returning d.workspace_id, d.source, d.event_id, d.definition_id
 
 -- name: delivery_end
@@ -60,7 +59,6 @@ select run_id, sequence
  order by run_id
 
 -- name: event_is_owed
--- Few effects are owed at a time, so there is no index of their ids.
 select 1
   from run_effects
  where workspace_id = $1 and kind = 'Deliver'

@@ -64,6 +64,9 @@ class SimulatedStore:
     async def claim_effects(self, limit: int, lease_seconds: float) -> list[Work]:
         return await self._line.ask(lambda: self._tables.claim_effects(limit, lease_seconds))
 
+    async def claim_stops(self, limit: int, lease_seconds: float) -> list[Work]:
+        return await self._line.ask(lambda: self._tables.claim_stops(limit, lease_seconds))
+
     async def claim_due_runs(self, limit: int, lease_seconds: float) -> list[DueRun]:
         return await self._line.ask(lambda: self._tables.claim_due_runs(limit, lease_seconds))
 

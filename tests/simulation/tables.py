@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from service.domain.calls import STOPS
 from service.domain.decision import Decision, Event, Guard, Seen, Wait
 from service.domain.definition import Definition, Schemas, Version
 from service.domain.effects import Owed
@@ -209,8 +210,14 @@ class Tables:
     # --- owed and due ----------------------------------------------------------------------------------------------
 
     def claim_effects(self, limit: int, lease_seconds: float) -> list[Work]:
+        return self._claim_of(list(self.effects.values()), limit, lease_seconds)
+
+    def claim_stops(self, limit: int, lease_seconds: float) -> list[Work]:
+        return self._claim_of([row for row in self.effects.values() if row.owed.kind in STOPS], limit, lease_seconds)
+
+    def _claim_of(self, rows: list[EffectRow], limit: int, lease_seconds: float) -> list[Work]:
         now = self.now()
-        due = sorted((row for row in self.effects.values() if row.free_at <= now), key=lambda row: row.free_at)
+        due = sorted((row for row in rows if row.free_at <= now), key=lambda row: row.free_at)
         return [self._claim(row, now + timedelta(seconds=lease_seconds)) for row in due[:limit]]
 
     def _claim(self, row: EffectRow, until: datetime) -> Work:

@@ -30,7 +30,13 @@ class DueRun:
 class WorkStore(Protocol):
     """Owed effects and due clocks, claimed under leases on the database's clock."""
 
-    async def claim_effects(self, limit: int, lease_seconds: float) -> list[Work]: ...
+    async def claim_effects(self, limit: int, lease_seconds: float) -> list[Work]:
+        """What is due and held by nobody; no workspace waits for another that has more due than a claim takes."""
+        ...
+
+    async def claim_stops(self, limit: int, lease_seconds: float) -> list[Work]:
+        """Of what is due only what ends work (`STOPS`)."""
+        ...
 
     async def claim_due_runs(self, limit: int, lease_seconds: float) -> list[DueRun]: ...
 
