@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli import doctor, migrating, purging, serving
+from service.cli import configuring, developing, doctor, migrating, purging, serving
 from service.cli.telling import Json, answer
 from service.console import groups, listing, settings
 
@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 app.callback()(settings.read)
 serving.add(app)
+developing.add(app)
+configuring.add(app)
 app.add_typer(migrating.app, name="migrate")
 purging.add(app)
 doctor.add(app)
