@@ -4,11 +4,10 @@ Compensation steps (those that another step's `compensation_step_id` names) are 
 version that passed the publish checks, or from the sound part of one that did not; it is never asked to judge.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
-from heapq import heappop, heappush
+
+import networkx as nx
 
 from service.domain.definition import Edge, StepDefinition
 
@@ -34,7 +33,8 @@ class Graph:
         """The graph must be acyclic and its edges must connect steps of the main graph."""
         steps, edges = tuple(steps), tuple(edges)
         compensation = compensation_ids(steps)
-        order = ordered([step.id for step in steps if step.id not in compensation], edges)
+        place = {step.id: index for index, step in enumerate(steps) if step.id not in compensation}
+        order = tuple(nx.lexicographical_topological_sort(digraph(place, edges), key=place.__getitem__))
         incoming = _grouped(order, ((edge.to_step_id, edge) for edge in edges))
         return cls(
             order=order,
@@ -51,21 +51,11 @@ def compensation_ids(steps: Iterable[StepDefinition]) -> frozenset[str]:
     return frozenset(step.compensation_step_id for step in steps if step.compensation_step_id)
 
 
-def ordered(ids: Sequence[str], edges: Iterable[Edge]) -> tuple[str, ...]:
-    """Topologically, of those that may come next the first of `ids`. What lies on a cycle or behind one is left out."""
-    sorter = TopologicalSorter[str]({id: () for id in ids})
-    for edge in edges:
-        sorter.add(edge.to_step_id, edge.from_step_id)
-    with suppress(CycleError):
-        sorter.prepare()
-    place, found = {id: index for index, id in enumerate(ids)}, list[str]()
-    ahead: list[int] = []
-    while sorter:
-        for id in sorter.get_ready():
-            heappush(ahead, place[id])
-        found.append(ids[heappop(ahead)])
-        sorter.done(found[-1])
-    return tuple(found)
+def digraph(ids: Iterable[str], edges: Iterable[Edge]) -> "nx.DiGraph[str]":
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_nodes_from(ids)
+    graph.add_edges_from((edge.from_step_id, edge.to_step_id) for edge in edges)
+    return graph
 
 
 def _grouped(ids: Iterable[str], keyed: Iterable[tuple[str, Edge]]) -> dict[str, tuple[Edge, ...]]:

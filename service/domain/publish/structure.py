@@ -5,13 +5,15 @@ that is wrong is taken out, so that expressions can be checked in the same breat
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import networkx as nx
+
 from service.domain.definition import Edge, StepDefinition, StepType, Version
 from service.domain.errors import Violation
-from service.domain.graph import Graph, compensation_ids, ordered
+from service.domain.graph import Graph, compensation_ids, digraph
 from service.domain.places import RESERVED, alias
 from service.domain.suggestions import LONGEST, Memory
 
@@ -106,25 +108,20 @@ def _main(draft: Version) -> tuple[list[str], list[Edge]]:
 
 
 def _cycles(draft: Version) -> Iterator[Violation]:
-    """One in each part of the graph whose steps all lead to each other."""
     ids, edges = _main(draft)
-    after, before = _targets(edges), _targets(Edge(edge.to_step_id, edge.from_step_id) for edge in edges)
-    unordered = frozenset(ids).difference(ordered(ids, edges))
-    left = [id for id in ids if id in unordered]
-    while left:
-        part = _reached(left[:1], after) & _reached(left[:1], before)
-        if len(part) > 1:
-            yield _cycle(draft, after, part, left[:1])
-        left = [id for id in left if id not in part]
-    yield from _unreachable(draft, ids, _reached([id for id in ids if id not in before], after))
+    graph = digraph(ids, edges)
+    for component in nx.strongly_connected_components(graph):
+        if len(component) > 1:
+            yield _cycle(draft, graph.subgraph(component), min(component, key=ids.index))
+    yield from _unreachable(draft, graph)
 
 
-def _cycle(draft: Version, after: Mapping[str, Sequence[str]], part: frozenset[str], walked: list[str]) -> Violation:
-    while walked[-1] not in walked[:-1]:
-        walked.append(next(id for id in after[walked[-1]] if id in part))
-    names = walked[walked.index(walked[-1]) :]
-    index = _index_of_edge(draft.edges, Edge(*names[-2:]))
-    return Violation(f"edges[{index}]", "cycle", f"the steps form a cycle: {' -> '.join(names)}", suggestion=_OUT)
+def _cycle(draft: Version, component: "nx.DiGraph[str]", start: str) -> Violation:
+    walked = nx.find_cycle(component, start)
+    closing = Edge(*walked[-1][:2])
+    index = _index_of_edge(draft.edges, closing)
+    names = " -> ".join([str(step[0]) for step in walked] + [closing.to_step_id])
+    return Violation(f"edges[{index}]", "cycle", f"the steps form a cycle: {names}", suggestion=_OUT)
 
 
 def _index_of_edge(edges: Iterable[Edge], wanted: Edge) -> int:
@@ -132,30 +129,23 @@ def _index_of_edge(edges: Iterable[Edge], wanted: Edge) -> int:
     return next(index for index, edge in enumerate(edges) if (edge.from_step_id, edge.to_step_id) == ends)
 
 
-def _unreachable(draft: Version, ids: Sequence[str], reached: frozenset[str]) -> Iterator[Violation]:
-    unreached = frozenset(ids) - reached
+def _unreachable(draft: Version, graph: "nx.DiGraph[str]") -> Iterator[Violation]:
+    reached = _reached(graph)
     for index, step in enumerate(draft.steps):
-        if step.id in unreached:
+        if step.id in graph and step.id not in reached:
             yield Violation(f"steps[{index}]", "unreachable_step", f"no root leads to step {step.id!r}")
 
 
-def _targets(edges: Iterable[Edge]) -> Mapping[str, Sequence[str]]:
-    targets = defaultdict[str, list[str]](list)
-    for edge in edges:
-        targets[edge.from_step_id].append(edge.to_step_id)
-    return targets
-
-
-def _reached(starts: Iterable[str], targets: Mapping[str, Sequence[str]]) -> frozenset[str]:
-    """What a walk comes to, where it starts included."""
+def _reached(graph: "nx.DiGraph[str]") -> set[str]:
+    """What a walk from all roots comes to."""
     reached: set[str] = set()
-    ahead = list(starts)
+    ahead = [id for id, incoming in graph.in_degree() if not incoming]
     while ahead:
         id = ahead.pop()
         if id not in reached:
             reached.add(id)
-            ahead += targets.get(id, ())
-    return frozenset(reached)
+            ahead.extend(graph.successors(id))
+    return reached
 
 
 # --- compensation --------------------------------------------------------------------------------------------------
@@ -258,7 +248,7 @@ def sound_graph(draft: Version) -> Graph:
     """The graph without what `problems` finds wrong. Where it is cyclic every step counts as upstream."""
     steps = {step.id: step for step in reversed(draft.steps)}.values()
     ids, edges = _main(draft)
-    if len(ordered(ids, edges)) == len(ids):
+    if nx.is_directed_acyclic_graph(digraph(ids, edges)):
         return Graph.of(map(_not_itself, reversed(steps)), edges)
     return replace(Graph.of(map(_not_itself, steps), ()), upstream=dict.fromkeys(ids, frozenset(ids)))
 
