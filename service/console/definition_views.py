@@ -135,8 +135,8 @@ def _number(plan: Plan, what: str, dry_run: bool) -> int:
 def _notes(plan: Plan, dry_run: bool) -> list[str]:
     """Warnings, what it means for runs, and what changes of the definition itself."""
     warnings = [plan.told(each) for each in plan.findings if each not in plan.faults]
-    how = "would be" if dry_run else "is"
-    about = (f"{plan.wanted.document.place((name,))}: the definition's {name} {how} set to this" for name in plan.about)
+    verb = "would set" if dry_run else "sets"
+    about = (f"{plan.wanted.document.place((name,))}: {verb} the definition's {name}" for name in plan.about)
     return [*warnings, *plan.consequences, *about]
 
 

@@ -86,13 +86,13 @@ async def test_a_definition_is_described_as_its_file_does(shell: Shell, tmp_path
     path.write_text(path.read_text().replace("[small]", "[large]"))
     dry = await shell.done("definitions", "apply", "-f", str(path), "--dry-run")
     assert dry.lines == [f"{name}: would be described anew"]
-    assert f"{path}:4: the definition's tags would be set to this" in dry.err
+    assert f"{path}:4: would set the definition's tags" in dry.err
     assert (await shell.done("definitions", "apply", "-f", str(path))).lines == [f"{name}: described anew"]
     assert (await shell.done("definitions", "apply", "-f", str(path))).lines == [f"{name}: unchanged"]
     path.write_text(path.read_text().replace("[large]", "[small]").replace("Look at it", "Look well"))
     both = await shell.done("definitions", "apply", "-f", str(path), "--key", str(uuid4()))
     assert both.lines[-1] == f"{name}: version 2 published"
-    assert "the definition's tags is set to this" in both.err
+    assert f"{path}:4: sets the definition's tags" in both.err
     assert (await shell.done("definitions", "show", name, "--json")).json["definition"]["tags"] == ["small"]
 
 
