@@ -6,7 +6,7 @@ are not, a certificate is a service that may do everything. Asked by the interce
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from service.domain.errors import Kind, Refusal
 from service.edge.context import Context
@@ -17,7 +17,8 @@ from service.edge.gate.tokens import Tokens
 HEADER = "authorization"
 
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]{1,8192}=*)")
-_NAMES = ("x509_subject_alternative_name", "x509_common_name")
+_SUBJECT, _COMMON_NAME, _NAMES = "x509_subject", "x509_common_name", "x509_subject_alternative_name"
+_NUL = rb"\00"  # as a subject is written
 
 
 class Gate:
@@ -62,9 +63,20 @@ def _bearer(told: str) -> str:
 
 def _certified(context: Context, allowed: Collection[str]) -> str:
     """The name by which the client's certificate may come in."""
-    shown = context.auth_context()
-    names = [raw.decode(errors="replace") for field in _NAMES for raw in shown.get(field, ())]
-    found = next((name for name in names if name and (not allowed or name in allowed)), "")
+    names = [raw.decode(errors="replace") for raw in _shown(context.auth_context())]
+    found = next((name for name in names if _readable(name) and (not allowed or name in allowed)), "")
     if not found:
         raise Refusal(Kind.DENIED, "foreign_certificate", "the client's certificate is not on the list")
     return found
+
+
+def _shown(certificate: Mapping[str, Iterable[bytes]]) -> Iterator[bytes]:
+    """All its names. gRPC cuts a common name at a NUL: of `crm`, NUL, `.example.com` it would show `crm`."""
+    yield from certificate.get(_NAMES, ())
+    if not any(_NUL in subject for subject in certificate.get(_SUBJECT, ())):
+        yield from certificate.get(_COMMON_NAME, ())
+
+
+def _readable(name: str) -> bool:
+    """It is the actor of all that is done by it, so people and the database have to be able to read it."""
+    return bool(name.strip()) and name.isprintable()

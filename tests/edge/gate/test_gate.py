@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -169,12 +170,54 @@ async def test_a_certificate_that_is_not_on_the_list_is_denied() -> None:
         assert (error.code, error.reason) == (DENIED, "foreign_certificate")
 
 
+LOOKALIKES = [
+    AUTHORITY.issue_cert("agents.internal.example", common_name="agents.internal.example"),
+    AUTHORITY.issue_cert("my-agents.internal", common_name="my-agents.internal"),
+    AUTHORITY.issue_cert("*.internal", common_name="*.internal"),
+    AUTHORITY.issue_cert("agents", common_name="AGENTS.INTERNAL"),
+    AUTHORITY.issue_cert("agents", common_name="agents.internal "),
+    AUTHORITY.issue_cert("agents", common_name="crm,agents.internal"),
+    AUTHORITY.issue_cert("agents", organization_name="agents.internal"),
+    AUTHORITY.issue_cert("agents", common_name="crm\0.example.com"),
+]
+
+
+@pytest.mark.parametrize("leaf", LOOKALIKES)
+async def test_a_name_that_only_resembles_one_on_the_list_is_not_on_it(leaf: trustme.LeafCert) -> None:
+    """Nor does it help to say another name in metadata."""
+    said = (
+        ("x-forwarded-client-cert", "agents.internal"),
+        ("x-workspace-id", "ws_acme"),
+        ("x-actor", "agents.internal"),
+    )
+    async with serving(gate=Gate(names=NAMES), credentials=credentials()) as edge, asking(edge, leaf) as stub:
+        error = await refused(stub.ListRuns(LIST, metadata=said))
+        assert (error.code, error.reason) == (DENIED, "foreign_certificate")
+
+
+@pytest.mark.parametrize("name", ["crm\nmia", "crm\0mia", "\u202ecrm", " "])
+async def test_a_name_that_nobody_could_read_is_none(name: str) -> None:
+    """It would be the actor in history, logs and audit."""
+    leaf = AUTHORITY.issue_cert(common_name=name)
+    async with serving(gate=Gate(names=()), credentials=credentials()) as edge, asking(edge, leaf) as stub:
+        error = await refused(stub.CreateDefinition(CREATE))
+        assert (error.code, error.reason) == (DENIED, "foreign_certificate")
+
+
 async def test_without_a_list_every_certificate_of_the_authority_is_good() -> None:
     async with serving(gate=Gate(names=()), credentials=credentials()) as edge, asking(edge, UNLISTED) as stub:
         await stub.ListRuns(LIST)
 
 
-@pytest.mark.parametrize("leaf", [None, STRANGER.issue_cert("agents.internal")], ids=["none", "another authority's"])
+EXPIRED = AUTHORITY.issue_cert("agents.internal", not_after=datetime(2020, 1, 1, tzinfo=UTC))
+NOT_YET = AUTHORITY.issue_cert("agents.internal", not_before=datetime(2999, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "leaf",
+    [None, STRANGER.issue_cert("agents.internal"), EXPIRED, NOT_YET],
+    ids=["none", "another authority's", "expired", "not yet good"],
+)
 async def test_without_a_certificate_of_the_authority_there_is_no_connection(leaf: trustme.LeafCert | None) -> None:
     async with serving(gate=Gate(names=NAMES), credentials=credentials()) as edge, asking(edge, leaf) as stub:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
