@@ -15,7 +15,7 @@ from service.bus.listener import Listener
 from service.dev.nats import EmbeddedNats
 from service.domain.bus_event import BusEvent
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from service.bus import connection as connection_module
 from service.bus.connection import CLOSE_SECONDS, Connection
 from service.dev.nats import EmbeddedNats
 from service.engine.ports.failures import BusUnavailable
-from tests.bus.helpers import connected, eventually
+from tests.bus.helpers import PATIENCE_SECONDS, connected, eventually
 from tests.tunnel import tunnel
 
 
@@ -72,7 +72,7 @@ async def test_a_session_that_the_server_ends_is_opened_anew(own_nats: EmbeddedN
 async def test_closes_in_time_when_the_server_is_gone(own_nats: EmbeddedNats) -> None:
     async with connected(own_nats) as connection:
         own_nats.kill()
-        async with asyncio.timeout(2 * CLOSE_SECONDS + 1):
+        async with asyncio.timeout(2 * CLOSE_SECONDS + 20):
             await connection.close()
     assert not connection.connected
 
@@ -84,7 +84,7 @@ async def test_closing_sends_what_is_still_to_be_sent(nats_server: EmbeddedNats)
         async with connected(nats_server) as writer:
             for number in range(100):
                 await writer.client.publish("closing.x", str(number).encode())
-        received = [(await subscription.next_msg(timeout=5)).data for _ in range(100)]
+        received = [(await subscription.next_msg(timeout=PATIENCE_SECONDS)).data for _ in range(100)]
         await subscription.unsubscribe()
     assert received == [str(number).encode() for number in range(100)]
 

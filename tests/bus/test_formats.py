@@ -25,7 +25,7 @@ from service.dev.nats import EmbeddedNats
 from service.domain.bus_event import BusEvent
 from service.engine.ports.outbox import Unpublished
 from tests.bus.changes import NOON, change, record_changes, run_changes, step_changes
-from tests.bus.helpers import connected
+from tests.bus.helpers import PATIENCE_SECONDS, connected
 
 PARENT, STATE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "congo=t61 rcWk,rojo=00%f"
 TRACE = {"traceparent": PARENT, "tracestate": STATE}
@@ -138,7 +138,7 @@ async def test_what_was_published_is_what_is_heard(bus: Connection, form: str) -
     await ensure_changes_stream(bus)
     reader = await bus.jetstream.subscribe("workflows.changes.>", ordered_consumer=True)
     await Publisher(bus, form=form).publish(CHAINED)
-    arrived: Msg = await reader.next_msg(timeout=5)
+    arrived: Msg = await reader.next_msg(timeout=PATIENCE_SECONDS)
     await reader.unsubscribe()
     assert parse(arrived.subject, arrived.headers or {}, arrived.data) == _heard("headers", CHAINED)
 

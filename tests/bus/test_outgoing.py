@@ -18,7 +18,7 @@ from service.dev.nats import EmbeddedNats
 from service.engine.ports.failures import BusUnavailable
 from service.engine.ports.outbox import Unpublished
 from tests.bus.changes import NOON, change, step
-from tests.bus.helpers import connected
+from tests.bus.helpers import PATIENCE_SECONDS, connected
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def _published(bus: Connection, *changes: Unpublished) -> list[Msg]:
     publisher = Publisher(bus)
     for one in changes:
         await publisher.publish(one)
-    messages = [await reader.next_msg(timeout=5) for _ in changes]
+    messages = [await reader.next_msg(timeout=PATIENCE_SECONDS) for _ in changes]
     await reader.unsubscribe()
     return messages
 

@@ -12,7 +12,7 @@ from tests.world import WORKSPACE
 
 async def until(look: Callable[[], Awaitable[Ended]], wanted: Callable[[Ended], bool]) -> Ended:
     """The bus tells nobody when it has handed a message out, so it is looked at again."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not wanted(found := await look()):
             pass
     return found

@@ -171,7 +171,7 @@ async def test_ctrl_c_ends_a_watch_cleanly(desk: Desk, shell: Shell, tmp_path: P
         env={**os.environ, **shell.environment},
     )
     assert watching.stdout is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert b"run started" in await watching.stdout.readline()
         watching.send_signal(signal.SIGINT)
         _, said = await watching.communicate()

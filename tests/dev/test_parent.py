@@ -17,7 +17,7 @@ from service.dev.process import Account, LauncherError
 from service.dev.scratch import Scratch
 from tests.dev import parent
 
-ENDS_WITHIN = 10.0
+ENDS_WITHIN = 60.0
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from service.dev.stack import stack, surroundings
 from service.dev.tokens import DEV_TOKENS, bearing, with_dev_tokens
 from tests.dev.test_parent import handle
 
-ENDS_WITHIN = 15.0
+ENDS_WITHIN = 60.0
 
 
 def children(pid: int) -> list[int]:
@@ -50,7 +50,7 @@ def test_dev_prints_its_addresses_and_ends_with_its_servers() -> None:
         assert dev.stdout is not None
         addresses = json.loads(dev.stdout.readline())
         assert list(addresses) == ["grpc", "http", "postgres", "nats", "tokens"]
-        with urllib.request.urlopen(f"http://{addresses['http']}/readyz", timeout=5) as ready:
+        with urllib.request.urlopen(f"http://{addresses['http']}/readyz", timeout=30) as ready:
             assert ready.status == 200
         servers = [handles.enter_context(handle(pid)) for pid in children(dev.pid)]
         assert len(servers) == 2

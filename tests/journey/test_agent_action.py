@@ -84,7 +84,7 @@ async def test_a_cancelled_objective_is_never_tried_again(shared: World) -> None
 
 async def test_an_attempt_that_times_out_has_its_objective_cancelled(shared: World) -> None:
     shared.siblings.script.work["endless"] = Work(held=True)
-    run = await begin(shared, chain(agent("endless", timeout_seconds=1)))
+    run = await begin(shared, chain(agent("endless", timeout_seconds=3)))
     ended = await shared.until_ended(run.id)
     assert ended.state == pb.WORKFLOW_STATE_FAILED
     assert "timeout" in found(ended, "endless").error_message

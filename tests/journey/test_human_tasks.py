@@ -275,9 +275,9 @@ async def test_its_people_are_reminded_and_told_when_it_is_overdue(shared: World
 
 
 async def test_a_task_that_is_done_reminds_nobody(shared: World) -> None:
-    done = await opened(shared, assignee="user_done", reminder_seconds=1)
+    done = await opened(shared, assignee="user_done", reminder_seconds=3)
     await complete(shared, done.id, "user_done", {})
-    await opened(shared, assignee="user_open", reminder_seconds=2)
+    await opened(shared, assignee="user_open", reminder_seconds=4)
 
     def reminded() -> set[str]:
         return {each.recipient_id for each in shared.siblings.notifications.values()}

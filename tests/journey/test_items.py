@@ -182,7 +182,7 @@ def items_of(shared: World, run_id: str) -> list[objectives_pb2.Objective]:
 
 async def test_the_timeout_bounds_one_attempt_of_one_item(shared: World, rows: Rows) -> None:
     shared.siblings.script.work["timed"] = Work(held=True)
-    like = chain(each("timed", {"concurrency": 1, "tolerated_failures": 1}, timeout_seconds=2))
+    like = chain(each("timed", {"concurrency": 1, "tolerated_failures": 1}, timeout_seconds=4))
     run = await begin(shared, like, {"list": ["slow", "quick"]})
     slow = (await until_at_work(shared, run.id, 1))[0]
     await finish(shared, (await until_at_work(shared, run.id, 2))[1])

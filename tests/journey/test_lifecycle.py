@@ -62,11 +62,11 @@ async def test_pausing_twice_is_one_pause_with_the_first_reason(shared: World, r
 
 async def test_a_retry_waits_out_the_pause_and_then_starts_once(shared: World) -> None:
     shared.siblings.script.work["flaky"] = Work({"ok": True}, failures=1)
-    policy = pb.RetryPolicy(max_retries=1, backoff_seconds=1)
+    policy = pb.RetryPolicy(max_retries=1, backoff_seconds=3)
     run = await begin(shared, chain(agent("flaky", retry_policy=policy)))
     await shared.until(run.id, lambda run: run.steps[0].retry_count == 1)
     await pause(shared, run.id)
-    await seconds_pass(shared, 2)
+    await seconds_pass(shared, 4)
     assert states(await shared.run(run.id)) == {"flaky": "PENDING"}
     assert created(shared, run.id) == ["flaky"]
     assert states(await resume(shared, run.id)) == {"flaky": "RUNNING"}
@@ -75,7 +75,7 @@ async def test_a_retry_waits_out_the_pause_and_then_starts_once(shared: World) -
 
 
 async def test_timeouts_of_steps_go_on_in_a_paused_run(shared: World) -> None:
-    run = await begin(shared, chain(task("sign", timeout_seconds=1), timeout_seconds=60))
+    run = await begin(shared, chain(task("sign", timeout_seconds=3), timeout_seconds=60))
     await pause(shared, run.id)
     await shared.until_step(run.id, "sign", "FAILED")
     assert (await shared.run(run.id)).state == pb.WORKFLOW_STATE_PAUSED
@@ -83,7 +83,7 @@ async def test_timeouts_of_steps_go_on_in_a_paused_run(shared: World) -> None:
 
 
 async def test_a_paused_run_ends_by_its_own_timeout(shared: World, rows: Rows) -> None:
-    run = await begin(shared, chain(task("sign", timeout_seconds=60), timeout_seconds=1))
+    run = await begin(shared, chain(task("sign", timeout_seconds=60), timeout_seconds=3))
     await pause(shared, run.id)
     ended = await shared.until_ended(run.id)
     assert (ended.state, states(ended)) == (pb.WORKFLOW_STATE_FAILED, {"sign": "CANCELLED"})

@@ -22,7 +22,7 @@ OWNER = "workflows_owner"
 
 
 @pytest.fixture
-async def databases(postgres: EmbeddedPostgres) -> AsyncIterator[tuple[str, str]]:
+async def owned(postgres: EmbeddedPostgres) -> AsyncIterator[tuple[str, str]]:
     """A migrated database of a plain owner, and an empty one to restore it to."""
     names = ("backup_from", "backup_to")
     async with await psycopg.AsyncConnection.connect(postgres.dsn, autocommit=True) as admin:
@@ -39,14 +39,14 @@ async def databases(postgres: EmbeddedPostgres) -> AsyncIterator[tuple[str, str]
 
 
 async def test_runs_go_on_where_the_backup_found_them(
-    databases: tuple[str, str],
+    owned: tuple[str, str],
     postgres: EmbeddedPostgres,
     template: str,
     own_nats: EmbeddedNats,
     script: Script,
     tmp_path: Path,
 ) -> None:
-    source, target = databases
+    source, target = owned
     async with world(source, own_nats.url, script) as before:
         published = await before.publish(chain(agent("research"), task("check"), agent("write")))
         run = await before.start(published.version.definition_id)

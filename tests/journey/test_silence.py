@@ -122,7 +122,7 @@ async def test_an_agent_without_a_sign_of_life_loses_its_objective(shared: World
 
 async def test_a_sign_of_life_gains_time(shared: World) -> None:
     shared.siblings.script.work["slow"] = Work(held=True)
-    watched = agent("slow", config={"heartbeat_seconds": 3})
+    watched = agent("slow", config={"heartbeat_seconds": 5})
     pause = step("pause", "WAIT_FOR_EVENT", {"timeout_action": "go on"}, timeout_seconds=1)
     run, clock = await begin(shared, chain(watched)), await begin(shared, chain(pause))
     objective_id = await at_work(shared, run.id, "slow")
@@ -131,7 +131,7 @@ async def test_a_sign_of_life_gains_time(shared: World) -> None:
     ended = await shared.until_ended(run.id)
     lived = ended.completed_at.ToDatetime() - ended.started_at.ToDatetime()
     assert states(ended) == {"slow": "FAILED"}
-    assert lived.total_seconds() >= 4
+    assert lived.total_seconds() >= 6
 
 
 # --- once more ------------------------------------------------------------------------------------------------------

@@ -152,7 +152,7 @@ async def test_a_rejected_task_fails_the_run(shared: World) -> None:
 async def test_a_run_that_reaches_its_timeout_fails_and_cancels_what_is_in_flight(shared: World) -> None:
     shared.siblings.script.work["outlives"] = Work(held=True)
     slow = agent("outlives", timeout_seconds=60)
-    run = await begin(shared, graph([slow, task("asked", timeout_seconds=60)], timeout_seconds=1))
+    run = await begin(shared, graph([slow, task("asked", timeout_seconds=60)], timeout_seconds=3))
     ended = await shared.until_ended(run.id)
     assert ended.state == pb.WORKFLOW_STATE_FAILED
     assert states(ended) == {"outlives": "CANCELLED", "asked": "CANCELLED"}

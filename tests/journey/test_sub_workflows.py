@@ -11,7 +11,7 @@ from workflows.v1 import workflows_pb2 as pb
 from service.dev.siblings.script import Work
 from tests.journey.acting import at_work, begin, found, plain, report, states, told_of, until_siblings
 from tests.journey.graphs import ONCE_MORE_SOON, agent, chain, gate, graph, step, task
-from tests.world import World
+from tests.world import PATIENCE_SECONDS, World
 
 CHILD = chain(agent("work"), task("check"))
 
@@ -33,7 +33,7 @@ async def child_of(shared: World, run: pb.WorkflowRun) -> pb.WorkflowRun:
         return {told["id"] for told in runs if told.get("parent_run_id") == run.id}
 
     async with shared.heard:
-        await asyncio.wait_for(shared.heard.wait_for(lambda: bool(told())), 20)
+        await asyncio.wait_for(shared.heard.wait_for(lambda: bool(told())), PATIENCE_SECONDS)
     (child_id,) = told()
     return await shared.run(child_id)
 
@@ -147,7 +147,7 @@ async def test_a_parent_that_times_out_cancels_its_child_and_what_that_does(shar
     shared.siblings.script.work["endless"] = Work(held=True)
     lowest = await by_id(shared, chain(agent("endless")))
     middle = await by_id(shared, chain(calling("down", lowest)))
-    run = await begin(shared, chain(calling("call", middle, timeout_seconds=2)))
+    run = await begin(shared, chain(calling("call", middle, timeout_seconds=5)))
     child = await child_of(shared, run)
     grandchild = await child_of(shared, child)
     objective = shared.siblings.objectives[await at_work(shared, grandchild.id, "endless")]

@@ -25,7 +25,7 @@ from tests.promises import keeping, load, scale
 from tests.promises.trial import ENDED, PATIENCE_SECONDS, Trial, settings
 from tests.world import world
 
-DELAYS = scale(300, 10_000)
+DELAYS = scale(150, 10_000)
 OTHERS = scale(20, 500)
 """Of each of the other kinds: retries, reminders and schedules."""
 HALF_AN_HOUR = 1800

@@ -75,7 +75,7 @@ async def test_a_hanging_sibling_costs_no_more_than_the_deadline(
 ) -> None:
     siblings.add_fault(Scripted("objectives.*", "HANG"))
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         answer = await ask(clients, OBJECTIVE, timeout_seconds=0.1)
 
     assert isinstance(answer, Fault)
@@ -139,7 +139,7 @@ async def test_leaving_a_silent_connection_cuts_no_call_that_may_be_answered(sib
     while clients.configured["objectives"].breaker.state is BreakerState.CLOSED:
         assert isinstance(await ask(clients, OBJECTIVE, timeout_seconds=0.05), Fault)
     assert not asking.done()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await clients.close()
         answer = await asking
     assert isinstance(answer, Fault)

@@ -54,7 +54,7 @@ class Heard:
         await self._queue.put(message)
 
     async def about(self, fact: str) -> tuple[dict[str, str], dict[str, Any]]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 message = await self._queue.get()
                 if fact in message.data.decode():

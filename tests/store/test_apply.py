@@ -162,7 +162,7 @@ async def test_a_claim_and_an_answer_never_both_count(runs: Runs, owner: Owner, 
 
 
 async def _blocked(owner: Owner) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             if await rows(owner, "select from pg_locks where not granted"):
                 return

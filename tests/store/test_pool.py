@@ -62,7 +62,7 @@ async def test_who_gave_up_does_not_count_as_waiting(database: str) -> None:
     await pool.open()
     async with pool.transaction():
         waiting = [asyncio.create_task(pool.read(b"select 1")) for _ in range(2)]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while pool.use.waits < 2:  # noqa: ASYNC110 (the pool tells nobody)
                 await asyncio.sleep(0)
         assert pool.use.waiting == 2

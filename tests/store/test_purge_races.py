@@ -61,7 +61,7 @@ def between(monkeypatch: pytest.MonkeyPatch, name: str, happens: Callable[[], Aw
 
 async def until_blocked(owner: Owner, waiting: int) -> None:
     """Polled: nobody tells when a statement begins to wait for a lock."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             cursor = await owner.execute("select distinct pid from pg_locks where not granted")
             if len(await cursor.fetchall()) == waiting:

@@ -119,7 +119,7 @@ async def test_a_deaf_collector_holds_up_the_end_for_two_seconds_at_most(
 ) -> None:
     monkeypatch.setattr("service.tracing.sending.STOP_SECONDS", 0.2)
     collector.deaf = True
-    async with asyncio.timeout(5), tracing.tracing(config(), "replica-1") as tracer:
+    async with asyncio.timeout(20), tracing.tracing(config(), "replica-1") as tracer:
         with tracer.span("one", ""):
             pass
     assert collector.asked.is_set()

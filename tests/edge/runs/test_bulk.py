@@ -177,7 +177,7 @@ async def test_what_was_begun_is_ended_and_nothing_else_begun(edge: Edge) -> Non
     edge.chosen.matching = targets(40)
     edge.runs.gate = asyncio.Event()
     with pytest.raises(grpc.aio.AioRpcError) as late:
-        await edge.run_stub.ControlRuns(request(), timeout=1)
+        await edge.run_stub.ControlRuns(request(), timeout=2)
     assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     edge.runs.gate.set()
     assert await edge.shield.drain(2) == 0
