@@ -3,8 +3,8 @@
 Undone are the steps that COMPLETED and those that were attempted and FAILED, since their effect is unknown, and child
 runs that were cancelled half-way; in reverse order of the graph: a step only when every later one that has to be undone
 is. Each by its compensation step, which is a step run like any other, or, where it was a run of its own, by that run's
-own compensation (`undoing`). One that fails after its
-retries stops the walk; asking again goes on there. What has been undone is never undone twice.
+own compensation (`undoing`). One that fails after its retries stops the walk; asking again goes on there. What has been
+undone is never undone twice.
 """
 
 from collections.abc import Sequence
@@ -143,7 +143,7 @@ def _undo(turn: Turn, step_id: str) -> None:
     by = turn.step(by_id)
     if by.state is StepState.PENDING and not by.attempt:
         start(turn, by_id, turn.step(step_id).output_payload)
-    elif by.state is StepState.PENDING and by.retry_at and by.retry_at <= turn.now:
+    elif by.state is StepState.PENDING and turn.due(by.retry_at):
         start(turn, by_id, by.input_payload)
     if turn.planned(by_id).items is not None:
         work_off(turn, by_id)

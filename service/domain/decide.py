@@ -145,7 +145,7 @@ def _time_passed(turn: Turn) -> None:
     """What is due is read off the state; retries are started by `settle`."""
     if turn.run.state.terminal:
         raise Unwanted("run_terminal", f"the run is {turn.run.state}")
-    if _due(turn, turn.run.deadline_at):
+    if turn.due(turn.run.deadline_at):
         return time_out(turn)
     for step in turn.everything():
         if step.state.open and step.deadline_at:
@@ -157,7 +157,7 @@ def _time_passed(turn: Turn) -> None:
 
 def _expire(turn: Turn, key: str) -> None:
     step = turn.step(key)
-    if step.state.open and _due(turn, step.deadline_at):
+    if step.state.open and turn.due(step.deadline_at):
         rules_of(turn, key).expired(turn, key)
 
 
@@ -165,12 +165,8 @@ def _ring(turn: Turn, key: str) -> None:
     """Alarms that are due, one after the other; each is taken off first, and an ended step has none."""
     alarms = turn.step(key).alarms
     for name in sorted(alarms, key=lambda name: alarms[name]):
-        if not _due(turn, alarms[name]):
+        if not turn.due(alarms[name]):
             break
         if name in turn.step(key).alarms:
             turn.arm(key, **{name: None})
             rules_of(turn, key).rang(turn, key, name)
-
-
-def _due(turn: Turn, at: datetime | None) -> bool:
-    return at is not None and at <= turn.now

@@ -55,7 +55,7 @@ _DONE = frozenset({StepState.COMPLETED, StepState.SKIPPED})
 def _consider(turn: Turn, step_id: str) -> None:
     step = turn.step(step_id)
     if step.attempt:
-        if step.retry_at is not None and step.retry_at <= turn.now:
+        if turn.due(step.retry_at):
             start(turn, step_id, step.input_payload)
         return
     fates = [fate(turn, edge) for edge in turn.plan.graph.incoming[step_id]]

@@ -56,7 +56,7 @@ def _go_on(turn: Turn, step_id: str, batch: list[StepRun]) -> None:
 
 
 def _may_start(turn: Turn, item: StepRun) -> bool:
-    return not item.attempt or (item.retry_at is not None and item.retry_at <= turn.now)
+    return not item.attempt or turn.due(item.retry_at)
 
 
 def _give_up(turn: Turn, step_id: str, failed: list[StepRun], total: int) -> None:

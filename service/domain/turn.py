@@ -88,6 +88,10 @@ class Turn:
         """Tells a question that is asked again and again apart from the one before."""
         return f"{self.now:%Y%m%dT%H%M%S}"
 
+    def due(self, at: datetime | None) -> bool:
+        """Has that moment come? Never, for none."""
+        return at is not None and at <= self.now
+
     def after(self, seconds: float) -> datetime:
         return self.now + timedelta(seconds=seconds)
 
