@@ -23,7 +23,6 @@ class Graph:
     order: tuple[str, ...]
     incoming: Mapping[str, tuple[Edge, ...]]
     outgoing: Mapping[str, tuple[Edge, ...]]
-    roots: tuple[str, ...]
     upstream: Mapping[str, frozenset[str]]
     compensation: frozenset[str]
     undoes: Mapping[str, str]
@@ -40,7 +39,6 @@ class Graph:
             order=order,
             incoming=incoming,
             outgoing=_grouped(order, ((edge.from_step_id, edge) for edge in edges)),
-            roots=tuple(id for id in order if not incoming[id]),
             upstream=_upstream(order, incoming),
             compensation=compensation,
             undoes={step.compensation_step_id: step.id for step in steps if step.compensation_step_id},
