@@ -73,7 +73,7 @@ def _known(step: StepRun, objective_id: str) -> Decimal:
 
 def _of_earlier(step: StepRun, objective_id: str, cost: Decimal) -> dict[str, Any]:
     more = cost - _known(step, objective_id)
-    if not more or objective_id not in step.earlier_objectives:
+    if not more or objective_id not in step.earlier_work:
         return {}
     return {
         "evidence": {**step.evidence, "attempts": noted(step, "objective_id", objective_id, cost_usd=str(cost))},

@@ -117,7 +117,7 @@ def _not_started(turn: Turn, step: StepRun) -> Exception:
 
 def _check_attempt(turn: Turn, command: TransitionStep) -> None:
     step = turn.step(command.step_id)
-    if command.objective_id in step.earlier_objectives:
+    if command.objective_id in step.earlier_work:
         raise conflict("objective_superseded", "the attempt that this objective worked on is over")
     if command.objective_id and step.objective_id and command.objective_id != step.objective_id:
         raise conflict("objective_superseded", "another objective is linked to the present attempt")

@@ -111,13 +111,13 @@ class StepRun:
         return found
 
     @property
-    def earlier_objectives(self) -> list[str]:
-        """What earlier attempts worked on; a late cost may still name it."""
+    def earlier_work(self) -> list[str]:
+        """The objectives or child runs of earlier attempts: late costs may name them, and what they did counts."""
         return [past["objective_id"] for past in self.evidence.get("attempts", ()) if past["objective_id"]]
 
     def worked_on(self, objective_id: str) -> bool:
         """Was that the objective of any attempt?"""
-        earlier = "attempts" in self.evidence and objective_id in self.earlier_objectives
+        earlier = "attempts" in self.evidence and objective_id in self.earlier_work
         return objective_id == self.objective_id or earlier
 
 

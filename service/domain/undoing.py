@@ -20,7 +20,7 @@ def children(planned: StepPlan, step: StepRun) -> list[str]:
     if "workflow" not in planned.config:
         return []
     latest = step.child_run_id
-    return [*([latest] if latest else ()), *reversed(step.earlier_objectives)]
+    return [*([latest] if latest else ()), *reversed(step.earlier_work)]
 
 
 def left(planned: StepPlan, step: StepRun) -> list[str]:

@@ -20,7 +20,7 @@ def addresses(run_id: str, step: StepRun, definition: StepDefinition) -> frozens
     """Every address under which this step can be reached now. A link that is none of its kind's is no address."""
     match step.step_type:
         case StepType.AGENT_ACTION:
-            objectives = (step.objective_id, *step.earlier_objectives)
+            objectives = (step.objective_id, *step.earlier_work)
             return frozenset(f"objective:{objective_id}" for objective_id in objectives if objective_id)
         case StepType.APPROVAL_GATE:
             return _approval(step)

@@ -87,7 +87,7 @@ def _clock(story: Story, data: st.DataObject) -> None:
 def _objective(story: Story, data: st.DataObject) -> None:
     """News of an objective of any attempt, perhaps of one that is over."""
     known = sorted({step.objective_id for step in _all(story.run)} - {""})
-    known += sorted(past for step in _all(story.run) for past in step.earlier_objectives if past.startswith("obj"))
+    known += sorted(past for step in _all(story.run) for past in step.earlier_work if past.startswith("obj"))
     if known:
         state = data.draw(st.sampled_from(["RUNNING", "COMPLETED", "FAILED", "CANCELLED"]))
         output = data.draw(st.sampled_from([None, {"pick": 1.0}]))

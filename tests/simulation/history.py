@@ -77,7 +77,7 @@ def _check_objectives(world: World) -> None:
         objective_id
         for run in world.tables.runs.values()
         for step in (*run.steps.values(), *run.items.values())
-        for objective_id in (step.objective_id, *step.earlier_objectives)
+        for objective_id in (step.objective_id, *step.earlier_work)
     }
     lost = world.office.objectives.keys() - linked - world.office.cancelled
     assert not lost, f"nobody knows of {sorted(lost)}"
