@@ -6,21 +6,19 @@ commit the effects (leased to this process by the apply) are handed to the dispa
 router, and the relay gets a hint.
 """
 
-import logging
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from service.domain.beginning import begin, fork
-from service.domain.calls import Call, OwnCall
 from service.domain.commands import EffectFailed, EffectSucceeded, Envelope, EventArrived
 from service.domain.decide import decide
-from service.domain.decision import Accepted, Decision, Ignored, Repeated, Verdict, Wait
-from service.domain.effects import Owed, encode_own
+from service.domain.decision import Accepted, Decision, Ignored, Repeated, Verdict
+from service.domain.effects import Owed
 from service.domain.errors import Kind, Refusal, RunPurged, key_reused, not_found
 from service.domain.plan import Plan
 from service.domain.state import Run, changed
+from service.engine.aftermath import Aftermath, hand_on, requests_of
 from service.engine.clock import DatabaseClock
 from service.engine.lease import Lease
 from service.engine.mailbox import Letter, Mailbox, Reply, fail_all
@@ -28,23 +26,11 @@ from service.engine.plans import Plans
 from service.engine.ports.failures import StaleRun
 from service.engine.ports.runs import RunStore, Snapshot, Started, StartKey
 from service.engine.ports.siblings import Siblings
-from service.engine.ports.work import Work
+from service.engine.recent import Recent
 from service.engine.tally import Tally
 from service.engine.tracing import UNTRACED, Span, Tracer
 
 TRIES = 8
-
-log = logging.getLogger(__name__)
-
-
-class Aftermath(Protocol):
-    """What has to happen after a commit; none of it may fail the command."""
-
-    def owed(self, work: Sequence[Work], leased_at: float) -> None: ...
-
-    def opened(self, run_id: str, workspace_id: str, waits: Sequence[Wait]) -> None: ...
-
-    def changed(self) -> None: ...
 
 
 @dataclass
@@ -62,18 +48,18 @@ class Advance:
         self.mailbox = Mailbox(self._fold)
         self.counters: Counter[str] = Counter()
         self.tally = Tally()
-        self._recent: OrderedDict[str, Run] = OrderedDict()
+        self.recent = Recent(self.capacity)
 
     # --- callers ---------------------------------------------------------------------------------------------------
 
     async def submit(self, run_id: str, envelope: Envelope, visible: str | None = None) -> Reply:
         """Brings one command to a run. Raises Refusal (also for runs the sender may not see), StoreUnavailable."""
-        outcome = await self.mailbox.post(run_id, envelope, visible)
-        if isinstance(outcome.verdict, Refusal):
-            raise outcome.verdict
-        if isinstance(outcome.verdict, Repeated):
-            return await self._as_it_was(outcome, outcome.verdict)
-        return outcome
+        reply = await self.mailbox.post(run_id, envelope, visible)
+        if isinstance(reply.verdict, Refusal):
+            raise reply.verdict
+        if isinstance(reply.verdict, Repeated):
+            return await self._as_it_was(reply, reply.verdict)
+        return reply
 
     async def start(self, key: StartKey, plan: Plan, envelope: Envelope) -> Reply:
         """Begins a run, once per key. A repetition answers like the first time. Raises Refusal, StoreUnavailable."""
@@ -85,17 +71,16 @@ class Advance:
 
     async def _begin(self, key: StartKey, envelope: Envelope, first: Callable[[], Decision]) -> Reply:
         with self._span(envelope) as span:
-            outcome = await self._begun(key, first)
-            span.tell(run_id=outcome.run.id, outcomes=_word(outcome.verdict))
-        return outcome
+            reply = await self._begun(key, first)
+            span.tell(run_id=reply.run.id, outcomes=_word(reply.verdict))
+        return reply
 
     async def _begun(self, key: StartKey, first: Callable[[], Decision]) -> Reply:
         try:
             decision = first()
         except Refusal as refusal:
             return await self.begun_before(key, refusal)
-        leased_at = self.clock.monotonic()
-        requests = self._requests(decision)
+        requests, leased_at = requests_of(decision, self.siblings), self.clock.monotonic()
         try:
             started = await self.store.start(key, decision, requests, self.lease.seconds)
         except StaleRun as error:
@@ -103,10 +88,7 @@ class Advance:
         self.clock.sync(started.now)
         if not started.fresh:
             return await self._started_before(key, started)
-        self.tally.committed(decision, self.clock.monotonic() - leased_at)
-        run = changed(decision.run, version=1)
-        self._remember(run)
-        self._hand_on(decision, requests, leased_at)
+        run = self._committed(decision, 1, requests, leased_at)
         return Reply(run, Accepted(run.sequence))
 
     async def begun_before(self, key: StartKey, refusal: Refusal) -> Reply:
@@ -124,22 +106,13 @@ class Advance:
             raise RunPurged(started.run_id)
         return Reply(run, Repeated(started.sequence))
 
-    async def _as_it_was(self, outcome: Reply, verdict: Repeated) -> Reply:
-        run = await self.store.run_at(outcome.run.id, verdict.sequence)
-        return Reply(run or outcome.run, verdict)
-
-    @property
-    def remembered(self) -> int:
-        """Of how many runs this process has the last state."""
-        return len(self._recent)
-
-    def recent(self, run_id: str) -> Run | None:
-        """The run as this process remembers it; others may have moved it since."""
-        return self._recent.get(run_id)
+    async def _as_it_was(self, reply: Reply, verdict: Repeated) -> Reply:
+        run = await self.store.run_at(reply.run.id, verdict.sequence)
+        return Reply(run or reply.run, verdict)
 
     async def look(self, run_id: str) -> Run | None:
         """The run as this process remembers it, else as it is stored. Raises StoreUnavailable."""
-        known = self._recent.get(run_id)
+        known = self.recent.get(run_id)
         if known is None and (snapshot := await self.store.load(run_id)) is not None:
             return snapshot.run
         return known
@@ -161,7 +134,7 @@ class Advance:
     async def _carry_out(self, run_id: str, letters: list[Letter], span: Span) -> None:
         """What this process remembers first; then fresh loads, a few times."""
         self.tally.took(len(letters))
-        recent = self._recent.get(run_id)
+        recent = self.recent.get(run_id)
         if recent is not None and await self._try(Snapshot(recent, self.clock.now()), letters, span, cached=True):
             return
         for _ in range(TRIES):
@@ -209,65 +182,24 @@ class Advance:
         return True
 
     async def _apply(self, decision: Decision) -> Run | None:
-        requests, leased_at = self._requests(decision), self.clock.monotonic()
+        requests, leased_at = requests_of(decision, self.siblings), self.clock.monotonic()
         try:
             applied = await self.store.apply(decision, requests, self.lease.seconds)
         except BaseException as error:
-            self._recent.pop(decision.run.id, None)
+            self.recent.forget(decision.run.id)
             if isinstance(error, StaleRun):
                 return None
             raise
-        self.tally.committed(decision, self.clock.monotonic() - leased_at)
         self.clock.sync(applied.now)
-        run = changed(decision.run, version=applied.version)
-        self._remember(run)
-        self._hand_on(decision, requests, leased_at)
+        return self._committed(decision, applied.version, requests, leased_at)
+
+    def _committed(self, decision: Decision, version: int, requests: Mapping[str, bytes], leased_at: float) -> Run:
+        """The run as it is stored now."""
+        self.tally.committed(decision, self.clock.monotonic() - leased_at)
+        run = changed(decision.run, version=version)
+        self.recent.keep(run)
+        hand_on(decision, requests, leased_at, self.aftermath)
         return run
-
-    # --- around it -------------------------------------------------------------------------------------------------
-
-    def _requests(self, decision: Decision) -> dict[str, bytes]:
-        return {effect.id: self._encoded(effect.call, decision.run) for effect in decision.owed}
-
-    def _encoded(self, call: Call, run: Run) -> bytes:
-        """Empty when the call cannot be put into the sibling's words; the dispatcher then rejects it unasked."""
-        try:
-            if isinstance(call, OwnCall):
-                return encode_own(call)
-            return self.siblings.encode(call, run.workspace_id, run.id)
-        except ValueError as error:
-            log.warning("a call of %s cannot be made: %s", run.id, error)
-            return b""
-
-    def _hand_on(self, decision: Decision, requests: Mapping[str, bytes], leased_at: float) -> None:
-        run = decision.run
-        work = [
-            Work(
-                run.id,
-                run.workspace_id,
-                Owed(effect.id, effect.step_id, effect.attempt, effect.kind, 1),
-                requests[effect.id],
-                effect.trace,
-            )
-            for effect in decision.owed
-            if not effect.delay_seconds
-        ]
-        if work:
-            self.aftermath.owed(work, leased_at)
-        if decision.opened:
-            self.aftermath.opened(run.id, run.workspace_id, decision.opened)
-        if decision.events:
-            self.aftermath.changed()
-
-    def _remember(self, run: Run) -> None:
-        """Runs that have ended are not kept: little comes for them any more."""
-        if run.state.terminal:
-            self._recent.pop(run.id, None)
-            return
-        self._recent[run.id] = run
-        self._recent.move_to_end(run.id)
-        if len(self._recent) > self.capacity:
-            self._recent.popitem(last=False)
 
 
 def _effect(envelope: Envelope) -> Owed | None:

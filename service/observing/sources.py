@@ -92,7 +92,7 @@ def _path(engine: Engine) -> Iterator[Source]:
     yield _one(m.ABORTED, lambda: advance.counters["aborted"])
     yield m.DECIDE, lambda: {(): tally.deciding}
     yield m.APPLY, lambda: {(): tally.applying}
-    yield _one(m.REMEMBERED, lambda: advance.remembered)
+    yield _one(m.REMEMBERED, lambda: len(advance.recent))
 
 
 def _effects(engine: Engine) -> Iterator[Source]:

@@ -87,7 +87,7 @@ class Bench:
 
     def forget(self) -> None:
         """As if another replica had to go on."""
-        self.engine.advance._recent.clear()
+        self.engine.advance.recent.forget("wfr_1")
 
 
 @pytest.fixture

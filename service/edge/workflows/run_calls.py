@@ -122,7 +122,7 @@ class EngineRuns:
 
     async def get(self, run_id: str, visible: str | None) -> Run | None:
         """What this process remembers is neither read nor rendered anew, but it is asked whether it still holds."""
-        return await self._reads.run(run_id, visible, self._advance.recent(run_id))
+        return await self._reads.run(run_id, visible, self._advance.recent.get(run_id))
 
     async def list(self, chosen: RunFilter, limit: int, offset: int) -> Page[Run]:
         return await self._reads.runs(chosen, limit, offset)
