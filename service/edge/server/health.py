@@ -1,8 +1,8 @@
 """Serving only while what we need answers.
 
 Every second each dependency is probed; gRPC health and readiness follow. A change is logged once. What is told is
-always the last look, so that asking never waits. Probes are given by wiring, since the edge knows neither the database
-nor the bus.
+always the last look, so that asking never waits. Probes are given by `observing`, since the edge knows neither the
+database nor the bus.
 """
 
 import asyncio

@@ -4,7 +4,7 @@
 ready; siblings are for information: a missing one fails steps, not the service), /metrics is for Prometheus. Every page
 is made of what this process knows already, so none waits for a dependency. One request per connection, small and short:
 whatever else arrives is a bad request. So many connections at once; where one more comes the oldest goes, which has had
-the most time to ask, so that those who say nothing do not keep a probe out. Started by wiring.
+the most time to ask, so that those who say nothing do not keep a probe out. Started by `observing`.
 """
 
 import asyncio
