@@ -156,7 +156,7 @@ def test_dev_says_when_an_address_is_taken() -> None:
     address = f"127.0.0.1:{free_port()}"
     ended = workflows("dev", "--grpc", address, "--http", address)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert address in ended.stderr.splitlines()[-1]
+    assert address in ended.stderr.splitlines()[-1], ended.stderr
 
 
 @pytest.mark.parametrize(
