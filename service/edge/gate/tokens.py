@@ -18,9 +18,7 @@ from typing import Protocol, TypeAlias
 from service.domain.answers import Fault
 from service.domain.errors import Kind, Refusal
 from service.domain.identity import TokenHolder
-from service.domain.workspaces import can_be_one
-from service.edge.gate import access
-from service.edge.gate.access import Scope
+from service.edge.gate import holders
 from service.edge.gate.caller import Caller
 
 GOOD_SECONDS = 30.0
@@ -130,7 +128,7 @@ class Tokens:
         left = (holder.expires_at - self._now()).total_seconds() if holder.expires_at else GOOD_SECONDS
         if left <= 0:
             return Refusal(Kind.UNKNOWN_CALLER, "token_expired", "the token has expired"), BAD_SECONDS
-        verdict = caller_of(holder, self._workspaces)
+        verdict = holders.caller_of(holder, self._workspaces)
         return verdict, min(left, BAD_SECONDS if isinstance(verdict, Refusal) else GOOD_SECONDS)
 
     def _remember(self, key: bytes, verdict: Verdict, until: float) -> None:
@@ -148,24 +146,3 @@ class Tokens:
 
 def _digest(token: str) -> bytes:
     return sha256(token.encode()).digest()
-
-
-def caller_of(holder: TokenHolder, workspaces: Mapping[str, str]) -> Verdict:
-    scopes = access.known(holder.scopes)
-    workspace = workspaces.get(holder.organization_id, holder.organization_id) or None
-    if workspace is None and Scope.OPERATE not in scopes:
-        return Refusal(Kind.DENIED, "no_workspace", "the token belongs to no organization")
-    if workspace is not None and not can_be_one(workspace):
-        return Refusal(Kind.DENIED, "no_workspace", "the token's organization cannot be a workspace")
-    name = holder.subject
-    if holder.is_agent:
-        acts_for = holder.user_subject.removeprefix("user:")
-        return Caller(workspace, _named("agent", name), name.removeprefix("agent:"), acts_for=acts_for, scopes=scopes)
-    if holder.is_service:
-        return Caller(workspace, _named("service", name), for_others=True, scopes=scopes)
-    return Caller(workspace, _named("user", name), user_id=name.removeprefix("user:"), scopes=scopes)
-
-
-def _named(kind: str, subject: str) -> str:
-    """Rules tell people, agents and services apart by what stands before their names."""
-    return subject if subject.startswith(f"{kind}:") else f"{kind}:{subject}"

@@ -11,7 +11,8 @@ from service.domain.answers import Fault, FaultKind
 from service.domain.errors import Kind, Refusal
 from service.domain.identity import TokenHolder
 from service.edge.gate.caller import Caller
-from service.edge.gate.tokens import Tokens, caller_of
+from service.edge.gate.holders import caller_of
+from service.edge.gate.tokens import Tokens
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ANN = TokenHolder("ann", "acme", ("workflows:read", "other:scope"))
