@@ -43,6 +43,7 @@ class Relay:
         self._shard_seconds = shard_seconds
         self._shards: list[int] = []
         self._renew_at = 0.0
+        self._troubles: list[str] = []
         self.counters: Counter[str] = Counter()
         self.loop = Loop("relay", self._round, IDLE_SECONDS)
 
@@ -66,12 +67,20 @@ class Relay:
     async def _publish_all(self, changes: Sequence[Unpublished]) -> int:
         """How many the bus has acknowledged. Raises BusUnavailable when there are none."""
         results = await asyncio.gather(*(self._publish(stream) for stream in by_stream(changes)))
+        self._tell_of_troubles()
         published = [change for done in results for change in done]
         await self._outbox.mark_published([(change.stream, change.sequence) for change in published])
         self.counters["published"] += len(published)
         if not published:
             raise BusUnavailable("nothing could be published")
         return len(published)
+
+    def _tell_of_troubles(self) -> None:
+        """Once a round: whatever keeps the bus from taking one change mostly keeps it from taking all."""
+        if self._troubles:
+            more = len(self._troubles) - 1
+            log.warning("publishing %s%s", self._troubles[0], f", and {more} more" if more else "")
+            self._troubles.clear()
 
     async def _hold(self) -> None:
         if self._monotonic() >= self._renew_at:
@@ -95,7 +104,7 @@ class Relay:
         try:
             await self._publisher.publish(change)
         except BusUnavailable as error:
-            log.warning("publishing %s.%d is tried again: %s", change.stream, change.sequence, error)
+            self._troubles.append(f"{change.stream}.{change.sequence} is tried again: {error}")
         except Exception:
             log.exception("publishing %s.%d is tried again", change.stream, change.sequence)
         else:

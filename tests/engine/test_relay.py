@@ -78,6 +78,17 @@ async def test_a_stream_that_fails_waits_without_holding_back_the_others() -> No
     assert subject.counters == {"published": 6, "failed": 1}
 
 
+async def test_a_bus_that_takes_nothing_is_told_of_once_a_round(caplog: pytest.LogCaptureFixture) -> None:
+    changes = [change(f"run_{number}", 1) for number in range(1000)]
+    subject = relay(FakeOutbox(*changes), FakeBus(*((item.stream, 1) for item in changes)), [0.0])
+    with pytest.raises(BusUnavailable):
+        await rounds(subject, 1)
+    await rounds(subject, 1)
+    assert [record.getMessage() for record in caplog.records] == [
+        "publishing run_0.1 is tried again: no ack, and 999 more"
+    ]
+
+
 async def test_when_nothing_can_be_published_the_loop_is_told() -> None:
     outbox = FakeOutbox(change("a", 1))
     with pytest.raises(BusUnavailable):
