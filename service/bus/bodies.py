@@ -2,9 +2,9 @@
 
 Written straight from the stored row, without building the message: a table per message names its fields and how a
 column becomes JSON. What the tables do not name stays at home (attempts, deadlines, evidence), what has its default is
-left out, as protojson does. A test holds the result to protobuf's own output. A body over 900 KiB loses payloads until
-it fits: those of steps, largest first, then the run's own; then what steps say of their errors, at last the steps.
-Called by `outgoing`.
+left out, as protojson does. A test holds the result to protobuf's own output. A body that is larger than the bus takes,
+or than 900 KiB, loses payloads until it fits: those of steps, largest first, then the run's own; then what steps say of
+their errors, at last the steps. Called by `outgoing`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,14 +37,14 @@ class Body:
     truncated: bool = False
 
 
-def write(change: Unpublished) -> Body:
-    """Raises KeyError for a change without the rows that its aggregate has."""
+def write(change: Unpublished, most: int = MAX_BYTES) -> Body:
+    """Of at most so many bytes. Raises KeyError for a change without the rows that its aggregate has."""
     name, fields, row = _SHAPE.get(change.aggregate, _change)(change)
     body = {"@type": f"type.googleapis.com/{name}", **_message(fields, row)}
     data = _dump(body)
-    if len(data) <= MAX_BYTES:
+    if len(data) <= most:
         return Body(name, data)
-    _shrink(body, len(data) - MAX_BYTES)
+    _shrink(body, len(data) - most)
     return Body(name, _dump(body), truncated=True)
 
 

@@ -41,7 +41,7 @@ class Publisher:
 
     async def publish(self, change: Unpublished) -> None:
         """Returns when the stream has it. Raises BusUnavailable; then it may or may not be there."""
-        body = bodies.write(change)
+        body = bodies.write(change, min(bodies.MAX_BYTES, self.stream.most_bytes))
         headers, data = self._format(attributes_of(change, body), body.data)
         try:
             await self.stream.publish(subject_of(change), headers, data)

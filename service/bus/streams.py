@@ -25,6 +25,9 @@ CHANGES_SUBJECT = "workflows.changes"
 KEPT_SECONDS = 168 * 3600.0
 DUPLICATES_SECONDS = 120.0
 ACK_SECONDS = 5.0
+HEADERS_BYTES = 64 * 1024
+"""Left to the headers of a message, or half of it where it is small: NATS counts them, too, and ends the connection of
+whoever sends too much."""
 
 _NAME_IN_USE = 10058
 _SUBJECTS_OVERLAP = 10065
@@ -107,12 +110,20 @@ class ChangesStream:
         self._trusted: StreamMark | None = None
         self._acked = 0
         self._sure = False
+        self._largest = -1
         self._looked_in = self._session = connection.session
 
     @property
     def sure(self) -> bool:
         """Whether the connection is the one on which it was looked at, and nothing has failed or looked odd since."""
         return self._sure and self._connection.session == self._session
+
+    @property
+    def most_bytes(self) -> int:
+        """How large a body may be, by what the server and the stream take."""
+        bounds = (self._connection.client.max_payload, self._largest)
+        most = min(bound for bound in bounds if bound > 0)
+        return max(most // 2, most - HEADERS_BYTES)
 
     async def publish(self, subject: str, headers: Mapping[str, str], data: bytes) -> None:
         """Returns when the stream has it; refuses on a connection that came after the last look."""
@@ -133,6 +144,7 @@ class ChangesStream:
         self._looked_in = self._connection.session
         info = await ensure_changes_stream(self._connection, self._name)
         assert info.created is not None
+        self._largest = info.config.max_msg_size or -1
         mark = StreamMark(info.config.name or self._name, info.created, info.state.last_seq)
         return StreamSeen(mark, info.config.max_age or 0.0, self._come_so_far())
 

@@ -112,6 +112,17 @@ async def test_a_truncated_event_says_so(bus: Connection) -> None:
     assert message.headers["ce-truncated"] == "true"
 
 
+async def test_a_stream_of_small_messages_holds_back_no_run(bus: Connection, no_changes_stream: None) -> None:
+    await bus.jetstream.add_stream(name=CHANGES_STREAM, subjects=["workflows.changes.>"], max_msg_size=20_000)
+    publisher = Publisher(bus)
+    publisher.stream.trust(await publisher.stream.look())
+    large = step("a", output_payload={"text": "x" * 30_000})
+    await publisher.publish(change(data={"step": large, "workflow_state": "RUNNING"}))
+    kept = await bus.jetstream.get_last_msg(CHANGES_STREAM, "workflows.changes.>")
+    assert kept.headers
+    assert kept.headers["ce-truncated"] == "true"
+
+
 @pytest.mark.parametrize(("drained", "header"), [(True, "true"), (False, "false")])
 async def test_a_paused_run_says_whether_it_is_drained(bus: Connection, drained: bool, header: str) -> None:
     paused = {"run": {"state": "PAUSED"}, "steps": [], "drained": drained}
