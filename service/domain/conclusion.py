@@ -68,8 +68,9 @@ def _waits(before: Run | None, turn: Turn) -> tuple[tuple[Wait, ...], tuple[Wait
         definition = turn.planned(step.step_id).definition
         then = addresses(turn.run.id, old, definition) if old else frozenset()
         now = addresses(turn.run.id, step, definition)
-        opened += (Wait(step.step_id, address) for address in sorted(now - then))
-        closed += (Wait(step.step_id, address) for address in sorted(then - now))
+        if then != now:
+            opened += (Wait(step.step_id, address) for address in sorted(now - then))
+            closed += (Wait(step.step_id, address) for address in sorted(then - now))
     return tuple(opened), tuple(closed)
 
 

@@ -37,9 +37,9 @@ def settle(turn: Turn) -> None:
     for step_id in turn.plan.graph.order:
         if turn.run.failure_reason:
             break
-        if turn.step(step_id).state is StepState.PENDING:
+        if turn.run.steps[step_id].state is StepState.PENDING:
             _consider(turn, step_id)
-        if turn.planned(step_id).items is not None:
+        if turn.plan.steps[step_id].items is not None:
             work_off(turn, step_id)
     _close_parallels(turn)
     if turn.run.failure_reason:
@@ -53,7 +53,7 @@ _DONE = frozenset({StepState.COMPLETED, StepState.SKIPPED})
 
 
 def _consider(turn: Turn, step_id: str) -> None:
-    step = turn.step(step_id)
+    step = turn.run.steps[step_id]
     if step.attempt:
         if turn.due(step.retry_at):
             start(turn, step_id, step.input_payload)
@@ -69,7 +69,7 @@ def _consider(turn: Turn, step_id: str) -> None:
 
 def fate(turn: Turn, edge: Edge) -> EdgeFate:
     """What became of an edge: taken, dead, or not decided yet."""
-    source = turn.step(edge.from_step_id)
+    source = turn.run.steps[edge.from_step_id]
     if source.state is StepState.SKIPPED:
         return EdgeFate.DEAD
     opened = source.step_type is StepType.PARALLEL and source.state is StepState.RUNNING
@@ -97,7 +97,7 @@ def _handed_to(turn: Turn, step_id: str) -> Payload:
 def _close_parallels(turn: Turn) -> None:
     """Inner before outer: a PARALLEL ends when all its children have."""
     for step_id in reversed(turn.plan.graph.order):
-        step = turn.step(step_id)
+        step = turn.run.steps[step_id]
         if step.step_type is not StepType.PARALLEL or step.state is not StepState.RUNNING:
             continue
         children = {_end_of_child(turn, edge.to_step_id) for edge in turn.plan.graph.outgoing[step_id]}

@@ -35,7 +35,7 @@ def complete(turn: Turn, step_id: str, output: Payload, **changes: Any) -> None:
     ended = changed(step, state=StepState.COMPLETED, output_payload=output, **changes)
     try:
         decided = evidence.get("dead")  # a BRANCH has chosen already, perhaps all of its edges
-        dead = _dead_targets(turn.supposing(ended), step_id, {**handed, **output}) if decided is None else decided
+        dead = _dead_targets(turn, ended, {**handed, **output}) if decided is None else decided
     except ExpressionError as error:
         return fail_for_good(turn, step_id, "condition_error", str(error), **told)
     if dead:
@@ -44,13 +44,14 @@ def complete(turn: Turn, step_id: str, output: Payload, **changes: Any) -> None:
     return None
 
 
-def _dead_targets(turn: Turn, step_id: str, bare: Payload) -> list[str]:
-    conditions = ((edge, turn.plan.edge_condition(edge)) for edge in turn.plan.graph.outgoing.get(step_id, ()))
-    return [
-        edge.to_step_id
-        for edge, program in conditions
-        if program is not None and not holds(program, turn, step_id, bare)
-    ]
+def _dead_targets(turn: Turn, ended: StepRun, bare: Payload) -> list[str]:
+    """Edges see their source as it ends."""
+    outgoing = turn.plan.graph.outgoing.get(ended.step_id, ())
+    conditions = [(edge, program) for edge in outgoing if (program := turn.plan.edge_condition(edge)) is not None]
+    if not conditions:
+        return []
+    then = turn.supposing(ended)
+    return [edge.to_step_id for edge, program in conditions if not holds(program, then, ended.step_id, bare)]
 
 
 def fail(turn: Turn, step_id: str, reason: str, message: str, **changes: Any) -> None:

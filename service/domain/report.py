@@ -27,7 +27,8 @@ def report(turn: Turn, command: TransitionStep) -> None:
         raise not_found("step", command.step_id)
     if command.state not in TAKEN:
         raise invalid("state", "state_not_reportable", f"a step cannot be reported as {command.state}")
-    command = replace(command, step_id=_meant(turn, command))
+    if (meant := _meant(turn, command)) != command.step_id:
+        command = replace(command, step_id=meant)
     if repeats(turn.step(command.step_id), command):
         return rules_of(turn, command.step_id).repeated(turn, command.step_id)
     if turn.run.state.terminal:

@@ -119,8 +119,10 @@ class Turn:
     def arm(self, key: str, **alarms: datetime | None) -> StepRun:
         """Sets alarms, or takes them off (None). Nobody is told: an alarm is bookkeeping of the clock."""
         before = self.step(key)
-        merged = {**before.alarms, **alarms}
-        step = changed(before, alarms={name: at for name, at in merged.items() if at is not None})
+        armed = {name: at for name, at in {**before.alarms, **alarms}.items() if at is not None}
+        if armed == before.alarms:
+            return before
+        step = changed(before, alarms=armed)
         held = "items" if key in self.run.items else "steps"
         self.change_run(**{held: {**getattr(self.run, held), key: step}})
         return step
