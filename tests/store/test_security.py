@@ -8,7 +8,7 @@ import pytest
 from service.domain.decision import Interaction
 from service.domain.definition import StepType
 from service.domain.state import Run, StepRun, Task, TaskStatus
-from service.store.pool import READER, Pool
+from service.store.pool import ENGINE, READER, Pool
 from service.store.reads import Reads
 from service.store.runs import Runs
 from tests.store.decisions import run, store
@@ -82,6 +82,47 @@ async def test_the_reader_cannot_write(runs: Runs, owner: Owner) -> None:
     await owner.execute(f"set role {READER}; set workflows.workspace = '*'".encode())
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         await owner.execute("update workflow_runs set state = 'RUNNING'")
+
+
+FORBIDDEN = [
+    "alter table workflow_runs disable row level security",
+    "drop policy reader_sees_workspace on workflow_runs",
+    "create policy all_see on workflow_runs for select using (true)",
+    "call protect('workflow_runs')",
+    "truncate changes",
+    "drop table changes",
+    "create table spare (id text)",
+    "create function spare() returns int language sql as 'select 1'",
+    "create or replace function touch_updated_at() returns trigger language plpgsql as 'begin return new; end'",
+    "delete from schema_migrations",
+    "copy changes to program 'cat'",
+    "select pg_read_file('PG_VERSION')",
+    "select lo_import('PG_VERSION')",
+    "select * from pg_authid",
+    "lock table schema_migrations in access exclusive mode",
+    "alter role workflows_reader bypassrls",
+]
+
+
+@pytest.mark.parametrize("role", [ENGINE, READER])
+@pytest.mark.parametrize("statement", FORBIDDEN)
+async def test_what_neither_role_may_do(looker: Owner, role: str, statement: str) -> None:
+    """Also in the hands of somebody who can say any statement, where the login is nobody else's."""
+    await looker.execute(f"create role stranger in role {role}; set session authorization stranger".encode())
+    await looker.execute(f"set role {role}".encode())
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        await looker.execute(statement.encode())
+
+
+async def test_row_level_security_that_is_switched_off_shows_nothing(looker: Owner) -> None:
+    await looker.execute(f"set role {READER}; set row_security = off".encode())
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        await looker.execute("select id from workflow_runs")
+
+
+async def test_no_function_lends_its_owners_rights(looker: Owner) -> None:
+    lending = "select proname from pg_proc where prosecdef and pronamespace = 'public'::regnamespace"
+    assert await values(looker, lending) == []
 
 
 async def test_a_read_does_not_leave_its_workspace_behind(runs: Runs, reads: Reads, reader_pool: Pool) -> None:
