@@ -18,6 +18,7 @@ from itertools import product
 
 import orjson
 
+from service.domain import start_keys
 from service.domain.bus_event import BusEvent, HandedIn
 from service.domain.commands import StartRun
 from service.domain.definition import Definition, Json, Trigger, TriggerType
@@ -29,9 +30,9 @@ from service.domain.plan import Plan
 from service.domain.schedule import tick_key
 from service.domain.schemas import INPUT_SCHEMA
 from service.domain.scope import event_view
+from service.domain.start_keys import StartKey
 from service.domain.subject import Subject
 
-_SCOPES = {TriggerType.EVENT: "event", TriggerType.WEBHOOK: "tap", TriggerType.SCHEDULE: "tick"}
 _AS_IN_SUBJECTS = str.maketrans(" /-:.", "_____")
 _ENTITY_TYPE = "entity_type_"
 
@@ -57,8 +58,7 @@ class Objection(StrEnum):
 class Start:
     """A run to start, and the key that makes it one."""
 
-    scope: str
-    key: str
+    key: StartKey
     command: StartRun
 
 
@@ -125,14 +125,19 @@ def start(definition: Definition, plan: Plan, event: BusEvent, about: Subject, r
         entity_type=about.entity_type,
         max_seconds=definition.max_run_seconds,
     )
-    return Start(f"{_SCOPES[kind]}:{definition.id}", _key(kind, event, now), command)
+    return Start(_key(kind, definition.id, event, now), command)
 
 
-def _key(kind: TriggerType, event: BusEvent, now: datetime) -> str:
+def _key(kind: TriggerType, definition_id: str, event: BusEvent, now: datetime) -> StartKey:
     """The tap says one change again under another event id, but under the provider's own."""
-    if kind is TriggerType.WEBHOOK and event.tap:
-        return event.tap.provider_event_id or event.id
-    return event.id or tick_key(now)
+    match kind:
+        case TriggerType.WEBHOOK:
+            change_id = event.tap.provider_event_id if event.tap else ""
+            return start_keys.by_tap(event.tenant, definition_id, change_id or event.id)
+        case TriggerType.SCHEDULE:
+            return start_keys.by_tick(event.tenant, definition_id, event.id or tick_key(now))
+        case _:
+            return start_keys.by_event(event.tenant, definition_id, event.id)
 
 
 def _fires(trigger: Trigger, event: BusEvent) -> bool:

@@ -17,6 +17,7 @@ from service.domain.decision import Accepted, Decision, Ignored, Repeated, Verdi
 from service.domain.effects import Owed
 from service.domain.errors import Kind, Refusal, RunPurged, key_reused, not_found
 from service.domain.plan import Plan
+from service.domain.start_keys import StartKey
 from service.domain.state import Run, changed
 from service.engine.aftermath import Aftermath, hand_on, requests_of
 from service.engine.clock import DatabaseClock
@@ -24,7 +25,7 @@ from service.engine.lease import Lease
 from service.engine.mailbox import Letter, Mailbox, Reply, fail_all
 from service.engine.plans import Plans
 from service.engine.ports.failures import StaleRun
-from service.engine.ports.runs import RunStore, Snapshot, Started, StartKey
+from service.engine.ports.runs import RunStore, Snapshot, Started
 from service.engine.ports.siblings import Siblings
 from service.engine.recent import Recent
 from service.engine.tally import Tally

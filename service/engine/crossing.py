@@ -10,6 +10,7 @@ from typing import assert_never, get_args
 
 import orjson
 
+from service.domain import start_keys
 from service.domain.answers import Answer, ChildStarted, Fault, FaultKind, RunTold
 from service.domain.beginning import check_enabled
 from service.domain.calls import CancelChild, CompensateChild, PauseChild, ResumeChild, RunCall, StartChild, TellParent
@@ -28,12 +29,11 @@ from service.domain.commands import (
 from service.domain.definition import TriggerType
 from service.domain.errors import Refusal, not_found
 from service.domain.heard import wanted
-from service.domain.ids import Ids, effect_key
+from service.domain.ids import Ids
 from service.domain.plan import Plan
 from service.domain.state import RunState
 from service.engine.advance import Advance
 from service.engine.ports.catalogue import Catalogue
-from service.engine.ports.runs import StartKey
 from service.engine.ports.work import Work
 from service.engine.trees import Trees
 
@@ -79,7 +79,7 @@ class Crossing:
     async def _start(self, work: Work, call: StartChild) -> ChildStarted | Fault:
         if not work.effect.repeated and not await self._wanted(work):
             return Fault(FaultKind.FAILED, "attempt_over", "the parent does not want this run any more")
-        key = StartKey(work.workspace_id, "child", effect_key(work.run_id, work.effect.id), b"")
+        key = start_keys.by_parent(work.workspace_id, work.run_id, work.effect.id)
         try:
             plan, command = await self._prepared(work, call)
         except Refusal as refusal:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from service.domain import start_keys
 from service.domain.beginning import check_enabled
 from service.domain.commands import OURSELVES, CancelRun, Envelope, StartRun
 from service.domain.decision import Accepted
@@ -24,7 +25,6 @@ from service.engine.advance import Advance
 from service.engine.loop import Loop
 from service.engine.ports.catalogue import Catalogue
 from service.engine.ports.failures import StoreUnavailable
-from service.engine.ports.runs import StartKey
 from service.engine.ports.schedules import DueSchedule, ScheduleStore
 
 CLAIM = 100
@@ -121,7 +121,7 @@ class Scheduler:
             trigger_event_id=_cause(schedule, tick),
             max_seconds=definition.max_run_seconds,
         )
-        key = StartKey(schedule.workspace_id, f"tick:{definition.id}", tick_key(tick), b"")
+        key = start_keys.by_tick(schedule.workspace_id, definition.id, tick_key(tick))
         envelope = Envelope(command, OURSELVES, _cause(schedule, tick), trace=trace)
         try:
             outcome = await self._advance.start(key, plan, envelope)

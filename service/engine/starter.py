@@ -28,7 +28,6 @@ from service.engine.loop import Loop
 from service.engine.ports.catalogue import Catalogue
 from service.engine.ports.events import EventStore
 from service.engine.ports.failures import StoreUnavailable
-from service.engine.ports.runs import StartKey
 from service.engine.ports.triggers import TriggerDelivery, TriggerStore
 from service.engine.subjects import Subjects
 
@@ -92,10 +91,9 @@ class Starter:
             return refused
         about = await self._about(event)
         start = triggers.start(definition, plan, event, about, self._ids.run(), self._advance.clock.now())
-        key = StartKey(event.tenant, start.scope, start.key, b"")
         envelope = Envelope(start.command, event.actor, event.cause, trace=event.trace)
         try:
-            outcome = await self._advance.start(key, plan, envelope)
+            outcome = await self._advance.start(start.key, plan, envelope)
         except Refusal as refusal:
             if refusal.reason != INPUT_SCHEMA:
                 raise

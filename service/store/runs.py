@@ -15,9 +15,10 @@ import psycopg
 from service.domain.decision import Decision, Seen
 from service.domain.definition import Version
 from service.domain.effects import Owed
+from service.domain.start_keys import StartKey
 from service.domain.state import Run
 from service.engine.ports.failures import StaleRun
-from service.engine.ports.runs import Applied, Snapshot, Started, StartKey
+from service.engine.ports.runs import Applied, Snapshot, Started
 from service.store.batches import Batches
 from service.store.codec import run_of, steps_of, tasks_of
 from service.store.decision import DecisionDocument, array, statement

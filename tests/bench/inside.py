@@ -16,10 +16,10 @@ from service.domain.calls import SiblingCall
 from service.domain.commands import Envelope, StartRun, TransitionStep
 from service.domain.definition import TriggerType, Version
 from service.domain.plan import Plan
+from service.domain.start_keys import StartKey
 from service.domain.state import Run, StepState
 from service.engine.engine import Engine, Ports
 from service.engine.ports.outbox import Publisher, Unpublished
-from service.engine.ports.runs import StartKey
 from service.engine.ports.siblings import Errand
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox

@@ -153,7 +153,7 @@ def test_only_what_would_have_started_is_kept() -> None:
 
 def key_of(trigger: Trigger, event: BusEvent) -> str:
     begun = start(DEFINITION, plan(trigger), event, Subject(), "wfr_1", NOW + timedelta(seconds=59))
-    return f"{begun.scope} {begun.key}"
+    return f"{begun.key.scope} {begun.key.key}"
 
 
 def test_an_event_starts_a_definition_once() -> None:

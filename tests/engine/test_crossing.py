@@ -11,9 +11,9 @@ from service.domain.decision import Repeated
 from service.domain.effects import Owed, encode_own
 from service.domain.errors import Kind, Refusal, conflict, not_found
 from service.domain.ids import Ids
+from service.domain.start_keys import StartKey
 from service.engine.crossing import Crossing
 from service.engine.mailbox import Reply
-from service.engine.ports.runs import StartKey
 from service.engine.ports.work import Work
 from tests.builders import Story, step, version
 

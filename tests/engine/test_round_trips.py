@@ -24,11 +24,11 @@ from service.domain.definition import StepType, TriggerType, Version
 from service.domain.errors import Kind, Refusal
 from service.domain.ids import Ids
 from service.domain.plan import Plan
+from service.domain.start_keys import StartKey
 from service.domain.state import Run, StepState
 from service.engine.engine import Engine, Ports
 from service.engine.mailbox import Reply
 from service.engine.ports.outbox import Unpublished
-from service.engine.ports.runs import StartKey
 from service.engine.ports.siblings import Errand
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox

@@ -18,9 +18,9 @@ from service.domain.decision import Ignored
 from service.domain.definition import TriggerType, Version
 from service.domain.errors import Kind, Refusal
 from service.domain.plan import Patience
+from service.domain.start_keys import StartKey
 from service.domain.state import Run
 from service.engine.engine import Engine
-from service.engine.ports.runs import StartKey
 from tests.simulation.replica import LEASE
 from tests.simulation.siblings import WORKSPACE
 from tests.simulation.world import World, play

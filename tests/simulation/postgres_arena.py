@@ -15,10 +15,11 @@ from service.domain.calls import SiblingCall
 from service.domain.decision import Decision
 from service.domain.definition import Version
 from service.domain.effects import Owed
+from service.domain.start_keys import StartKey
 from service.domain.state import Run
 from service.engine.engine import Engine, Ports
 from service.engine.ports.outbox import Unpublished
-from service.engine.ports.runs import Applied, Snapshot, Started, StartKey
+from service.engine.ports.runs import Applied, Snapshot, Started
 from service.engine.ports.siblings import Errand
 from service.store.definitions import Definitions
 from service.store.inbox import Inbox

@@ -12,10 +12,11 @@ from service.domain.calls import Deliver
 from service.domain.decision import Decision, Wait
 from service.domain.definition import Definition, Version
 from service.domain.effects import Owed
+from service.domain.start_keys import StartKey
 from service.domain.state import Run
 from service.engine.ports.events import Kept, StoredEvent
 from service.engine.ports.outbox import Unpublished
-from service.engine.ports.runs import Applied, Snapshot, Started, StartKey
+from service.engine.ports.runs import Applied, Snapshot, Started
 from service.engine.ports.work import DueRun, Work
 from tests.simulation.faults import Way
 from tests.simulation.inbox import InboxTables

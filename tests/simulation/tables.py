@@ -13,10 +13,11 @@ from service.domain.calls import STOPS
 from service.domain.decision import Decision, Event, Guard, Seen, Wait
 from service.domain.definition import Definition, Schemas, Version
 from service.domain.effects import Owed
+from service.domain.start_keys import StartKey
 from service.domain.state import Run, changed
 from service.engine.ports.failures import StaleRun
 from service.engine.ports.outbox import Unpublished
-from service.engine.ports.runs import Applied, Snapshot, Started, StartKey
+from service.engine.ports.runs import Applied, Snapshot, Started
 from service.engine.ports.work import DueRun, Work
 from service.store.codec import MOVING_COLUMNS
 from service.store.decision import SHARDS, shard_of

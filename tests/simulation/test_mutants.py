@@ -107,8 +107,8 @@ MUTANTS = {
     "the clock wakes nobody": Mutant(Ticker._wake_due, "in due)", "in due[:0])"),
     "a call starts a child each time": Mutant(
         Crossing._start,
-        "effect_key(work.run_id, work.effect.id)",
-        "self._ids.run()",
+        "work.run_id, work.effect.id)",
+        "work.run_id, self._ids.run())",
         in_story(a_start_that_is_not_heard_of),
     ),
     "a child keeps its end to itself": Mutant(

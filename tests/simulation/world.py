@@ -20,9 +20,9 @@ from service.domain.commands import Envelope, StartRun
 from service.domain.definition import TriggerType, Version
 from service.domain.ids import Ids
 from service.domain.plan import Patience
+from service.domain.start_keys import StartKey
 from service.engine import loop as loop_module
 from service.engine.ports.failures import StoreUnavailable
-from service.engine.ports.runs import StartKey
 from tests.simulation.bus import Bus
 from tests.simulation.faults import CALM, Dice, Faults
 from tests.simulation.inbox import InboxTables

@@ -10,8 +10,8 @@ from service.domain.calls import CancelObjective
 from service.domain.decision import Decision, Event
 from service.domain.definition import StepType, TriggerType
 from service.domain.effects import Effect, Owed
+from service.domain.start_keys import StartKey
 from service.domain.state import Run, RunState, StepRun, StepState
-from service.engine.ports.runs import StartKey
 from service.store.runs import Runs
 
 NOW = datetime(2026, 3, 2, 9, 0, 0, 123456, tzinfo=UTC)

@@ -8,8 +8,8 @@ import psycopg
 from service.domain.decision import Decision, Guard, Interaction, Wait
 from service.domain.definition import StepType
 from service.domain.retention import ENDED, Cut, PurgedBatch, PurgeOrder
+from service.domain.start_keys import StartKey
 from service.domain.state import Run, RunState, StepRun, Task, TaskStatus
-from service.engine.ports.runs import StartKey
 from service.store.purging import Purges
 from service.store.runs import Runs
 from tests.store.decisions import LEASE, NOW, run, started

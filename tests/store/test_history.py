@@ -9,8 +9,8 @@ import pytest
 from service.domain.answers import Fault, FaultKind, ObjectiveCreated, ObjectivePrepared
 from service.domain.decision import Decision
 from service.domain.definition import RetryPolicy, StepType
+from service.domain.start_keys import StartKey
 from service.domain.state import Run, StepState
-from service.engine.ports.runs import StartKey
 from service.store.runs import Runs
 from tests.builders import Story, agent, chain, edges, step, version
 from tests.store.decisions import LEASE

@@ -8,8 +8,8 @@ import pytest
 
 from service.domain.decision import Audit
 from service.domain.retention import Cut, Obstacle, PurgedBatch, PurgeOrder, PurgePosition
+from service.domain.start_keys import StartKey
 from service.domain.state import Run, RunState
-from service.engine.ports.runs import StartKey
 from service.store import purging
 from service.store.pool import Pool
 from service.store.purging import Purges

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Protocol
 
+from service.domain import start_keys
 from service.domain.beginning import check_enabled
 from service.domain.commands import Envelope, ForkRun, StartRun
 from service.domain.decision import Repeated
@@ -19,6 +20,7 @@ from service.domain.ids import Ids
 from service.domain.paging import Page
 from service.domain.plan import Plan
 from service.domain.run_search import RunFilter
+from service.domain.start_keys import StartKey
 from service.domain.start_requests import ForkRequest, StartRequest
 from service.domain.state import Run
 from service.domain.subject import Subject
@@ -27,7 +29,6 @@ from service.edge.rpc import traces
 from service.edge.workflows.definition_calls import Definitions
 from service.engine.advance import Advance
 from service.engine.plans import Plans
-from service.engine.ports.runs import StartKey
 from service.engine.subjects import Subjects
 
 
@@ -110,7 +111,7 @@ class EngineRuns:
         plan = await self._plans.to_start(definition, request.definition_version or source.definition_version)
         run_id = self._ids.run()
         command = ForkRun(run_id, request.step_id, request.reason, definition.max_run_seconds)
-        key = _own_key(source.workspace_id, "fork", run_id, idem)
+        key = start_keys.by_call(source.workspace_id, run_id, idem, start_keys.FORK)
         outcome = await self._advance.fork(key, plan, source, _envelope(command, actor, key))
         return Replayable(outcome.run, isinstance(outcome.verdict, Repeated))
 
@@ -170,15 +171,8 @@ def _command(request: StartRequest, about: Subject, parent: Run | None, run_id: 
 def _start_key(request: StartRequest, definition: Definition, run_id: str, idem: Idem | None) -> StartKey:
     if request.trigger_type in BY_EVENT:
         digest = idem.digest if idem else sha256(repr(request).encode()).digest()
-        return StartKey(definition.workspace_id, f"event:{definition.id}", request.trigger_event_id, digest)
-    return _own_key(definition.workspace_id, "rpc", run_id, idem)
-
-
-def _own_key(workspace_id: str, scope: str, run_id: str, idem: Idem | None) -> StartKey:
-    """The caller's key, or one that nobody else has."""
-    if idem is None:
-        return StartKey(workspace_id, "once", run_id, b"")
-    return StartKey(workspace_id, f"{scope}:{idem.scope}", idem.key, idem.digest)
+        return start_keys.by_event(definition.workspace_id, definition.id, request.trigger_event_id, digest)
+    return start_keys.by_call(definition.workspace_id, run_id, idem)
 
 
 def _envelope(command: StartRun | ForkRun, actor: str, key: StartKey) -> Envelope:

@@ -8,6 +8,7 @@ from typing import Protocol
 from service.domain.decision import Decision, Seen
 from service.domain.definition import Version
 from service.domain.effects import Owed
+from service.domain.start_keys import StartKey
 from service.domain.state import Run
 
 
@@ -28,17 +29,6 @@ class Applied:
 
     version: int
     now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class StartKey:
-    """Who may start: unique per (workspace, scope, key); the digest tells a repetition from a conflict, and is empty
-    where a repetition need not be word for word."""
-
-    workspace_id: str
-    scope: str
-    key: str
-    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)

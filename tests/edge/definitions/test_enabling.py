@@ -8,10 +8,10 @@ from workflows.ops.v1 import definitions_pb2
 from service.domain.definition import Definition, TriggerType
 from service.domain.errors import Kind, Refusal
 from service.domain.ids import Ids
+from service.domain.start_keys import StartKey
 from service.domain.start_requests import StartRequest
 from service.edge.workflows.run_calls import EngineRuns
 from service.engine.mailbox import Reply
-from service.engine.ports.runs import StartKey
 from service.engine.subjects import Subjects
 from tests.edge import fakes
 from tests.edge.edge import Edge, refused

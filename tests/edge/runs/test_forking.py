@@ -12,12 +12,12 @@ from service.domain.errors import Kind, Refusal, not_found
 from service.domain.idempotency import Idem
 from service.domain.ids import Ids
 from service.domain.plan import Plan
+from service.domain.start_keys import StartKey
 from service.domain.start_requests import ForkRequest, StartRequest
 from service.domain.state import Run, StepRun, StepState
 from service.domain.undo_preview import ToUndo
 from service.edge.workflows.run_calls import EngineRuns
 from service.engine.mailbox import Reply
-from service.engine.ports.runs import StartKey
 from service.engine.subjects import Subjects
 from tests.builders import agent, edges, step, version
 from tests.edge import fakes

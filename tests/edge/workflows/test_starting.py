@@ -12,12 +12,12 @@ from service.domain.definition import Definition, TriggerType
 from service.domain.errors import Kind, Refusal
 from service.domain.idempotency import Idem
 from service.domain.ids import Ids
+from service.domain.start_keys import StartKey
 from service.domain.start_requests import StartRequest
 from service.domain.state import Run
 from service.domain.subject import CanonicalEntity
 from service.edge.workflows.run_calls import EngineRuns
 from service.engine.mailbox import Reply
-from service.engine.ports.runs import StartKey
 from service.engine.subjects import SECONDS, Subjects
 from tests.edge import fakes
 
