@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from service.domain.idempotency import Idem
 from service.domain.ids import effect_key
 
-RPC, FORK = "rpc", "fork"
+RPC, FORK = "rpc", "rpc:fork"
 
 
 @dataclass(frozen=True, slots=True)

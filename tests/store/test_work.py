@@ -7,7 +7,9 @@ from typing import Any
 
 import psycopg
 
+from service.domain import start_keys
 from service.domain.decision import Postponed
+from service.domain.idempotency import Idem
 from service.engine.ports.work import DueRun, Work
 from service.store.runs import Runs
 from service.store.work import WorkQueue
@@ -70,17 +72,25 @@ async def test_a_claimed_clock_does_not_break_the_fence(runs: Runs, work: WorkQu
 
 
 async def test_callers_keys_are_forgotten_in_time_and_events_never(work: WorkQueue, owner: Owner) -> None:
-    await owner.execute(
-        "insert into start_keys (workspace_id, scope, key, digest, run_id, sequence, created_at)"
-        " select 'ws_1', scope, 'k', '', 'wfr_1', 1, now() - age * interval '1 hour'"
-        " from (values ('rpc:ann', 25), ('rpc:bob', 23), ('event:wf_1', 9000)) v(scope, age)"
-    )
+    ann, bob = (Idem(name, "k", b"") for name in ("ann", "bob"))
+    begun = {
+        start_keys.by_call("ws_1", "wfr_1", ann): 25,
+        start_keys.by_call("ws_1", "wfr_1", ann, start_keys.FORK): 25,
+        start_keys.by_call("ws_1", "wfr_1", bob): 23,
+        start_keys.by_event("ws_1", "wf_1", "e"): 9000,
+    }
+    for key, hours in begun.items():
+        await owner.execute(
+            "insert into start_keys (workspace_id, scope, key, digest, run_id, sequence, created_at)"
+            " values (%s, %s, %s, '', 'wfr_1', 1, now() - %s * interval '1 hour')",
+            (key.workspace_id, key.scope, key.key, hours),
+        )
     await owner.execute(
         "insert into run_causes (run_id, cause, digest, sequence, workspace_id, at)"
         " select 'wfr_1', cause, '', 1, 'ws_1', now() - interval '25 hours'"
         " from (values ('rpc:ann:k'), ('event:e')) v(cause)"
     )
-    assert await work.expire_keys(24 * 3600, 10) == 2
+    assert await work.expire_keys(24 * 3600, 10) == 3
     left = await (await owner.execute("select scope from start_keys order by 1")).fetchall()
     assert left == [("event:wf_1",), ("rpc:bob",)]
     assert await (await owner.execute("select cause from run_causes")).fetchall() == [("event:e",)]

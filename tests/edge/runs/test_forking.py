@@ -80,7 +80,7 @@ async def test_a_fork_begins_from_its_source() -> None:
     runs, engine = engine_runs(source, bound=60)
     forked = await runs.fork(REQUEST, "acme", "user:ann", IDEM)
     ((key, plan, envelope),) = engine.begun
-    assert key == StartKey("acme", "fork:user:ann", "k1", b"body")
+    assert key == StartKey("acme", "rpc:fork:user:ann", "k1", b"body")
     assert (plan, engine.sources) == (PLAN, [source])
     assert (envelope.command, envelope.actor) == (ForkRun("wfr_7", "ship", "again", 60), "user:ann")
     assert not forked.replay
