@@ -1,7 +1,5 @@
-"""The RPCs that ask about runs: what is asked of the service, what comes back, and streams from first to last event."""
+"""The RPCs that ask about runs: what is asked of the service, what comes back, and every bad request."""
 
-import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -10,20 +8,16 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from workflows.ops.v1 import definitions_pb2
 from workflows.ops.v1 import runs_pb2 as ops
 from workflows.v1 import workflows_pb2 as pb
 
-from service.domain.errors import Kind, Refusal
 from service.domain.picture import Format
-from service.domain.run_history import EventPage, RunEvent
 from service.domain.run_search import FoundRun, FoundRuns, RunSearch
 from service.domain.state import RunState, StepState, changed
-from service.edge.runs.watches import Watches
-from service.engine.ports.failures import StoreUnavailable
 from tests.edge.edge import Edge, refused
-from tests.edge.fake_inquiries import happened, paused
+from tests.edge.fake_inquiries import paused
 from tests.edge.fakes import NOW
+from tests.edge.runs.test_watching import received
 from tests.edge.workflows.test_bad_input import LONG
 
 AT = "2026-11-21T02:30:00.123456Z"
@@ -39,18 +33,6 @@ def moment(seconds: float = 0) -> Timestamp:
     made = Timestamp()
     made.FromDatetime(NOW + timedelta(seconds=seconds))
     return made
-
-
-async def received(stream: AsyncIterable[ops.WatchRunResponse]) -> list[int]:
-    """The sequences of everything a stream (still) sends. Raises what it ends with."""
-    return [message.event.sequence async for message in stream]
-
-
-async def watching(edge: Edge) -> AsyncIterator[ops.WatchRunResponse]:
-    """A watch that has sent its first event."""
-    stream = aiter(edge.run_stub.WatchRun(ops.WatchRunRequest(run_id="wfr_1")))
-    assert (await anext(stream)).event.sequence == 1
-    return stream
 
 
 def call(edge: Edge, rpc: str, request: Message) -> Any:
@@ -132,33 +114,8 @@ async def test_a_history_has_events_and_audits(edge: Edge) -> None:
 )
 async def test_a_graph_comes_in_the_format_asked_for(edge: Edge, number: Any, wanted: Format) -> None:
     answer = await edge.run_stub.GetRunGraph(ops.GetRunGraphRequest(run_id="wfr_1", format=number))
-    request = definitions_pb2.GetGraphRequest(definition_id="wf_1", version=3, format=number)
-    of_version = await edge.definition_stub.GetGraph(request)
-    assert {answer.text, of_version.text} == {"flowchart TD\n"}
-    assert edge.inquiries.asked == [("wfr_1", wanted, None), ("wf_1", 3, wanted, None)]
-
-
-@pytest.mark.parametrize(
-    ("fields", "field", "reason"),
-    [
-        ({}, "definition_id", "required"),
-        ({"definition_id": "x" * 129}, "definition_id", "too_long"),
-        ({"definition_id": "a\0"}, "definition_id", "nul_character"),
-        ({"definition_id": "wf_1", "version": -1}, "version", "negative"),
-        ({"definition_id": "wf_1", "format": 99}, "format", "unknown_enum_value"),
-    ],
-)
-async def test_a_version_that_cannot_be_meant(edge: Edge, fields: dict[str, Any], field: str, reason: str) -> None:
-    error = await refused(edge.definition_stub.GetGraph(definitions_pb2.GetGraphRequest(**fields)))
-    assert error.code is grpc.StatusCode.INVALID_ARGUMENT
-    assert reason in error.fields.get(field, []), error.fields
-    assert not edge.inquiries.asked
-
-
-async def test_a_definition_that_is_not_there_has_no_graph(edge: Edge) -> None:
-    edge.inquiries.drawn = None
-    error = await refused(edge.definition_stub.GetGraph(definitions_pb2.GetGraphRequest(definition_id="wf_9")))
-    assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "definition_not_found")
+    assert answer.text == "flowchart TD\n"
+    assert edge.inquiries.asked == [("wfr_1", wanted, None)]
 
 
 # --- searching -------------------------------------------------------------------------------------------------------
@@ -219,101 +176,6 @@ async def test_a_page_leads_to_the_next(edge: Edge) -> None:
     assert "wfr_1" not in answer.next_page_token
     await edge.run_stub.SearchRuns(ops.SearchRunsRequest(page_token=answer.next_page_token))
     assert [wanted.before_id for wanted, _ in edge.inquiries.asked] == ["", "wfr_1"]
-
-
-# --- watching --------------------------------------------------------------------------------------------------------
-
-
-async def test_a_watch_sends_what_happens_and_ends_with_the_run(edge: Edge) -> None:
-    stream = await watching(edge)
-    assert (await anext(stream)).event.sequence == 2
-    assert edge.inquiries.happened is not None
-    edge.inquiries.happened.append(happened(3))
-    edge.inquiries.ended = True
-    assert await received(stream) == [3]
-
-
-async def test_a_watch_goes_on_after_a_sequence(edge: Edge) -> None:
-    edge.inquiries.ended = True
-    assert await received(edge.run_stub.WatchRun(ops.WatchRunRequest(run_id="wfr_1", after_sequence=1))) == [2]
-    assert await received(edge.run_stub.WatchRun(ops.WatchRunRequest(run_id="wfr_1", after_sequence=9))) == []
-
-
-async def test_one_watch_too_many_is_told_to_come_back(edge: Edge) -> None:
-    request = ops.WatchRunRequest(run_id="wfr_1")
-    streams = [await watching(edge) for _ in range(2)]
-    error = await refused(received(edge.run_stub.WatchRun(request)))
-    assert (error.code, error.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "too_many_watches")
-    assert error.retry_ms > 0
-    edge.inquiries.ended = True
-    for stream in streams:
-        await received(stream)
-    assert await received(edge.run_stub.WatchRun(request)) == [1, 2]
-
-
-async def test_watches_end_with_a_clear_status_when_the_server_stops(edge: Edge) -> None:
-    stream = await watching(edge)
-    ending = asyncio.create_task(refused(received(stream)))
-    await edge.server.stop(5)
-    error = await ending
-    assert (error.code, error.reason) == (grpc.StatusCode.UNAVAILABLE, "server_stopping")
-
-
-@pytest.mark.parametrize(
-    ("met", "code", "reason"),
-    [
-        (StoreUnavailable("gone"), grpc.StatusCode.UNAVAILABLE, "database_unavailable"),
-        (KeyError("secret"), grpc.StatusCode.INTERNAL, "internal"),
-    ],
-)
-async def test_what_happens_to_the_service_ends_a_watch(
-    edge: Edge, met: Exception, code: grpc.StatusCode, reason: str
-) -> None:
-    stream = await watching(edge)
-    edge.inquiries.error = met
-    error = await refused(received(stream))
-    assert (error.code, error.reason) == (code, reason)
-    assert "secret" not in error.text
-
-
-async def test_whoever_goes_away_leaves_their_place() -> None:
-    watches, looked, sent = Watches(most=1, soon_seconds=60), asyncio.Event(), list[int]()
-
-    async def look(after: int) -> EventPage:
-        looked.set()
-        return EventPage([], ended=False)
-
-    async def send(event: RunEvent) -> None:
-        sent.append(event.sequence)
-
-    async def ended(after: int) -> EventPage:
-        return EventPage([happened(after + 1)], ended=True)
-
-    gone = asyncio.create_task(watches.follow(look, send, 0))
-    await looked.wait()
-    gone.cancel()
-    await asyncio.gather(gone, return_exceptions=True)
-    await watches.follow(ended, send, 4)
-    assert sent == [5]
-
-
-async def test_whoever_reads_nothing_gives_their_place_to_others() -> None:
-    watches, sent = Watches(most=1, send_seconds=0.01), list[int]()
-
-    async def ended(after: int) -> EventPage:
-        return EventPage([happened(after + 1)], ended=True)
-
-    async def stuck(event: RunEvent) -> None:
-        await asyncio.Event().wait()
-
-    async def send(event: RunEvent) -> None:
-        sent.append(event.sequence)
-
-    with pytest.raises(Refusal) as slow:
-        await watches.follow(ended, stuck, 0)
-    assert (slow.value.kind, slow.value.reason) == (Kind.EXHAUSTED, "watch_too_slow")
-    await watches.follow(ended, send, 4)
-    assert sent == [5]
 
 
 # --- bad input -------------------------------------------------------------------------------------------------------
@@ -385,9 +247,3 @@ async def test_a_run_that_is_not_there(edge: Edge, rpc: str) -> None:
     edge.inquiries.explained = edge.inquiries.happened = edge.inquiries.drawn = None
     error = await refused(call(edge, rpc, OF_RUN[rpc](run_id="wfr_9")))
     assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "run_not_found")
-
-
-async def test_bytes_that_do_not_parse_end_a_stream_like_a_call(edge: Edge) -> None:
-    raw: Any = edge.channel.unary_stream("/workflows.ops.v1.RunService/WatchRun")
-    error = await refused(raw(b"\xff").read())
-    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "malformed_request")
