@@ -24,9 +24,12 @@ MAX_KEY = 128
 
 def read(context: Context, request: Message) -> Idem | None:
     """None when the caller gave no key. Raises Refusal (INVALID) for an unusable one."""
-    key = _key(context)
-    if key is None:
+    keys = _keys(context)
+    if not keys:
         return None
+    if len(keys) > 1:
+        raise invalid(KEY_HEADER, "bad_idempotency_key", "is there more than once")
+    [key] = keys
     if not 0 < len(key) <= MAX_KEY or not key.isprintable() or not key.strip():
         raise invalid(KEY_HEADER, "bad_idempotency_key", f"has to be 1 to {MAX_KEY} printable characters")
     return Idem(current().actor, key, _digest(request))
@@ -45,11 +48,9 @@ async def tell(context: Context, replay: bool) -> None:
         await context.send_initial_metadata((REPLAY_HEADER,))
 
 
-def _key(context: Context) -> str | None:
-    for name, value in context.invocation_metadata() or ():
-        if name == KEY_HEADER:
-            return value if isinstance(value, str) else value.decode("latin-1")
-    return None
+def _keys(context: Context) -> set[str]:
+    found = [value for name, value in context.invocation_metadata() or () if name == KEY_HEADER]
+    return {value if isinstance(value, str) else value.decode("latin-1") for value in found}
 
 
 def _digest(request: Message) -> bytes:

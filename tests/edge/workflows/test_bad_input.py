@@ -259,3 +259,11 @@ async def test_an_unusable_idempotency_key(edge: Edge, key: str) -> None:
     error = await refused(edge.stub.StartRun(request, metadata=(("idempotency-key", key),)))
     assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "bad_idempotency_key")
     assert not edge.committed
+
+
+async def test_two_idempotency_keys_are_none(edge: Edge) -> None:
+    """Somebody on the way has added one, and nobody knows which of them the caller will come back with."""
+    keys = (("idempotency-key", "k1"), ("idempotency-key", "k2"))
+    error = await refused(edge.stub.StartRun(pb.StartRunRequest(definition_id="wf_1"), metadata=keys))
+    assert (error.code, error.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "bad_idempotency_key")
+    await edge.stub.StartRun(pb.StartRunRequest(definition_id="wf_1"), metadata=(*keys[:1], *keys[:1]))
