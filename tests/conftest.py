@@ -4,6 +4,7 @@ import gc
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 from tests import bytecode
@@ -15,6 +16,11 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # whoever starts the workers has do
     bytecode.make()
 
 pytest_plugins = [f"tests.{path.stem}" for path in sorted(Path(__file__).parent.glob("fix_*.py"))]
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ and session.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        bytecode.make_part_of_tests()
 
 
 def pytest_collection_finish() -> None:
