@@ -122,5 +122,8 @@ class Line:
 
 
 def _ascii(value: str) -> str:
-    """Metadata is printable ASCII; all else is percent-encoded."""
-    return quote(value, safe=_METADATA_SAFE)
+    """Metadata is printable ASCII; all else is percent-encoded, and so are blanks at the ends, where HTTP/2 forbids
+    them: whoever passes a call on may drop them, and another workspace would be named, or the call."""
+    inner = value.strip(" ")
+    before, _, after = value.partition(inner) if inner else (value, "", "")
+    return quote(before, safe="") + quote(inner, safe=_METADATA_SAFE) + quote(after, safe="")

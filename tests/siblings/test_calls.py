@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from agents.v1.agents_pb2 import DelegateRequest
 from approvals.v1.approvals_pb2 import RISK_LEVEL_HIGH, RequestApprovalRequest
 from governance.v1.governance_pb2 import EvaluateActionRequest
@@ -176,3 +177,15 @@ async def test_metadata_outside_ascii_is_percent_encoded(siblings: SimulatedSibl
 
     assert siblings.calls[-1].workspace_id == "b%C3%BCro"
     assert siblings.calls[-1].idempotency_key == "100%25 %C3%BC"
+
+
+@pytest.mark.parametrize(
+    ("workspace", "said"), [(" ws a ", "%20ws a%20"), ("  ", "%20%20"), ("a a", "a a"), ("\t", "%09"), ("", "")]
+)
+async def test_blanks_at_the_ends_of_metadata_are_percent_encoded(
+    siblings: SimulatedSiblings, clients: SiblingClients, workspace: str, said: str
+) -> None:
+    """HTTP/2 forbids them there, and whoever passes the call on may drop them."""
+    await ask(clients, OBJECTIVE, workspace=workspace)
+
+    assert siblings.calls[-1].workspace_id == said
