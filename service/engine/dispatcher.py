@@ -28,6 +28,7 @@ from service.engine.ports.failures import StoreUnavailable
 from service.engine.ports.siblings import Errand, Siblings
 from service.engine.ports.work import Work, WorkStore
 from service.engine.tracing import Span
+from service.engine.turns import Turns
 
 IN_FLIGHT = 256
 CLAIM = 100
@@ -53,8 +54,8 @@ class Dispatcher:
         self._tracer = advance.tracer
         self.lease = advance.lease
         self.tasks = Background()
-        self._room = asyncio.Semaphore(IN_FLIGHT)
-        self._room_to_stop = asyncio.Semaphore(IN_FLIGHT)
+        self._room = Turns(IN_FLIGHT)
+        self._room_to_stop = Turns(IN_FLIGHT)
         self.counters: Counter[str] = Counter()
         self.answered: Counter[tuple[str, str]] = Counter()
         """By kind of effect and "ok" or the kind of fault."""
@@ -74,7 +75,7 @@ class Dispatcher:
 
     async def _claim(self) -> bool:
         """What stops work is claimed even while there is no room for anything else."""
-        more = not self._room_to_stop.locked() and await self._take(self._work.claim_stops, CLAIM)
+        more = not self._room_to_stop.full and await self._take(self._work.claim_stops, CLAIM)
         room = min(CLAIM, IN_FLIGHT - len(self.tasks))
         if room <= 0:
             return more
@@ -90,7 +91,8 @@ class Dispatcher:
         return len(claimed) == most
 
     async def _perform(self, work: Work, until: float) -> None:
-        async with self._room_to_stop if work.effect.kind in STOPS else self._room:
+        room = self._room_to_stop if work.effect.kind in STOPS else self._room
+        async with room.place(work.workspace_id):
             seconds = min(self.lease.call_seconds, until - self._monotonic())
             if seconds <= 0:
                 self.counters["lease_too_low"] += 1
