@@ -83,10 +83,10 @@ class Crossing:
         try:
             plan, command = await self._prepared(work, call)
         except Refusal as refusal:
-            outcome = await self._advance.begun_before(key, refusal)
+            reply = await self._advance.begun_before(key, refusal)
         else:
-            outcome = await self._advance.start(key, plan, _envelope(command, work))
-        return ChildStarted(outcome.run.id)
+            reply = await self._advance.start(key, plan, _envelope(command, work))
+        return ChildStarted(reply.run.id)
 
     async def _prepared(self, work: Work, call: StartChild) -> tuple[Plan, StartRun]:
         found = await self._catalogue.find(work.workspace_id, call.definition_id, call.name)

@@ -124,10 +124,10 @@ class Scheduler:
         key = start_keys.by_tick(schedule.workspace_id, definition.id, tick_key(tick))
         envelope = Envelope(command, OURSELVES, _cause(schedule, tick), trace=trace)
         try:
-            outcome = await self._advance.start(key, plan, envelope)
+            reply = await self._advance.start(key, plan, envelope)
         except RunPurged as purged:
             return Ticked(tick, purged.run_id, fresh=False)
-        return Ticked(tick, outcome.run.id, isinstance(outcome.verdict, Accepted))
+        return Ticked(tick, reply.run.id, isinstance(reply.verdict, Accepted))
 
     def _count(self, move: Move) -> None:
         self.counters["started"] += move.start is not None

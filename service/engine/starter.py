@@ -93,13 +93,13 @@ class Starter:
         start = triggers.start(definition, plan, event, about, self._ids.run(), self._advance.clock.now())
         envelope = Envelope(start.command, event.actor, event.cause, trace=event.trace)
         try:
-            outcome = await self._advance.start(start.key, plan, envelope)
+            reply = await self._advance.start(start.key, plan, envelope)
         except Refusal as refusal:
             if refusal.reason != INPUT_SCHEMA:
                 raise
             return Objection.INPUT_SCHEMA
-        self.counters["repeated" if isinstance(outcome.verdict, Repeated) else STARTED] += 1
-        return outcome.run
+        self.counters["repeated" if isinstance(reply.verdict, Repeated) else STARTED] += 1
+        return reply.run
 
     async def _claim(self) -> bool:
         claimed = await self._deliveries.claim_starts(CLAIM, self._advance.lease.seconds)

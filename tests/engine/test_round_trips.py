@@ -101,9 +101,9 @@ async def test_completing_a_step_is_one_trip_with_the_run_at_hand_and_two_withou
     await bench.complete("s0")
     assert bench.pool.count() == (1, 1)
     bench.forget()
-    outcome = await bench.complete("s1")
+    reply = await bench.complete("s1")
     assert bench.pool.count() == (2, 1)
-    assert outcome.run.steps["s2"].state is StepState.WAITING
+    assert reply.run.steps["s2"].state is StepState.WAITING
 
 
 async def test_starting_a_run_is_one_trip(bench: Bench) -> None:
@@ -118,9 +118,9 @@ async def test_a_chain_of_five_branches_is_one_commit(bench: Bench) -> None:
     drawn = version([step("s"), *branches, step("e")], edges("s>b0", "b0>b1", "b1>b2", "b2>b3", "b3>b4", "b4>e"))
     await bench.start(drawn)
     bench.pool.count()
-    outcome = await bench.complete("s")
+    reply = await bench.complete("s")
     assert bench.pool.count() == (1, 1)
-    assert outcome.run.steps["e"].state is StepState.WAITING
+    assert reply.run.steps["e"].state is StepState.WAITING
 
 
 async def test_a_run_that_another_replica_moved_is_decided_again_on_a_fresh_load(
@@ -132,9 +132,9 @@ async def test_a_run_that_another_replica_moved_is_decided_again_on_a_fresh_load
     await other.engine.open()
     await other.complete("s0")
     pool.count()
-    outcome = await bench.complete("s1")
+    reply = await bench.complete("s1")
     assert pool.count() == (3, 2)  # missed, loaded, written
-    assert outcome.run.steps["s2"].state is StepState.WAITING
+    assert reply.run.steps["s2"].state is StepState.WAITING
     assert bench.engine.advance.counters["fence_missed"] == 1
 
 

@@ -123,9 +123,9 @@ async def begin(arena: Arena, version: Version, payload: Mapping[str, Any] | Non
     plan = await advance.plans.get(published.definition_id, published.version)
     command = StartRun(arena.run_id(), TriggerType.MANUAL, payload or {})
     key = StartKey(WORKSPACE, "rpc:user:ann", command.run_id, b"body")
-    outcome = await advance.start(key, plan, Envelope(command, "user:ann", "rpc:start"))
+    reply = await advance.start(key, plan, Envelope(command, "user:ann", "rpc:start"))
     await arena.settle()
-    return outcome.run.id
+    return reply.run.id
 
 
 async def do(arena: Arena, run_id: str, *commands: Command) -> None:

@@ -145,10 +145,10 @@ class World:
             plan = await replica.engine.plans.get(version.definition_id, version.version)
             command = StartRun(self.ids.run(), TriggerType.MANUAL, {"pick": 1.0}, **fields)
             start = StartKey(WORKSPACE, "rpc:user:ann", key, b"body")
-            outcome = await replica.engine.advance.start(start, plan, Envelope(command, "user:ann", f"rpc:{key}"))
+            reply = await replica.engine.advance.start(start, plan, Envelope(command, "user:ann", f"rpc:{key}"))
         except StoreUnavailable:
             return ""
-        return outcome.run.id
+        return reply.run.id
 
     async def submit(self, run_id: str, envelope: Envelope) -> None:
         """One try at some replica; nobody knows what became of it when that does not answer."""

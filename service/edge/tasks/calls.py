@@ -42,10 +42,10 @@ class EngineTasks:
 
     async def change(self, run_id: str, step_id: str, envelope: Envelope, visible: str | None) -> Replayable[TaskRow]:
         """Raises Refusal."""
-        outcome = await self._advance.submit(run_id, envelope, visible)
-        if isinstance(outcome.verdict, Repeated):
+        reply = await self._advance.submit(run_id, envelope, visible)
+        if isinstance(reply.verdict, Repeated):
             return Replayable(await self._now(run_id, step_id, visible), replay=True)
-        run = outcome.run
+        run = reply.run
         return Replayable(TaskRow(run.id, run.workspace_id, run.definition_id, run.tasks[step_id]))
 
     async def get(self, run_id: str, step_id: str, visible: str | None) -> TaskRow | None:

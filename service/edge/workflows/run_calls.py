@@ -89,15 +89,15 @@ class EngineRuns:
         try:
             plan, command = await self._prepared(request, definition, run_id)
         except Refusal as refusal:
-            outcome = await self._advance.begun_before(key, refusal)
+            reply = await self._advance.begun_before(key, refusal)
         else:
-            outcome = await self._advance.start(key, plan, _envelope(command, actor, key))
-        return Replayable(outcome.run, isinstance(outcome.verdict, Repeated))
+            reply = await self._advance.start(key, plan, _envelope(command, actor, key))
+        return Replayable(reply.run, isinstance(reply.verdict, Repeated))
 
     async def change(self, run_id: str, envelope: Envelope, visible: str | None) -> Replayable[Run]:
         """Raises Refusal."""
-        outcome = await self._advance.submit(run_id, envelope, visible)
-        return Replayable(outcome.run, isinstance(outcome.verdict, Repeated))
+        reply = await self._advance.submit(run_id, envelope, visible)
+        return Replayable(reply.run, isinstance(reply.verdict, Repeated))
 
     async def fork(self, request: ForkRequest, visible: str | None, actor: str, idem: Idem | None) -> Replayable[Run]:
         """Raises Refusal."""
@@ -112,8 +112,8 @@ class EngineRuns:
         run_id = self._ids.run()
         command = ForkRun(run_id, request.step_id, request.reason, definition.max_run_seconds)
         key = start_keys.by_call(source.workspace_id, run_id, idem, start_keys.FORK)
-        outcome = await self._advance.fork(key, plan, source, _envelope(command, actor, key))
-        return Replayable(outcome.run, isinstance(outcome.verdict, Repeated))
+        reply = await self._advance.fork(key, plan, source, _envelope(command, actor, key))
+        return Replayable(reply.run, isinstance(reply.verdict, Repeated))
 
     async def to_undo(self, run_id: str, visible: str | None) -> Sequence[Sequence[ToUndo]] | None:
         run = await self._reads.run(run_id, visible)
