@@ -87,25 +87,24 @@ delete from run_effects
 returning 1
 
 -- name: keys_expire
-with old_causes as (
-    select run_id, cause from run_causes
+-- By places, like a claim.
+with old_causes as materialized (
+    select ctid as place from run_causes
      where cause like 'rpc:%' and at < now() - $1::float8 * interval '1 second'
      limit $2 for update skip locked
 ), causes as (
-    delete from run_causes c using old_causes o where c.run_id = o.run_id and c.cause = o.cause returning 1
-), old_starts as (
-    select workspace_id, scope, key from start_keys
+    delete from run_causes where ctid = any (array(select place from old_causes)) returning 1
+), old_starts as materialized (
+    select ctid as place from start_keys
      where scope like 'rpc:%' and created_at < now() - $1::float8 * interval '1 second'
      limit $2 for update skip locked
 ), starts as (
-    delete from start_keys k using old_starts o
-     where k.workspace_id = o.workspace_id and k.scope = o.scope and k.key = o.key returning 1
-), old_answers as (
-    select workspace_id, caller, key from rpc_answers
+    delete from start_keys where ctid = any (array(select place from old_starts)) returning 1
+), old_answers as materialized (
+    select ctid as place from rpc_answers
      where created_at < now() - $1::float8 * interval '1 second'
      limit $2 for update skip locked
 ), answers as (
-    delete from rpc_answers a using old_answers o
-     where a.workspace_id = o.workspace_id and a.caller = o.caller and a.key = o.key returning 1
+    delete from rpc_answers where ctid = any (array(select place from old_answers)) returning 1
 )
 select (select count(*) from causes) + (select count(*) from starts) + (select count(*) from answers)

@@ -163,11 +163,12 @@ CLAIMS = {
     "what stops work": (queries.joined(*JOINED["effects_due_to_stop"]), "10, 30", {"run_effects_stops"}),
     "runs": (queries.query("runs_claim_due"), "10, 30", {"workflow_runs_due"}),
     "deliveries": (queries.query("deliveries_claim"), "10, 30", {"trigger_deliveries_due"}),
+    "keys": (queries.query("keys_expire"), "60, 10", set()),
 }
 
 
 async def test_a_claim_does_not_read_the_backlog(owner: Owner) -> None:
-    """Of thousands that are due it takes a few, and reads no more, also where reading the table is not forbidden."""
+    """Of thousands that are due or old it takes a few and reads no more, also where reading tables is not forbidden."""
     await a_backlog(owner)
     for name, (statement, params, indexes) in CLAIMS.items():
         plan = await explain(owner, ENGINE, "force_generic_plan", statement, params, forbidden=False)
@@ -292,10 +293,17 @@ async def a_backlog(looker: Owner) -> None:
             "'wfr_' || n, 'ws_1', 'wf', 1, 'RUNNING', 'MANUAL', 1"
         ),
         "trigger_deliveries (workspace_id, source, event_id, definition_id, due_at)": "'ws_1', 's', 'e' || n, 'wf'",
+        "run_causes (run_id, cause, digest, sequence, workspace_id, at)": "'wfr_' || n, 'rpc:ann:' || n, '', 1, 'ws_1'",
+        "start_keys (workspace_id, scope, key, digest, run_id, sequence, created_at)": (
+            "'ws_1', 'rpc:ann', n::text, '', 'wfr_' || n, 1"
+        ),
+        "rpc_answers (workspace_id, caller, key, method, digest, response, created_at)": (
+            "'ws_1', 'ann', n::text, 'Get', '', ''"
+        ),
     }
     for table, values in rows.items():
         await looker.execute(f"insert into {table} select {values}, {late}".encode())
-    await looker.execute("analyze run_effects, workflow_runs, trigger_deliveries")
+    await looker.execute("analyze run_effects, workflow_runs, trigger_deliveries, run_causes, start_keys, rpc_answers")
 
 
 async def explain(looker: Owner, role: str, mode: str, statement: bytes, params: str, *, forbidden: bool = True) -> str:
