@@ -33,12 +33,16 @@ POISON = ("bad_json", "missing_tenant")
 METERED = Work({"done": "well"}, 0.25, metered=True, result_in_delegation=True)
 
 
+TAKEN_ON_SECONDS = 1.0
+"""How long work lasts whose result is with its delegation: there is none when it has ended before it was delegated."""
+
+
 def script() -> Script:
     work = {
-        "research": Work({"employees": 640}, 0.034, 0.02, metered=True, result_in_delegation=True),
+        "research": Work({"employees": 640}, 0.034, TAKEN_ON_SECONDS, metered=True, result_in_delegation=True),
         "pick": Work({"picked": True}, 0.01, 0.02),
         "lead-on": Work({"led": True}, 0.5, 0.02),
-        "childs-play": Work({"played": True}, 0.125, 0.02, metered=True, result_in_delegation=True),
+        "childs-play": Work({"played": True}, 0.125, TAKEN_ON_SECONDS, metered=True, result_in_delegation=True),
         "hopeless": Work(cost_usd=0.0625, state="FAILED", metered=True),
         "held": Work(held=True),
     }

@@ -59,7 +59,7 @@ async def test_a_report_comes_before_the_change(shared: World) -> None:
 
 
 async def test_the_delegation_brings_the_result_when_nobody_else_does(shared: World) -> None:
-    shared.siblings.script.work["handed"] = Work({"from": "delegation"}, cost_usd=0.125, result_in_delegation=True)
+    shared.siblings.script.work["handed"] = Work({"from": "delegation"}, 0.125, 1.0, result_in_delegation=True)
     run = await begin(shared, chain(agent("handed", required_capability="lead.qualification")))
     ended = await shared.until_ended(run.id)
     assert (plain(ended.output_payload), ended.total_cost_usd) == ({"from": "delegation"}, 0.125)
