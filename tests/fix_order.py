@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 PROMISES = "tests/promises/"
-LONGEST_FIRST = (PROMISES, "tests/journey/", "tests/dev/", "tests/docs/", "tests/observing/", "tests/console/")
+SIMULATION, JOURNEYS = "tests/simulation/", "tests/journey/"
+LONGEST_FIRST = (PROMISES, SIMULATION, JOURNEYS, "tests/dev/", "tests/docs/", "tests/observing/", "tests/console/")
 
 
 def place(item: pytest.Item) -> int:
