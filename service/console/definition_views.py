@@ -142,7 +142,7 @@ def _notes(plan: Plan, dry_run: bool) -> list[str]:
 
 def _of_latest(found: Any, version: Any) -> str:
     if version is None:
-        return "none is published"
+        return str(found.latest_version or "none is published")
     latest = "" if version.version == found.latest_version else f", the latest is {found.latest_version}"
     return f"{version.version}{latest}"
 

@@ -210,6 +210,8 @@ def describe(
 
     if no_tags and tag:
         raise Failed("--tag and --no-tags exclude each other", USAGE)
+    if description is None and not (tag or no_tags):
+        raise Failed("say --description, --tag or --no-tags", USAGE)
     found = session.change(
         "DescribeDefinition",
         key,

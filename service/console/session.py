@@ -130,7 +130,8 @@ class Session:
         found = self.find_definition(name, self.workspace)
         if found is None:
             where = f"workspace {self.workspace}" if self.workspace else "any workspace"
-            raise Failed(f"there is no definition {name!r} in {where}", NOT_FOUND)
+            about = {"status": "NOT_FOUND", "reason": "definition_not_found", "try_again": False}  # as of an id
+            raise Failed(f"there is no definition {name!r} in {where}", NOT_FOUND, about=about)
         return found
 
     def names(self, definition_ids: Iterable[str]) -> dict[str, str]:

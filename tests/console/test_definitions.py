@@ -1,5 +1,6 @@
 """`workflows definitions`: files become versions, once, and what is published can be looked at."""
 
+import json
 from pathlib import Path
 from uuid import uuid4
 
@@ -96,15 +97,24 @@ async def test_a_definition_is_described_as_its_file_does(shell: Shell, tmp_path
     assert (await shell.done("definitions", "show", name, "--json")).json["definition"]["tags"] == ["small"]
 
 
+async def test_a_name_that_nobody_has_is_told_to_programs_as_an_id_would_be(shell: Shell) -> None:
+    for nobody in ("nobody", "wf_nobody"):
+        ended = await shell("definitions", "show", nobody, "--json")
+        error = json.loads(ended.err)["error"]
+        told = (ended.code, error["status"], error["reason"], error["try_again"])
+        assert told == (4, "NOT_FOUND", "definition_not_found", False)
+
+
 async def test_a_definition_is_described_by_hand(shell: Shell, tmp_path: Path) -> None:
     path, name = person(tmp_path)
     await shell.done("definitions", "apply", "-f", str(path))
     words = ("definitions", "describe", name)
+    assert (await shell.done(*words, "--tag", "z")).lines[-1].split() == ["version", "1"]
     told = await shell.done(*words, "--description", "for the desk", "--tag", "a", "--tag", "b", "--json")
     assert (told.json["description"], told.json["tags"]) == ("for the desk", ["a", "b"])
     without = await shell.done(*words, "--no-tags", "--json")
     assert (without.json["description"], without.json["tags"]) == ("for the desk", [])
-    assert (await shell(*words)).code == 1
+    assert (await shell(*words)).code == 2
     assert (await shell(*words, "--no-tags", "--tag", "a")).code == 2
 
 
