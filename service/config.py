@@ -91,7 +91,7 @@ class Config:
         "how long ended runs are kept where no policy says so; 0 is for ever",
         r"\d{1,10}",
     )
-    log_level: str = setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR")
+    log_level: str = setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR", "DEBUG|INFO|WARNING|ERROR")
     tracing: str = setting(
         "TRACING",
         "auto",

@@ -11,12 +11,18 @@ from collections.abc import Collection, Sequence
 
 from service.bus import checks as bus
 from service.config import Config, readable
+from service.domain.calls import SIBLINGS
 from service.domain.checkup import Check, failed, ok, warning
 from service.protection import ProtectionError, exposed, protection
 from service.siblings import checks as siblings
 from service.store import checks as store
 
 AREAS = ("configuration", "database", "bus", "siblings")
+SETTINGS = {
+    "database": ("DATABASE_",),
+    "bus": ("NATS_",),
+    "siblings": ("SIBLINGS_", *(f"{name.upper()}_ADDRESS" for name in SIBLINGS)),
+}  # how the names of an area's settings begin
 
 
 async def examine(areas: Collection[str]) -> list[Check]:
@@ -28,13 +34,25 @@ async def examine(areas: Collection[str]) -> list[Check]:
         "bus": lambda: _bus(config),
         "siblings": lambda: _siblings(config),
     }
-    found = await asyncio.gather(*(looks[area]() for area in AREAS if area in areas))
+    looked = [area for area in AREAS if area in areas]
+    found = await asyncio.gather(*(looks[area]() for area in looked))
+    if "configuration" not in looked:
+        found = [[*_unread(area, wrong), *checks] for area, checks in zip(looked, found, strict=True)]
     return [check for checks in found for check in checks]
+
+
+def _unread(area: str, wrong: Sequence[str]) -> list[Check]:
+    """What the configuration would tell of this area, for those who do not look at that."""
+    return [_setting(area, each) for each in wrong if each.startswith(SETTINGS[area])]
+
+
+def _setting(area: str, said: str) -> Check:
+    return failed(area, "settings", said, "`workflows config` lists the settings")
 
 
 async def _configuration(config: Config, wrong: Sequence[str]) -> list[Check]:
     if wrong:
-        return [failed("configuration", "settings", each, "`workflows config` lists the settings") for each in wrong]
+        return [_setting("configuration", each) for each in wrong]
     return [ok("configuration", "settings", "every setting can be read"), *_protected(config)]
 
 
@@ -43,7 +61,7 @@ def _protected(config: Config) -> list[Check]:
     try:
         lines = list(protection(config).lines())
     except ProtectionError as error:
-        return [failed("configuration", "protection", str(error), "docs/calling.md tells how to protect the service")]
+        return [failed("configuration", "protection", str(error), "docs/security.md tells how to protect the service")]
     open_ends = [line for level, line in lines if level >= logging.WARNING]
     if open_ends and exposed(config.grpc_address):
         advice = "set IDENTITY_ADDRESS and TLS_CERT, or keep it to a private network"

@@ -1,5 +1,6 @@
 """Is the database one that the service can work with? Looked at once, for `workflows doctor`."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ OLDEST = 15
 SKEW_SECONDS, LARGE_SKEW_SECONDS = 1.0, 30.0
 
 _AREA = "database"
+_REFUSAL = re.compile(r"FATAL:\s*(.+)")  # what PostgreSQL says to who may not enter
 
 
 async def check(dsn: str, reader_dsn: str = "", now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> list[Check]:
@@ -48,6 +50,14 @@ async def _connected(dsn: str) -> AsyncIterator[Connection]:
 
 
 def _unreachable(setting: str, error: psycopg.Error) -> Check:
+    """Of an address that cannot be read nothing is repeated: it may hold a password."""
+    if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
+        return failed(
+            _AREA, "connection", "its address cannot be read", f"{setting} is postgresql://user@host/name, say"
+        )
+    refusal = _REFUSAL.search(str(error))
+    if refusal is not None:
+        return failed(_AREA, "connection", f"refuses us: {refusal[1]}", f"put that right, or correct {setting}")
     code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
     return failed(_AREA, "connection", f"cannot be reached{code}", f"start PostgreSQL, or correct {setting}")
 

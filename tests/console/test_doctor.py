@@ -34,6 +34,9 @@ async def test_all_is_well_in_dev(doctor: Shell) -> None:
     [
         ({"DATABASE_URL": ""}, ("configuration", "settings"), "FAILED", "DATABASE_URL is not set"),
         ({"DATABASE_POOL": "few"}, ("configuration", "settings"), "FAILED", "DATABASE_POOL must be"),
+        ({"LOG_LEVEL": "LOUD"}, ("configuration", "settings"), "FAILED", "LOG_LEVEL cannot be read"),
+        ({"DATABASE_URL": ""}, ("database", "settings"), "FAILED", "DATABASE_URL is not set"),
+        ({"NATS_URL": ""}, ("bus", "settings"), "FAILED", "NATS_URL is not set"),
         ({"GRPC_ADDRESS": "here"}, ("configuration", "settings"), "FAILED", "GRPC_ADDRESS cannot be read"),
         (
             {"DATABASE_URL": f"postgresql://nobody:secret@{NOWHERE}/x"},
@@ -41,7 +44,7 @@ async def test_all_is_well_in_dev(doctor: Shell) -> None:
             "FAILED",
             "cannot be reached",
         ),
-        ({"DATABASE_URL": "nonsense"}, ("database", "connection"), "FAILED", "cannot be reached"),
+        ({"DATABASE_URL": "postgresql://me:secret x@y"}, ("database", "connection"), "FAILED", "its address cannot"),
         ({"NATS_URL": f"nats://{NOWHERE}"}, ("bus", "connection"), "FAILED", "cannot be reached"),
         ({"NATS_URL": "::"}, ("bus", "connection"), "FAILED", "cannot be reached"),
         (
@@ -85,6 +88,21 @@ async def test_what_is_switched_off_is_told(
     assert found[what]["advice"]
     assert ended.code == (1 if health == "FAILED" else 0)
     assert "secret" not in ended.out + ended.err
+
+
+async def test_a_sibling_whose_address_cannot_be_read_is_not_just_left_out(doctor: Shell) -> None:
+    ended = await doctor("doctor", "--json", "--only", "siblings", AGENTS_ADDRESS="here", LOG_LEVEL="LOUD")
+    found = wrong(ended)
+    assert (ended.code, list(found)) == (1, [("siblings", "settings"), ("siblings", "agents")])
+    assert "AGENTS_ADDRESS cannot be read" in found["siblings", "settings"]["found"]
+
+
+async def test_a_database_that_refuses_us_is_quoted(doctor: Shell, desk: Desk) -> None:
+    from psycopg.conninfo import make_conninfo
+
+    gone = make_conninfo(desk.environment["DATABASE_URL"], dbname="gone")
+    found = wrong(await doctor("doctor", "--json", "--only", "database", DATABASE_URL=gone))
+    assert found["database", "connection"]["found"] == 'refuses us: database "gone" does not exist'
 
 
 async def test_a_database_that_was_never_migrated(doctor: Shell, blank_database: str) -> None:

@@ -46,7 +46,7 @@ def refused(*args: str, **environment: str) -> str:
         ({"DATABASE_URL": NOWHERE}, "NATS_URL is not set"),
         ({"DATABASE_URL": NOWHERE, "NATS_URL": NO_BUS}, "database does not answer"),
         ({"DATABASE_URL": NOWHERE, "NATS_URL": NO_BUS, "DATABASE_POOL": "many"}, "DATABASE_POOL must be"),
-        ({"DATABASE_URL": NOWHERE, "NATS_URL": NO_BUS, "LOG_LEVEL": "LOUD"}, "LOUD"),
+        ({"DATABASE_URL": NOWHERE, "NATS_URL": NO_BUS, "LOG_LEVEL": "LOUD"}, "LOG_LEVEL cannot be read"),
         ({"DATABASE_URL": NOWHERE, "NATS_URL": NO_BUS, "GRPC_ADDRESS": "0.0.0.0:1"}, "nothing protects it"),
         ({"DATABASE_URL": NOWHERE, "NATS_URL": NO_BUS, "TLS_CERT": "/none", "TLS_KEY": "/none"}, "TLS_CERT"),
     ],
