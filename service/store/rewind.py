@@ -36,13 +36,13 @@ class StreamMemory:
         await self._pool.write(query("stream_lose"), (*stood, *now, since, list(shards)))
 
     async def unmark(self, shards: Sequence[int]) -> int:
-        """Gives how many changes will be published again. Two trips per marked shard, more where there is much."""
+        """Gives how many changes will be published again. Three trips per marked shard, more where there is much."""
         lost = await self._pool.read(query("shards_lost"), (list(shards),))
         return sum([await self._unmark(*row) for row in lost])
 
     async def _unmark(self, shard: int, since: datetime, until: datetime) -> int:
         count, last = 0, BATCH
-        while last == BATCH:
+        while last:  # until none is found, as one that moves just then is passed over
             [(last,)] = await self._pool.write(query("changes_unmark"), (shard, since, until, BATCH))
             count += last
         await self._pool.write(query("shard_found"), (shard, since, until))

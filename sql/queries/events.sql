@@ -90,13 +90,13 @@ waits as (
 waits as (
     update run_waits w
        set looked = true
-      from (select run_id, step_id, address
+     where w.ctid = any (array(
+            select ctid
               from run_waits
              where not looked and opened_at < now() - $3::float8 * interval '1 second'
              order by opened_at
              limit $2
-               for update skip locked) o
-     where w.run_id = o.run_id and w.step_id = o.step_id and w.address = o.address
+               for update skip locked))
  returning w.run_id, w.step_id, w.address, w.workspace_id
 )
 
@@ -182,36 +182,42 @@ insert into dead_letters (workspace_id, bus_subject, raw, headers, reason)
 values (coalesce($3::jsonb ->> 'ce-tenantid', ''), $1, $2, $3::jsonb, $4)
 
 -- name: events_fade
--- What is still to start something keeps its body as long as its id is remembered.
-with old as (
-    select workspace_id, source, event_id
+-- What is still to start something keeps its body as long as its id is remembered. By places, like a claim; `offset 0`
+-- has each event looked up, where a join would read all that is still to start something.
+with old as materialized (
+    select e.ctid as place
       from bus_events e
      where body is not null and routed_at is not null and received_at < now() - $1::float8 * interval '1 second'
        and not exists (select from trigger_deliveries d
                         where d.workspace_id = e.workspace_id and d.source = e.source and d.event_id = e.event_id
-                          and d.outcome = '')
+                          and d.outcome = '' offset 0)
      limit $2
        for update skip locked
 )
-update bus_events e
+update bus_events
    set body = null, kept = false
-  from old
- where e.workspace_id = old.workspace_id and e.source = old.source and e.event_id = old.event_id
+ where ctid = any (array(select place from old))
 returning 1
 
 -- name: events_forget
-with old as (
-    select workspace_id, source, event_id
+-- By places, too. A delivery that ends at this very moment is left behind, which nobody minds.
+with old as materialized (
+    select ctid as place, workspace_id, source, event_id
       from bus_events
      where routed_at is not null and received_at < now() - $1::float8 * interval '1 second'
      limit $2
        for update skip locked
+), owed as materialized (
+    select d.place
+      from old
+     cross join lateral (
+        select ctid as place
+          from trigger_deliveries d
+         where d.workspace_id = old.workspace_id and d.source = old.source and d.event_id = old.event_id
+           for update) d
 ), deliveries as (
-    delete from trigger_deliveries d
-     using old
-     where d.workspace_id = old.workspace_id and d.source = old.source and d.event_id = old.event_id
+    delete from trigger_deliveries where ctid = any (array(select place from owed))
 )
-delete from bus_events e
- using old
- where e.workspace_id = old.workspace_id and e.source = old.source and e.event_id = old.event_id
+delete from bus_events
+ where ctid = any (array(select place from old))
 returning 1

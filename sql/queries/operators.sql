@@ -34,11 +34,11 @@ returning id, workspace_id, bus_subject, reason, received_at, length(raw), repla
 delete from dead_letters where id = $1 and ($2 = '*' or workspace_id = $2) returning 1
 
 -- name: letters_expire
-with old as (
-    select id from dead_letters where received_at < now() - $1::float8 * interval '1 second' limit $2
+with old as materialized (
+    select ctid as place from dead_letters where received_at < now() - $1::float8 * interval '1 second' limit $2
        for update skip locked
 )
-delete from dead_letters l using old where l.id = old.id
+delete from dead_letters where ctid = any (array(select place from old))
 returning 1
 
 -- name: events_list

@@ -75,16 +75,17 @@ select shard, lost_from, lost_until
  order by shard
 
 -- name: changes_unmark
-with lost as (
-    select stream_id, sequence
+-- By places, like a claim.
+with lost as materialized (
+    select ctid as place
       from changes
      where shard = $1::smallint and published_at between $2::timestamptz and $3::timestamptz
      limit $4
+       for update
 ), unmarked as (
-    update changes c
+    update changes
        set published_at = null
-      from lost
-     where c.stream_id = lost.stream_id and c.sequence = lost.sequence
+     where ctid = any (array(select place from lost))
  returning 1
 )
 select count(*) from unmarked

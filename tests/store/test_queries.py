@@ -164,6 +164,11 @@ CLAIMS = {
     "runs": (queries.query("runs_claim_due"), "10, 30", {"workflow_runs_due"}),
     "deliveries": (queries.query("deliveries_claim"), "10, 30", {"trigger_deliveries_due"}),
     "keys": (queries.query("keys_expire"), "60, 10", set()),
+    "bodies": (queries.query("events_fade"), "60, 10", set()),
+    "ids of events": (queries.query("events_forget"), "60, 10", {"trigger_deliveries_pkey"}),
+    "dead letters": (queries.query("letters_expire"), "60, 10", set()),
+    "waits": (queries.joined(*JOINED["sweep"]), "30, 10, 10", {"run_waits_unlooked"}),
+    "what a bus lost": (queries.query("changes_unmark"), "3, '2026-01-01', 'infinity', 10", set()),
 }
 
 
@@ -300,10 +305,16 @@ async def a_backlog(looker: Owner) -> None:
         "rpc_answers (workspace_id, caller, key, method, digest, response, created_at)": (
             "'ws_1', 'ann', n::text, 'Get', '', ''"
         ),
+        "bus_events (workspace_id, source, event_id, digest, type, subject, bus_subject, about, body, routed_at,"
+        " received_at)": "'ws_1', 's', 'e' || n, '', 'a.b', '', '', '', '{}', now()",
+        "dead_letters (bus_subject, raw, headers, reason, received_at)": "'a.b', '', '{}', 'bad_json'",
+        "run_waits (run_id, step_id, address, workspace_id, opened_at)": "'wfr_' || n, 's', 'event:a.b', 'ws_1'",
+        "changes (stream_id, sequence, workspace_id, aggregate, operation, actor, cause, recorded_at, data, shard,"
+        " published_at)": "'wfr_' || n, 1, 'ws_1', 'run', 'started', 'a', 'c', now(), '{}', n % 32",
     }
     for table, values in rows.items():
         await looker.execute(f"insert into {table} select {values}, {late}".encode())
-    await looker.execute("analyze run_effects, workflow_runs, trigger_deliveries, run_causes, start_keys, rpc_answers")
+    await looker.execute("analyze")
 
 
 async def explain(looker: Owner, role: str, mode: str, statement: bytes, params: str, *, forbidden: bool = True) -> str:
