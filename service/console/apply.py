@@ -61,8 +61,12 @@ class Plan:
             return "set schemas"
         return "describe" if self.about else "unchanged"
 
+    def placed(self, each: Any) -> dict[str, Any]:
+        """A finding for programs, with its place in the file."""
+        return {**json_answers.as_json(each), "file": self.wanted.place(each.path)}
+
     def told(self, each: Any) -> str:
-        """A finding, with its place in the file."""
+        """The same in a line."""
         kind = "error" if each.severity == ops.FINDING_SEVERITY_ERROR else "warning"
         hint = f"; {each.suggestion}" if each.suggestion else ""
         return f"{self.wanted.place(each.path)}: {kind}: {each.path}: {each.message}{hint} ({each.reason})"
@@ -93,7 +97,7 @@ def check(plans: Iterable[Plan]) -> None:
     """Raises Failed when some document cannot be published."""
     told = [plan.told(each) for plan in plans for each in plan.faults]
     if told:
-        found = [finding for plan in plans for finding in map(json_answers.as_json, plan.faults)]
+        found = [plan.placed(each) for plan in plans for each in plan.faults]
         raise Failed("refused, nothing was changed", FAILED, told, {"reason": "invalid_draft", "findings": found})
 
 

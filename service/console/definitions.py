@@ -52,11 +52,7 @@ def validate(session: Session, files: Files) -> None:
     plans = [work.Plan(wanted, "", findings=work.findings(session, wanted, "")) for wanted in read_all(files)]
     valid = not any(plan.faults for plan in plans)
     if session.settings.json:
-        found = [
-            {**json_answers.as_json(each), "file": plan.wanted.place(each.path)}
-            for plan in plans
-            for each in plan.findings
-        ]
+        found = [plan.placed(each) for plan in plans for each in plan.findings]
         json_answers.document({"valid": valid, "findings": found})
     for plan in plans if not session.settings.json else []:
         for each in plan.findings:

@@ -73,7 +73,8 @@ def read(document: Document) -> Wanted:
     found = reading.document()
     if reading.wrong:
         lines = reading.wrong[1:]
-        raise Failed(reading.wrong[0] + (f" (and {len(lines)} more)" if lines else ""), USAGE, lines)
+        first = reading.wrong[0] + (f" (and {len(lines)} more)" if lines else "")
+        raise Failed(first, USAGE, lines, {"wrong": list(reading.wrong)})
     return found
 
 

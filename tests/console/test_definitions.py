@@ -45,7 +45,17 @@ async def test_one_mistake_leaves_all_unpublished(shell: Shell, tmp_path: Path) 
     assert f"  {bad}:9: error: edges[0].condition_expr:" in ended.err
     assert (await shell("definitions", "show", name)).code == 4
     told = await shell("definitions", "apply", "-f", str(bad), "--json")
-    assert '"path": "edges[0].condition_expr"' in told.err
+    [found] = json.loads(told.err)["error"]["findings"]
+    assert (found["path"], found["file"]) == ("edges[0].condition_expr", f"{bad}:9")
+
+
+async def test_all_that_a_file_says_wrongly_is_told_to_programs(shell: Shell) -> None:
+    text = "name: x\nsteps:\n- {id: 5, type: brunch}\n"
+    error = json.loads((await shell("definitions", "validate", "-f", "-", "--json", stdin=text)).err)["error"]
+    assert [line.split(" ")[:2] for line in error["wrong"]] == [
+        ["stdin:3:", "steps[0].id"],
+        ["stdin:3:", "steps[0].type"],
+    ]
 
 
 async def test_validate_says_the_same_and_more(shell: Shell, tmp_path: Path) -> None:
