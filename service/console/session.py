@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
-from service.console.exits import NOT_FOUND, Failed
+from service.console.exits import NOT_FOUND, USAGE, Failed
 from service.console.settings import Settings
 
 TRIES = 4
@@ -57,7 +57,7 @@ class Session:
 
     def change(self, rpc: str, key: str | None = None, **fields: Any) -> Any:
         """An RPC that changes something, under this key or a fresh one. Raises Failed."""
-        metadata = (*self._token(), ("idempotency-key", key or str(uuid4())))
+        metadata = (*self._token(), ("idempotency-key", _sendable(key or str(uuid4()), "the idempotency key")))
         return self._persistently(lambda: self._once(rpc, fields, metadata))
 
     def stream(self, rpc: str, timeout_seconds: float | None, **fields: Any) -> Iterator[Any]:
@@ -104,7 +104,7 @@ class Session:
 
     def _token(self) -> tuple[tuple[str, str], ...]:
         token = self.settings.bearer()
-        return (("authorization", f"Bearer {token}"),) if token else ()
+        return (("authorization", f"Bearer {_sendable(token, 'the token')}"),) if token else ()
 
     def answer(self, found: Any, draw: Callable[[], None]) -> None:
         """As JSON where that was asked for, else as `draw` shows it."""
@@ -159,3 +159,10 @@ class Session:
             offset += len(page.definitions)
             if not page.definitions or offset >= page.total:
                 return
+
+
+def _sendable(value: str, what: str) -> str:
+    """gRPC takes nothing else as metadata. The value is not repeated: it may be a secret."""
+    if not (value.isascii() and value.isprintable()):
+        raise Failed(f"{what} has to be printable ASCII on one line", USAGE)
+    return value

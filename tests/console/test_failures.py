@@ -89,6 +89,16 @@ async def test_what_the_message_says_is_not_told_again(desk: Desk, shell: Shell)
     assert ended.err == "workflows: run 'wfr_nope' was not found (NOT_FOUND, run_not_found)\n"
 
 
+@pytest.mark.parametrize("odd", ["gr\u00fcn", "two\nlines"])
+async def test_what_cannot_be_sent_is_no_fault_of_the_server(shell: Shell, odd: str) -> None:
+    token = await shell("--token", odd, "runs", "list")
+    key = await shell("definitions", "enable", "wf_x", "--key", odd)
+    assert [(ended.code, ended.err) for ended in (token, key)] == [
+        (2, "workflows: the token has to be printable ASCII on one line\n"),
+        (2, "workflows: the idempotency key has to be printable ASCII on one line\n"),
+    ]
+
+
 async def test_the_token_goes_along(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("from-file\n")
     async with refusing() as server:
