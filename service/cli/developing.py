@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.serving import until_told
-from service.cli.telling import Json, one_line
+from service.cli.telling import Json, fail, one_line
+from service.console.exits import FAILED, USAGE
 
 if TYPE_CHECKING:
     from service.dev.siblings import Script
@@ -39,8 +40,10 @@ def dev(
     from service.wiring import StartError
 
     def ready(up: "Stack") -> None:
-        with one_line(OSError):
+        try:
             _write_settings(up, env_file)
+        except OSError as error:
+            fail(OSError(f"{env_file} cannot be written: {error.strerror}"), FAILED)
         (_print_json if as_json else _print_addresses)(up)
 
     log_plain("INFO")
@@ -69,8 +72,12 @@ def _script(path: Path | None) -> "Script":
 
     if path is None:
         return Script()
-    with one_line(OSError, ValueError):
+    try:
         return read_script(path)
+    except OSError as error:
+        fail(OSError(f"{path} cannot be read: {error.strerror}"), USAGE)
+    except ValueError as error:
+        fail(ValueError(f"{path}: {error}"), USAGE)
 
 
 def _write_settings(up: "Stack", path: Path | None) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.telling import Json, answer, fail, one_line
-from service.console.exits import NOT_CURRENT
+from service.console.asking import sure
+from service.console.exits import NOT_CURRENT, Failed
 
 if TYPE_CHECKING:
     from service.store.migrate import Migration, Migrator, Status
@@ -36,9 +37,14 @@ def down(
     target: Annotated[
         int, typer.Argument(metavar="NUMBER", help="The migration to go back to; 0 takes back everything.")
     ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
     """Take migrations back, newest first, with all data in their tables."""
+    try:
+        sure(f"take back every migration after {target:04} with all data in their tables", yes)
+    except Failed as failed:
+        fail(failed, failed.code)
     with _migrator() as migrator:
         taken = asyncio.run(migrator.down(target))
     _tell_moves("took back", taken)

@@ -72,7 +72,10 @@ def test_migrations_go_up_and_down_and_say_where_they_stand(blank_database: str)
     assert workflows("migrate", "status", DATABASE_URL=blank_database).returncode == 0
     verified = workflows("migrate", "verify", DATABASE_URL=blank_database)
     assert (verified.returncode, verified.stdout) == (0, "the schema is the one of this release\n")
-    taken = workflows("migrate", "down", "0", DATABASE_URL=blank_database)
+    unsaid = workflows("migrate", "down", "0", DATABASE_URL=blank_database)
+    assert (unsaid.returncode, "--yes" in last_line(unsaid)) == (2, True)
+    assert workflows("migrate", "status", DATABASE_URL=blank_database).returncode == 0
+    taken = workflows("migrate", "down", "0", "--yes", DATABASE_URL=blank_database)
     assert taken.stdout.splitlines() == [f"took back {name}" for name in reversed(names)]
 
 
@@ -134,7 +137,7 @@ def test_scripts_get_json_of_migrations(blank_database: str) -> None:
     assert told("up") == {"applied": others}
     assert told("up") == {"applied": []}
     assert told("verify") == {"current": True}
-    assert told("down", "0") == {"took_back": [*reversed(others), first]}
+    assert told("down", "0", "--yes") == {"took_back": [*reversed(others), first]}
 
 
 def test_scripts_get_json_of_what_went_wrong() -> None:
@@ -149,7 +152,9 @@ def test_dev_refuses_what_is_no_script(tmp_path: Path, told: str | None) -> None
     script = tmp_path / "script.json"
     if told is not None:
         script.write_text(told)
-    assert refused("dev", "--script", str(script))
+    ended = workflows("dev", "--script", str(script))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert last_line(ended).startswith(f"workflows: {script}")
 
 
 def test_dev_says_when_an_address_is_taken() -> None:
