@@ -205,13 +205,13 @@ async def test_a_sibling_that_does_not_answer_is_named_until_it_does(shared: Wor
 
 
 async def test_an_open_breaker_is_named_until_it_lets_calls_through(shared: World) -> None:
-    """Five faults open it, so that the sixth call is not even made."""
-    shared.siblings.add_fault(Fault("notifications.*", "UNAVAILABLE", times=5))
+    """Five faults open it, so that a call that comes next is not even made; some more keep it open to be looked at."""
+    shared.siblings.add_fault(Fault("notifications.*", "UNAVAILABLE", times=8))
     version = (await shared.publish(chain(step("tell", "NOTIFICATION", {"recipient": "ann"})))).definition
     runs = [await shared.start(version.id) for _ in range(6)]
 
     async def seen() -> list[ops.StepWait]:
-        found = [await waits(shared, run.id, "tell") for run in runs]
+        found = await asyncio.gather(*(waits(shared, run.id, "tell") for run in runs))
         return [each["breaker"] for each in found if "breaker" in each]
 
     wait = (await until(seen, bool))[0]

@@ -23,6 +23,7 @@ from tests.journey.triggering import (
     on_tap,
     runs_of,
     send,
+    start_exactly,
     triggered,
     until_started,
     until_taken_in,
@@ -58,8 +59,7 @@ async def test_one_event_said_a_hundred_times_starts_one_run(shared: World) -> N
     for number in range(100):
         again = SHAPES["E" if number % 2 else "F"](fact)
         await send(shared, "siphon.tap.often.contact.created", again)
-    await until_taken_in(shared, "after_often")
-    assert [len(await runs_of(shared, each)) for each in (by_type, by_tap)] == [1, 1]
+    await start_exactly(shared, "after_often", {by_type: 1, by_tap: 1})
 
 
 async def test_one_change_told_by_two_events_starts_a_webhook_once(shared: World) -> None:
@@ -67,8 +67,7 @@ async def test_one_change_told_by_two_events_starts_a_webhook_once(shared: World
     for _ in range(2):
         fact = Fact(contact(provider="twice"), type="siphon.tap.twice.contact.created", id=str(uuid4()))
         await send(shared, fact.type, SHAPES["F"](fact))
-    await until_taken_in(shared, "after_twice")
-    assert [len(await runs_of(shared, each)) for each in (by_type, by_tap)] == [2, 1]
+    await start_exactly(shared, "after_twice", {by_type: 2, by_tap: 1})
 
 
 async def test_only_what_matches_starts(shared: World) -> None:
@@ -90,16 +89,14 @@ async def test_only_what_matches_starts(shared: World) -> None:
         )
     ]
     await shared.say("siphon.tap.choosy.deal.won", {"amount": 50})
-    await until_taken_in(shared, "after_choosy")
-    assert [len(await runs_of(shared, each)) for each in (*wanted, *others)] == [1, 1, 1, 0, 0, 0, 0]
+    await start_exactly(shared, "after_choosy", dict.fromkeys(wanted, 1) | dict.fromkeys(others, 0))
 
 
 async def test_a_broken_filter_keeps_no_other_definition_from_starting(shared: World) -> None:
     broken = await triggered(shared, on_event("siphon.tap.filters.>", "no.such.thing == 1"))
     sound = await triggered(shared, on_event("siphon.tap.filters.>", "there == 1"))
     await shared.say("siphon.tap.filters.x", {"there": 1})
-    await until_taken_in(shared, "after_filters")
-    assert [len(await runs_of(shared, each)) for each in (broken, sound)] == [0, 1]
+    await start_exactly(shared, "after_filters", {broken: 0, sound: 1})
 
 
 async def test_an_event_of_another_tenant_starts_nothing_here(shared: World) -> None:
@@ -117,6 +114,7 @@ async def test_the_latest_version_is_what_starts(shared: World) -> None:
     )
     for name in ("old", "new"):
         await shared.say(f"siphon.tap.{name}.x", {})
+    await until_started(shared, first)
     await until_taken_in(shared, "after_new")
     [run] = await runs_of(shared, first)
     assert (run.definition_version, [each.step_id for each in run.steps]) == (2, ["other"])

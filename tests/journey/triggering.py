@@ -55,6 +55,14 @@ async def until_taken_in(world: World, name: str) -> None:
     await until_started(world, last)
 
 
+async def start_exactly(world: World, name: str, wanted: Mapping[str, int]) -> None:
+    """So many runs of each definition, and no more when what was said later has started. `name` is used once."""
+    for definition_id, count in wanted.items():
+        await until_started(world, definition_id, count)
+    await until_taken_in(world, name)
+    assert {definition_id: len(await runs_of(world, definition_id)) for definition_id in wanted} == wanted
+
+
 async def send(world: World, subject: str, sent: Sent) -> None:
     await world.bus.jetstream().publish(subject, sent.body, headers=sent.headers or None)
 
