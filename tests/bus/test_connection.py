@@ -8,6 +8,7 @@ import pytest
 from service.bus import connection as connection_module
 from service.bus.connection import CLOSE_SECONDS, Connection
 from service.dev.nats import EmbeddedNats
+from service.dev.siblings.changes import Changes
 from service.engine.ports.failures import BusUnavailable
 from tests.bus.helpers import PATIENCE_SECONDS, connected, eventually
 from tests.tunnel import tunnel
@@ -75,6 +76,21 @@ async def test_closes_in_time_when_the_server_is_gone(own_nats: EmbeddedNats) ->
         async with asyncio.timeout(2 * CLOSE_SECONDS + 20):
             await connection.close()
     assert not connection.connected
+
+
+async def test_closes_with_words_that_a_server_never_got(own_nats: EmbeddedNats) -> None:
+    """The simulated siblings, too."""
+    siblings = Changes(own_nats.url)
+    await siblings.start()
+    async with connected(own_nats) as ours:
+        clients = (ours.client, siblings._client)
+        own_nats.kill()
+        await eventually(lambda: not any(client.is_connected for client in clients))
+        for client in clients:
+            await client.publish("closing.x", b"kept for when it is back")
+        await siblings.stop()
+        await ours.close()
+    assert all(client.is_closed for client in clients)
 
 
 async def test_closing_sends_what_is_still_to_be_sent(nats_server: EmbeddedNats) -> None:

@@ -8,6 +8,7 @@ brought about goes on with the trace of the request.
 import asyncio
 import json
 import logging
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
@@ -55,7 +56,8 @@ class Changes:
             await self._create_if_missing(name, subjects)
 
     async def stop(self) -> None:
-        await self._client.close()
+        with suppress(nats.errors.Error, OSError):  # of what the bus never got
+            await self._client.close()
 
     async def publish(self, source: str, subject: str, tenant: str, message: Message) -> None:
         """Returns once the bus has acknowledged, or after some vain tries."""
