@@ -37,6 +37,14 @@ AT_ONCE = 16
 BUSY_LOOKS = 20
 ENDED = "select count(*) from workflow_runs where completed_at is not null"
 DRAINED = "select (not exists (select from changes where published_at is null))::int"
+UNFINISHED = """
+select s.run_id, s.step_id, s.state, s.attempt, now() - s.started_at, s.objective_id, s.approval_request_id,
+       s.alarms::text, e.kind, e.tries, e.last_error, e.lease_until - now(), e.due_at - now()
+  from step_runs s
+  left join run_effects e using (run_id, step_id)
+ where s.started_at is not null and s.completed_at is null
+ limit 10"""
+"""What there is to say of runs that do not end."""
 PATIENCE_SECONDS = 60.0
 TRIAL_SECONDS = scale(120, 3600)
 """After this faults are no longer made: the runs will not end any more."""
@@ -112,7 +120,8 @@ class Trial:
                         self.faults["no database to look at"] += 1
                     await asyncio.sleep(LOOK_SECONDS * (found < least))
         except TimeoutError:
-            raise AssertionError(f"{found}, not {least} within {seconds:.0f} s: {' '.join(query.split())}") from None
+            wanted = f"{found}, not {least} within {seconds:.0f} s: {' '.join(query.split())}"
+            raise AssertionError(f"{wanted}; unfinished: {await self.ask(UNFINISHED)}") from None
 
     async def until_drained(self) -> None:
         """Until the bus has acknowledged every change."""
