@@ -9,7 +9,7 @@ another one, all connections are made anew. That writes are refused is remembere
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -47,6 +47,9 @@ set plan_cache_mode = {plans};
 """
 _BROUGHT = b"select current_user::text, current_setting('statement_timeout') <> '0'"
 _SEE_WORKSPACE = b"select set_config('workflows.workspace', $1, true)"
+DEADLOCKS = 3
+"""So many times a statement may be the one that is taken back before its caller is told."""
+
 _SILENCE = (psycopg.OperationalError, psycopg.InterfaceError)
 _LATE = (errors.IdleInTransactionSessionTimeout, errors.TransactionTimeout)
 _REFUSED = (errors.DiskFull, errors.ReadOnlySqlTransaction)
@@ -157,8 +160,12 @@ class Pool:
         return await self._repeated_if_cut(lambda: self._once_as(workspace, query, params))
 
     async def write(self, query: bytes, params: Sequence[object] = ()) -> list[Row]:
-        """One statement, one transaction. Constraint violations come as psycopg raises them."""
+        """One statement, one transaction. Constraint violations come as psycopg raises them. Sent again if it was taken
+        back because it and others waited for each other: then it is certain that it wrote nothing."""
         async with self._unavailable():
+            for _ in range(DEADLOCKS):
+                with suppress(errors.DeadlockDetected):
+                    return await self._once(query, params)
             return await self._once(query, params)
 
     @asynccontextmanager

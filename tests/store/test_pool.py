@@ -1,4 +1,4 @@
-"""What a broken connection means: reads are repeated, writes never."""
+"""What a broken connection means: reads are repeated, writes never; but those are that a deadlock has taken back."""
 
 import asyncio
 from typing import Any
@@ -40,6 +40,48 @@ async def test_a_write_is_not_sent_again(engine_pool: Pool, owner: Owner) -> Non
             b"insert into dead_letters (bus_subject, raw, headers, reason) values ('', '', '{}', '')"
         )
     assert "127.0.0.1" not in str(silent.value)
+
+
+FIRST_THEN_SECOND = b"""
+with first as materialized (update dead_letters set outcome_reason = 'ours' where id = $1 returning id),
+gate as materialized (select pg_advisory_xact_lock(7) from first)
+update dead_letters set outcome_reason = 'ours' where id = $2 and (select count(*) from gate) = 1
+"""
+
+
+async def test_a_write_that_a_deadlock_took_back_is_sent_again(database: str, engine_pool: Pool, owner: Owner) -> None:
+    """The other one, which has the second row and then wants the first, looks for deadlocks too late to be the one."""
+    for place in (1, 2):
+        await owner.execute(
+            "insert into dead_letters (id, bus_subject, raw, headers, reason) overriding system value"
+            f" values ({place}, '', '', '{{}}', '')".encode()
+        )
+    await owner.execute("select pg_advisory_lock(7)")
+    async with await psycopg.AsyncConnection.connect(database, autocommit=True) as other:
+        await other.execute("set deadlock_timeout = '100s'")
+        async with other.transaction():
+            await other.execute("update dead_letters set outcome_reason = 'theirs' where id = 2")
+            writing = asyncio.create_task(engine_pool.write(FIRST_THEN_SECOND, (1, 2)))
+            await waiting(owner, 1)
+            wanting = asyncio.create_task(
+                other.execute("update dead_letters set outcome_reason = 'theirs' where id = 1")
+            )
+            await waiting(owner, 2)
+            await owner.execute("select pg_advisory_unlock(7)")
+            await wanting
+        await writing
+    seen = await owner.execute("select outcome_reason from dead_letters")
+    assert await seen.fetchall() == [("ours",), ("ours",)]
+
+
+LOCKED_OUT = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+
+
+async def waiting(owner: Owner, many: int) -> None:
+    """Until so many wait for a lock."""
+    async with asyncio.timeout(60):
+        while len(await (await owner.execute(LOCKED_OUT)).fetchall()) != many:  # noqa: ASYNC110 (nobody tells)
+            await asyncio.sleep(0.01)
 
 
 async def test_a_violation_is_not_silence(engine_pool: Pool) -> None:
