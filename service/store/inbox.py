@@ -33,8 +33,8 @@ from service.store.queries import joined, query
 from service.store.work import work_of
 
 _ROUTE = ("events_given", "events_triggering", "events_routed", "events_owed")
-_LOOK = ("events_fresh_waits", "events_found", "events_owed")
-_SWEEP = ("events_stale_waits", "events_found", "events_owed")
+_LOOK = ("events_fresh_waits", "events_found", "events_owed", "events_looked")
+_SWEEP = ("events_stale_waits", "events_found", "events_owed", "events_looked")
 
 Key = tuple[str, str, str]
 

@@ -79,25 +79,21 @@ routed as (
 
 -- name: events_fresh_waits
 waits as (
-    update run_waits w
-       set looked = true
+    select w.run_id, w.step_id, w.address, w.workspace_id
       from unnest($3::text[], $4::text[]) o(step_id, address)
-     where w.run_id = $2 and w.step_id = o.step_id and w.address = o.address
- returning w.run_id, w.step_id, w.address, w.workspace_id
+      join run_waits w on w.run_id = $2 and w.step_id = o.step_id and w.address = o.address
 )
 
 -- name: events_stale_waits
-waits as (
-    update run_waits w
-       set looked = true
-     where w.ctid = any (array(
+waits as materialized (
+    select run_id, step_id, address, workspace_id
+      from run_waits
+     where ctid = any (array(
             select ctid
               from run_waits
              where not looked and opened_at < now() - $3::float8 * interval '1 second'
              order by opened_at
-             limit $2
-               for update skip locked))
- returning w.run_id, w.step_id, w.address, w.workspace_id
+             limit $2))
 )
 
 -- name: events_found
@@ -156,6 +152,23 @@ owed as (
       join bus_events e using (workspace_id, source, event_id)
         on conflict do nothing
  returning run_id, workspace_id, request, trace, effect_id, step_id, attempt, kind, lease_token, tries
+)
+
+-- name: events_looked
+-- After the deliveries, and without waiting: an apply that takes a delivery and ends its wait locks them in this order.
+-- A wait that is passed over is looked at once more by the sweep.
+looked as (
+    update run_waits
+       set looked = true
+     where ctid = any (array(
+            select w.ctid
+              from waits
+             cross join lateral (
+                select ctid
+                  from run_waits
+                 where run_id = waits.run_id and step_id = waits.step_id and address = waits.address
+                   for update skip locked) w
+             where (select count(*) from owed) >= 0))
 )
 
 -- name: events_done

@@ -12,7 +12,9 @@ from service.store.pool import ENGINE, READER
 
 Owner = psycopg.AsyncConnection[tuple[Any, ...]]
 
-LOOKS = [("events_fresh_waits", "events_found", "events_owed"), ("events_stale_waits", "events_found", "events_owed")]
+LOOKS = [
+    (waits, "events_found", "events_owed", "events_looked") for waits in ("events_fresh_waits", "events_stale_waits")
+]
 ROUTE = ("events_given", "events_triggering", "events_routed", "events_owed")
 ARMS = sorted(name for name in queries.named() if name.startswith("apply_"))
 FENCES = ("apply_docs", "apply_free", "apply_held", "apply_fence", "apply_done")
