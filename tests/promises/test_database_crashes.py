@@ -12,7 +12,7 @@ from service.dev.postgres import EmbeddedPostgres
 from service.store.migrate import Migrator
 from service.store.pool import ENGINE, Pool
 from tests.promises import LONG, keeping, load, scale
-from tests.promises.trial import ENDED, Trial, trial
+from tests.promises.trial import ENDED, TRIAL_SECONDS, Trial, trial
 
 RUNS = scale(60, 1000)
 CRASHES_AT_LEAST = scale(3, 10)
@@ -31,7 +31,7 @@ async def test_nothing_is_lost_and_all_goes_on() -> None:
             await trying.until(ENDED, 1)
             await crash_until_ended(trying, postgres)
             await starting
-            await trying.until(ENDED, RUNS)
+            await trying.until(ENDED, RUNS, seconds=TRIAL_SECONDS)
             await trying.note_all()
             print(dict(trying.faults), dict(trying.defences))
             assert trying.faults["runs under way"] > 0

@@ -13,7 +13,7 @@ from service.dev.siblings.script import Fault
 from service.dev.siblings.serving import Call
 from tests.observing.scrape import scrape
 from tests.promises import keeping, load, scale
-from tests.promises.trial import ENDED, Trial
+from tests.promises.trial import ENDED, TRIAL_SECONDS, Trial
 from tests.world import world
 
 SEED = 11
@@ -46,7 +46,7 @@ async def test_all_runs_end_and_hardly_a_call_is_made_in_vain(database: str, own
         trying = Trial(found, own_nats, database, [], [found.stub])
         published = await trying.publish(load.pipelines())
         await trying.start_many(published, RUNS)
-        await trying.until(ENDED, RUNS)
+        await trying.until(ENDED, RUNS, seconds=TRIAL_SECONDS)
 
         seen = await scrape(found.http)
         struck = Counter(call.outcome for call in found.siblings.calls if call.outcome in STRIKE)

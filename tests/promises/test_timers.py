@@ -22,7 +22,7 @@ from tests.journey.triggering import on_tick
 from tests.moved import MovedClock, moved
 from tests.observing.scrape import scrape
 from tests.promises import keeping, load, scale
-from tests.promises.trial import ENDED, PATIENCE_SECONDS, Trial, settings
+from tests.promises.trial import ENDED, PATIENCE_SECONDS, TRIAL_SECONDS, Trial, settings
 from tests.world import world
 
 DELAYS = scale(150, 10_000)
@@ -105,7 +105,7 @@ async def test_none_is_early_and_none_comes_twice(scene: Scene) -> None:
     assert not siblings.notifications
 
     await scene.set(ALL_DUE)
-    await trying.until(ENDED, DELAYS + OTHERS)
+    await trying.until(ENDED, DELAYS + OTHERS, seconds=TRIAL_SECONDS)
     await trying.until(TICKED, OTHERS)
     async with asyncio.timeout(PATIENCE_SECONDS):
         await siblings.until(lambda: len(siblings.notifications) >= OTHERS)
