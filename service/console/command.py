@@ -52,9 +52,16 @@ def _told(settings: Settings, work: Callable[[], None]) -> None:
     except Failed as failed:
         _tell(failed, settings.json)
         raise typer.Exit(failed.code) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, RuntimeError) as error:
+        if not _interrupted(error):
+            raise
         typer.echo(err=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Also by a Ctrl-C just as a wait of gRPC takes its lock again: leaving that lock unheld fails in its place."""
+    return error is not None and (isinstance(error, KeyboardInterrupt) or _interrupted(error.__context__))
 
 
 def _tell(failed: Failed, as_json: bool) -> None:

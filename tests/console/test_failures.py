@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -13,6 +15,7 @@ import pytest
 import trustme
 from grpc import StatusCode
 
+from service.console import watching
 from tests.console.refusing import refusing
 from tests.console.shell import Desk, Shell
 
@@ -168,21 +171,42 @@ async def test_a_handshake_that_fails_says_what_would_help(
     assert looked.json["checks"][0]["advice"].startswith(said)
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """What is started heeds Ctrl-C: a shell that runs the tests in its background has all of them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 async def test_ctrl_c_ends_a_watch_cleanly(desk: Desk, shell: Shell, tmp_path: Path) -> None:
     from tests.console.files import person
 
     path, name = person(tmp_path)
     await shell.done("definitions", "apply", "-f", str(path))
     run_id = (await shell.done("runs", "start", name, "--json")).json["id"]
-    watching = await asyncio.create_subprocess_exec(
+    watch = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "service.cli", "runs", "watch", run_id, "--address", desk.address),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, **shell.environment},
     )
-    assert watching.stdout is not None
+    assert watch.stdout is not None
     async with asyncio.timeout(60):
-        assert b"run started" in await watching.stdout.readline()
-        watching.send_signal(signal.SIGINT)
-        _, said = await watching.communicate()
-    assert (watching.returncode, said.strip()) == (130, b"")
+        assert b"run started" in await watch.stdout.readline()
+        watch.send_signal(signal.SIGINT)
+        _, said = await watch.communicate()
+    assert (watch.returncode, said.strip()) == (130, b"")
+
+
+async def test_ctrl_c_while_a_lock_is_taken_again_ends_a_watch_as_cleanly(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait(*_: object) -> None:
+        held = threading.Condition()
+        with held:
+            held.release()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(watching, "watch", wait)
+    ended = await Shell()("runs", "watch", "run_1")
+    assert (ended.code, ended.out, ended.err.strip()) == (130, "", "")
