@@ -1,22 +1,44 @@
 """Spans that a test has recorded, and how they hang together."""
 
+import asyncio
 from collections.abc import Sequence
 
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from service.tracing.spans import OpenTelemetryTracer
+from tests.world import PATIENCE_SECONDS
+
+
+class Open(SpanProcessor):
+    """How many spans have not ended."""
+
+    count = 0
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        self.count += 1
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self.count -= 1
 
 
 class Recorder:
     """A tracer whose spans are kept as they end."""
 
     def __init__(self) -> None:
-        self._kept = InMemorySpanExporter()
+        self._kept, self._open = InMemorySpanExporter(), Open()
         provider = TracerProvider(shutdown_on_exit=False)
         provider.add_span_processor(SimpleSpanProcessor(self._kept))
+        provider.add_span_processor(self._open)
         self.tracer = OpenTelemetryTracer(provider.get_tracer("tests"))
+
+    async def all_ended(self) -> None:
+        """An answer or a message is there before the span that it was given in has ended."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while self._open.count:  # noqa: ASYNC110 (a span tells nobody)
+                await asyncio.sleep(0.01)
 
     @property
     def spans(self) -> Sequence[ReadableSpan]:

@@ -48,6 +48,7 @@ async def test_from_the_request_to_the_last_decision_it_is_one_trace(watched: Wo
     run = await started(watched, chain(agent("traced", agent_id="agent_sdr")), trace_id)
     changes = await watched.until_told(run.id, "run.completed")
     assert {change.headers["traceparent"][3:35] for change in changes} == {trace_id}
+    await recorder.all_ended()
     spans = recorder.of(trace_id)
     known = {id_of(span) for span in spans} | {id_of(span) for span in recorder.spans}
     orphans = [span.name for span in spans if parent_of(span) not in known | {CALLER}]
@@ -94,6 +95,7 @@ async def test_a_sibling_that_fails_and_a_timer_are_in_the_trace(watched: World,
     trace_id = uuid4().hex
     run = await started(watched, chain(agent("again", agent_id="agent_sdr", retry_policy=ONCE_MORE_SOON)), trace_id)
     await watched.until_told(run.id, "run.completed")
+    await recorder.all_ended()
     spans = recorder.of(trace_id)
     failed = next(span for span in spans if span.name == CREATE)
     assert (failed.status.status_code, told(failed)["workflows.fault"]) == (StatusCode.ERROR, "TRANSPORT")
@@ -107,6 +109,7 @@ async def test_an_event_that_starts_a_run_is_its_first_span(watched: World, reco
     event_id = await watched.say(kind, {"mail": SECRET}, traceparent=f"00-{trace_id}-{CALLER}-01")
     [run] = await until_started(watched, definition_id)
     changes = await watched.told(run.id, 2)
+    await recorder.all_ended()
     [heard] = [span for span in recorder.of(trace_id) if span.name == "event"]
     assert (parent_of(heard), told(heard)["workflows.event_id"]) == (CALLER, event_id)
     assert {change.headers["traceparent"][36:52] for change in changes} == {id_of(heard)}
@@ -120,6 +123,7 @@ async def test_a_call_without_a_trace_begins_one_and_a_refused_one_is_no_error(
         await watched.stub.GetRun(pb.GetRunRequest(id="wfr_unknown"))
     with pytest.raises(grpc.aio.AioRpcError):
         await watched.stub.StartRun(pb.StartRunRequest())
+    await recorder.all_ended()
     [missing] = recorder.named("workflows.v1.WorkflowService/GetRun")
     [refused] = recorder.named(START)
     for span, code in ((missing, 5), (refused, 3)):
@@ -135,5 +139,6 @@ async def test_commands_that_are_folded_keep_traces_of_their_own(watched: World,
     await report(watched, run.id, "one", "COMPLETED")
     changes = await watched.told(run.id, 4)
     parents = {change.headers["traceparent"] for change in changes}
+    await recorder.all_ended()
     [start], [moved] = recorder.named(START), recorder.named("workflows.v1.WorkflowService/TransitionStep")
     assert {parent[36:52] for parent in parents} == {id_of(start), id_of(moved)}
