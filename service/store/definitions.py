@@ -59,7 +59,7 @@ class Definitions:
                 await call.answer(connection, definition)
                 return Replayable(definition)
         except psycopg.errors.UniqueViolation as taken:
-            return Replayable(_definition_again(await self._answered_meanwhile(call, taken)), replay=True)
+            raise Refusal(Kind.EXISTS, "definition_exists", "the workspace has a definition of this name") from taken
 
     async def publish(
         self, draft: Version, visible: str | None, actor: str, idem: Idem | None, trace: str = ""
@@ -147,14 +147,6 @@ class Definitions:
 
     async def open_runs(self, definition_id: str, visible: str | None) -> Sequence[OpenRuns]:
         return await self._reads.open_runs(definition_id, visible)
-
-    async def _answered_meanwhile(self, call: RepeatableCall, taken: psycopg.errors.UniqueViolation) -> Any:
-        """The name is taken: by this very call, sent twice at once, or by another definition."""
-        async with self._pool.transaction() as connection:
-            known = await call.answered(connection)
-        if known is None:
-            raise Refusal(Kind.EXISTS, "definition_exists", "the workspace has a definition of this name") from taken
-        return known
 
 
 async def lock(connection: Connection, definition_id: str, visible: str | None) -> tuple[int, str]:

@@ -1,7 +1,8 @@
 """A call that its caller may repeat: the answer is kept under the caller's key, with what it changed.
 
 The key is looked up and the answer recorded in the transaction that does the work, so a call counts once or not at all,
-and another call under the same key is refused. Used by the stores that write in transactions; runs have causes instead.
+and another call under the same key is refused; one that comes at the same moment waits for the first. Used by the
+stores that write in transactions; runs have causes instead.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,9 @@ class RepeatableCall:
         """What was answered before, as JSON; None when this is new. Raises Refusal when it was another request."""
         if self._idem is None:
             return None
-        row = await one(connection, "answer_get", (self._workspace_id, self._idem.scope, self._idem.key))
+        key = (self._workspace_id, self._idem.scope, self._idem.key)
+        await connection.execute(query("answer_lock"), key)
+        row = await one(connection, "answer_get", key)
         if row is None:
             return None
         method, digest, response = row

@@ -131,8 +131,7 @@ async def _locked(connection: Connection, run_id: str, visible: str | None) -> s
 
 async def _held(connection: Connection, run_id: str, workspace_id: str, reason: str, actor: str) -> Hold:
     """The hold that there is, or a new one."""
-    row = await one(connection, "hold_get", (run_id,))
-    row = row or await one(connection, "hold_put", (run_id, workspace_id, reason, actor))
+    row = await one(connection, "hold_put", (run_id, workspace_id, reason, actor))
     assert row is not None
     return Hold(*row)
 

@@ -57,6 +57,10 @@ insert into changes
     (stream_id, sequence, shard, aggregate, operation, workspace_id, actor, cause, trace, recorded_at, data)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, now(), $10::jsonb)
 
+-- name: answer_lock
+-- Until the end of the transaction, whoever else calls under this key waits, and then finds the answer.
+select pg_advisory_xact_lock(hashtextextended(concat_ws(e'\n', $1::text, $2::text, $3::text), 0))
+
 -- name: answer_get
 select method, digest, response from rpc_answers where workspace_id = $1 and caller = $2 and key = $3
 

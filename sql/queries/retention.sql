@@ -18,11 +18,10 @@ delete from retention_policies where workspace_id = $1 and state = $2 returning 
 -- A purge has either locked the run before, and then it is gone here, or it waits for nobody and leaves the run alone.
 select workspace_id from workflow_runs where id = $1 for key share
 
--- name: hold_get
-select run_id, workspace_id, reason, held_by, held_at from run_holds where run_id = $1
-
 -- name: hold_put
-insert into run_holds (run_id, workspace_id, reason, held_by) values ($1, $2, $3, $4)
+-- The hold that there is, also where somebody makes it at this very moment, or a new one.
+insert into run_holds as h (run_id, workspace_id, reason, held_by) values ($1, $2, $3, $4)
+    on conflict (run_id) do update set run_id = h.run_id
 returning run_id, workspace_id, reason, held_by, held_at
 
 -- name: hold_remove

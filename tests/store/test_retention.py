@@ -1,5 +1,6 @@
 """Policies that are set and taken back, runs that are held and released, and whose turn it is to purge."""
 
+from asyncio import gather
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.store.purgeable import ended, purge
 
 Owner = psycopg.AsyncConnection[tuple[Any, ...]]
 IDEM = Idem("user:ann", "k1", b"body")
+ROUNDS = 20
 
 
 @pytest.fixture
@@ -138,6 +140,30 @@ async def test_holds_and_releases_may_be_repeated(retention: RetentionBook, read
     assert (released.value, released.replay) == (None, True)
     assert await retention.hold(begun.id, "why", None, "user:ann", IDEM) == Replayable(first.value, replay=True)
     assert (await reads.holds(None, 10, 0)).total == 0
+
+
+async def test_of_those_who_hold_a_run_at_once_one_does_and_the_others_hear_who(
+    retention: RetentionBook, runs: Runs
+) -> None:
+    for _ in range(ROUNDS):
+        begun = await store(runs)
+        people = [f"user:{number}" for number in range(4)]
+        held = await gather(
+            *(retention.hold(begun.id, "why", None, who, None) for who in people), return_exceptions=True
+        )
+        [first] = [each.value.held_by for each in held if isinstance(each, Replayable)]
+        refused = [(each.reason, first in str(each)) for each in held if isinstance(each, Refusal)]
+        assert refused == [("run_held", True)] * 3
+
+
+async def test_calls_at_once_under_one_key_are_one_call(retention: RetentionBook, runs: Runs) -> None:
+    for number in range(ROUNDS):
+        begun, key = await store(runs), Idem("user:ann", f"at once {number}", b"body")
+        wanted = RetentionPolicy("ws_1", None, 60, "user:ann")
+        held = await gather(*(retention.hold(begun.id, "why", None, "user:ann", key) for _ in range(4)))
+        key = Idem("user:ann", f"policy {number}", b"body")
+        policies = await gather(*(retention.set_policy(wanted, key) for _ in range(4)))
+        assert sorted(each.replay for each in held) == sorted(each.replay for each in policies) == [False] + [True] * 3
 
 
 async def test_a_workspace_sees_its_own_holds_the_latest_first(
