@@ -6,8 +6,6 @@ what is already done to them answers from their causes. Rows live as long as tho
 
 from typing import Any
 
-import psycopg
-
 from service.domain.bulk import Chosen, Target
 from service.domain.idempotency import Idem
 from service.domain.state import RunState
@@ -31,12 +29,12 @@ class BulkCalls:
 
     async def keep(self, workspace_id: str, idem: Idem, chosen: Chosen) -> Chosen:
         """Keeps what was chosen, or gives what the same call, sent twice at once, has chosen first."""
-        try:
-            async with self._pool.transaction() as connection:
-                await RepeatableCall(METHOD, workspace_id, idem).answer(connection, chosen)
-        except psycopg.errors.UniqueViolation:
-            return await self.known(workspace_id, idem) or chosen
-        return chosen
+        call = RepeatableCall(METHOD, workspace_id, idem)
+        async with self._pool.transaction() as connection:
+            kept = await call.answered(connection)
+            if kept is None:
+                await call.answer(connection, chosen)
+        return chosen if kept is None else _chosen(kept)
 
 
 def _chosen(kept: Any) -> Chosen:
