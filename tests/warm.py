@@ -25,14 +25,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
+import uvloop
+
 from service import cli
 from service.dev.process import READY_SECONDS, Child, Spawn, program
 from service.dev.service_process import ServiceProcess
+from tests.shaken import shaking
 
 MOST_BYTES = 1 << 16
 PR_SET_PDEATHSIG = 1
 LONGEST_SECONDS = 60.0
-IMPORTED_LATE = ("uvloop", "service.config", "service.logs", "service.wiring", "service.dev.stack")
+IMPORTED_LATE = ("service.config", "service.logs", "service.wiring", "service.dev.stack")
 """What the commands import when they are called."""
 
 
@@ -119,6 +122,7 @@ def main(address: str) -> None:
     cli.forbid_old_tls()
     for name in IMPORTED_LATE:
         import_module(name)
+    uvloop.new_event_loop = shaking(uvloop.new_event_loop)  # type: ignore[assignment]
     gc.collect()
     gc.freeze()
     with socket.socket(socket.AF_UNIX) as connection:

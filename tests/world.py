@@ -24,6 +24,7 @@ from workflows.v1 import workflows_pb2 as pb
 from workflows.v1.workflows_pb2_grpc import WorkflowServiceStub
 
 from service.config import Config
+from service.dev.hearing import hear
 from service.dev.siblings.script import Script
 from service.dev.siblings.simulation import SimulatedSiblings
 from service.dev.tokens import bearing, with_dev_tokens
@@ -216,6 +217,5 @@ async def around(siblings: SimulatedSiblings, nats_url: str, address: str, token
     bus_client = nats.connect(nats_url, reconnect_time_wait=0.1, max_reconnect_attempts=-1)
     async with await bus_client as bus, bearing(address, token) as channel:
         found = World(address, siblings, bus, channel, WorkflowServiceStub(channel), HumanTaskServiceStub(channel))
-        await bus.subscribe("workflows.changes.>", cb=found.hear)
-        await bus.flush()
+        await hear(bus, "workflows.changes.>", found.hear)
         yield found

@@ -2,7 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from service.engine.turns import Turns
+from tests.shaken import SEED
+
+pytestmark = pytest.mark.skipif(SEED is not None, reason="counts the turns of the loop")
 
 
 class Line:

@@ -16,6 +16,7 @@ from identity.v1.identity_pb2_grpc import TokenServiceStub
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from service.dev.hearing import hear
 from service.dev.nats import EmbeddedNats
 from service.dev.siblings import (
     Entity,
@@ -63,8 +64,7 @@ class Heard:
 
 async def listen(bus: Client, subject: str) -> Heard:
     heard = Heard()
-    await bus.subscribe(subject, cb=heard.put)
-    await bus.flush()
+    await hear(bus, subject, heard.put)
     return heard
 
 

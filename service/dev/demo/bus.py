@@ -19,6 +19,8 @@ from nats.aio.msg import Msg
 from tap.v1.event_pb2 import TapEventData
 from uuid_utils.compat import uuid7
 
+from service.dev.hearing import hear
+
 CHANGES = "workflows.changes.>"
 REPLY = "siphon.tap.gmail.message.received"
 
@@ -45,8 +47,7 @@ class Bus:
 
     async def __aenter__(self) -> Self:
         self._client = await nats.connect(self._url)
-        await self._client.subscribe(CHANGES, cb=self._hear)
-        await self._client.flush()
+        await hear(self._client, CHANGES, self._hear)
         return self
 
     async def __aexit__(
