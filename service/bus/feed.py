@@ -8,7 +8,7 @@ how many messages the bus has that no replica has acked. Called by the listener,
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -135,7 +135,9 @@ class Feed:
     async def _next_batch(self, subscription: Subscription, seconds: float) -> list[Msg]:
         """What is pending, up to BATCH; waits for a first message, and gives none when the time is over."""
         try:
-            first = await self._unless_stopped(subscription.next_msg(timeout=seconds))
+            first = await self._unless_stopped(
+                subscription.next_msg(timeout=seconds), arriving=lambda: subscription.pending_bytes > 0
+            )
         except NatsTimeoutError:
             return []
         batch = [first] if first else []
@@ -143,13 +145,16 @@ class Feed:
             batch.append(await subscription.next_msg())
         return batch
 
-    async def _unless_stopped(self, doing: Coroutine[Any, Any, T]) -> T | None:
-        """The result, or None when `stop` came first."""
+    async def _unless_stopped(
+        self, doing: Coroutine[Any, Any, T], arriving: Callable[[], bool] = lambda: False
+    ) -> T | None:
+        """The result, or None when `stop` came first and none is arriving: the client loses a message when it is
+        cancelled while it hands it over, and nobody else would have that one before its ack is overdue."""
         task = asyncio.ensure_future(doing)
         stop = asyncio.ensure_future(self._stopped.wait())
         try:
             await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
-            return await task if task.done() else None
+            return await task if task.done() or arriving() else None
         finally:
             task.cancel()
             stop.cancel()

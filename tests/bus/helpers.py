@@ -99,9 +99,10 @@ class FakeSink:
 
 @asynccontextmanager
 async def listening(bus: Connection, stream: str, sink: FakeSink, **options: Any) -> AsyncIterator[Listener]:
-    """A listener on `<stream>.>` that comes back quickly; leaving waits until it has stopped."""
-    fast = {"ack_wait_seconds": 2.0, "first_delay_seconds": 0.02}
-    listener = Listener(bus, [(stream, f"{stream}.>")], sink, **(fast | options))
+    """A listener on `<stream>.>`; leaving waits until it has stopped. What it gives back comes again at once, what it
+    only keeps does not while a test lasts: a machine that is slow for a moment must not make one event two."""
+    usual = {"ack_wait_seconds": 10 * PATIENCE_SECONDS, "first_delay_seconds": 0.02}
+    listener = Listener(bus, [(stream, f"{stream}.>")], sink, **(usual | options))
     running = asyncio.create_task(listener.run())
     try:
         yield listener

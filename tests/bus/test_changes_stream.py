@@ -9,7 +9,7 @@ from service.bus.streams import CHANGES_STREAM, KEPT_SECONDS, ChangesStream
 from service.dev.nats import EmbeddedNats
 from service.domain.stream import is_whole
 from service.engine.ports.failures import BusUnavailable
-from tests.bus.helpers import connected, eventually
+from tests.bus.helpers import PATIENCE_SECONDS, connected, eventually
 
 SUBJECT = "workflows.changes.run.started"
 
@@ -21,7 +21,7 @@ async def bus(own_nats: EmbeddedNats) -> AsyncIterator[Connection]:
 
 
 async def trusted(bus: Connection) -> ChangesStream:
-    stream = ChangesStream(bus, ack_seconds=0.5)
+    stream = ChangesStream(bus, ack_seconds=PATIENCE_SECONDS)
     stream.trust(await stream.look())
     return stream
 

@@ -7,7 +7,7 @@ import pytest
 from service.bus.connection import Connection
 from service.bus.feed import consumer_name
 from service.dev.nats import EmbeddedNats
-from tests.bus.helpers import FakeSink, all_acked, listening, say
+from tests.bus.helpers import PATIENCE_SECONDS, FakeSink, all_acked, listening, say
 
 
 def _with_headers(subject: bytes, headers: bytes) -> bytes:
@@ -55,7 +55,7 @@ async def test_the_listener_reads_on(bus: Connection, stream: str, nats_server: 
 async def test_a_header_never_breaks_out_of_its_line(bus: Connection, stream: str, sent: str, read: str) -> None:
     subscription = await bus.client.subscribe(f"{stream}.x")
     await bus.client.publish(f"{stream}.x", b"{}", headers={"ce-id": "1", "ce-actor": sent, "ce-source": "tests"})
-    message = await subscription.next_msg()
+    message = await subscription.next_msg(timeout=PATIENCE_SECONDS)
     await subscription.unsubscribe()
     assert message.headers == {"ce-id": "1", "ce-actor": read, "ce-source": "tests"}
     assert message.data == b"{}"

@@ -40,11 +40,16 @@ async def test_reconnects_and_says_each_change_once(own_nats: EmbeddedNats, capl
             own_nats.kill()
             await eventually(lambda: not connection.connected)
             own_nats.start()
-            await eventually(lambda: connection.connected)
-    lines = [record.getMessage().partition(": ")[2] for record in caplog.records]
+            await eventually(lambda: _said(caplog).count("connected") == 2)
+            assert connection.connected
+    lines = _said(caplog)
     assert lines.count("connection lost, reconnecting") == 1
     assert lines.count("connected") == 2
     assert len(lines) == len(set(lines)) + 1
+
+
+def _said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage().partition(": ")[2] for record in caplog.records]
 
 
 async def test_a_server_that_vanished_without_a_word_is_left(

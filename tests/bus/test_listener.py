@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -196,24 +197,48 @@ async def test_stopping_finishes_the_batch_in_hand_and_gives_back_the_rest(bus: 
     sink, heir = FakeSink(), FakeSink()
     ids = await _say_all(bus, stream, 120)
     sink.open.clear()
-    async with listening(bus, stream, sink, ack_wait_seconds=300.0) as listener:
+    async with listening(bus, stream, sink) as listener:
         await sink.until(tried=1)
         await _delivered(bus, stream, 120)
         listener.stop()
         sink.open.set()
     assert len(sink.tried) == 1
-    async with listening(bus, stream, heir, ack_wait_seconds=300.0):
+    async with listening(bus, stream, heir):
         await heir.until(kept=120 - len(sink.kept))
         await all_acked(bus, stream)
     assert set(sink.kept) | set(heir.kept) == ids
     assert not set(sink.kept) & set(heir.kept)
 
 
+async def test_what_arrives_as_it_stops_is_taken_or_given_back(
+    bus: Connection, stream: str, nats_server: EmbeddedNats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink, heir, arrived = FakeSink(), FakeSink(), asyncio.Event()
+    async with connected(nats_server) as other:
+        async with listening(bus, stream, sink) as listener:
+            await eventually(lambda: listener.lag() == {(stream, f"{stream}.>"): 0})
+            process = bus.client._process_msg
+
+            async def process_and_stop(sid: int, subject: bytes, *rest: Any) -> None:
+                await process(sid, subject, *rest)
+                if subject.startswith(stream.encode()):
+                    listener.stop()
+                    arrived.set()
+
+            monkeypatch.setattr(bus.client, "_process_msg", process_and_stop)
+            await say(other, f"{stream}.x", "e")
+            await arrived.wait()
+        async with listening(other, stream, heir):
+            await heir.until(kept=1 - len(sink.kept))
+            await all_acked(other, stream)
+    assert sink.kept + heir.kept == ["e"]
+
+
 async def test_a_restart_of_the_server_loses_nothing(own_nats: EmbeddedNats) -> None:
     sink = FakeSink()
     async with connected(own_nats) as bus:
         await bus.jetstream.add_stream(name="objectives", subjects=["objectives.>"])
-        async with listening(bus, "objectives", sink):
+        async with listening(bus, "objectives", sink, ack_wait_seconds=2.0):  # what was on its way comes again
             before = await _say_all(bus, "objectives", 5, "before")
             sink.open.clear()
             await sink.until(tried=1)
