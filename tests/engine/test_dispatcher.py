@@ -106,6 +106,7 @@ async def test_a_crowd_of_calls_of_one_workspace_does_not_delay_anothers() -> No
     await siblings.until_asked("ws_1", IN_FLIGHT)
     siblings.answer(2)
     await siblings.until_asked("ws_2")
+    await siblings.until_asked("ws_1", IN_FLIGHT + 1)
     assert len(siblings.asked) == IN_FLIGHT + 2
     siblings.answer(4 * IN_FLIGHT)
     await dispatcher.tasks.drain()

@@ -2,12 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.world import PATIENCE_SECONDS
+
+Label: TypeAlias = tuple[str, str]
+Series: TypeAlias = tuple[str, *tuple[Label, ...]]
+"""A name and some labels."""
 
 
 async def get(address: str, path: str) -> tuple[int, str]:
@@ -52,6 +56,21 @@ async def until_scraped(address: str, wanted: Callable[[Scrape], bool]) -> Scrap
         while not wanted(found := await scrape(address)):  # noqa: ASYNC110 - there is nothing to wait on
             await asyncio.sleep(0.05)
     return found
+
+
+async def until_shown(address: str, expected: Mapping[Series, float]) -> Scrape:
+    """Once all these numbers are there: what happened may be counted a moment after others have seen it."""
+    shown: dict[Series, float] = {}
+
+    def as_expected(seen: Scrape) -> bool:
+        shown.update({(name, *labels): seen.value(name, **dict(labels)) for name, *labels in expected})
+        return shown == expected
+
+    try:
+        return await until_scraped(address, as_expected)
+    except TimeoutError:
+        assert shown == expected
+        raise
 
 
 async def until_ready(address: str, ready: bool) -> dict[str, Any]:

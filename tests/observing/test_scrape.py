@@ -1,19 +1,20 @@
 """A real scrape after real runs: what is listed is there, what is there is listed, and the numbers are true."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import psycopg
 import pytest
 from workflows.v1 import workflows_pb2 as pb
 
 from service.observing.metrics import METRICS, MetricKind
 from tests.edge.edge import refused
+from tests.fix_store import Owner
 from tests.journey.acting import begin, report
 from tests.journey.graphs import agent, chain, task
-from tests.observing.scrape import Scrape, until_scraped
-from tests.world import World
+from tests.observing.scrape import Scrape, Series, until_scraped, until_shown
+from tests.world import PATIENCE_SECONDS, World
 
 PIPELINE = chain(agent("research"), task("review"))
 UNHEARD = {"workflows_starts_total", "workflows_rpc_streams_total", "workflows_effects_repeated_total"}
@@ -63,35 +64,42 @@ async def test_every_metric_has_its_help_and_type(after: Scrape) -> None:
         assert f"# TYPE {metric.name} {metric.kind}\n" in after.text
 
 
-async def test_the_numbers_are_true(after: Scrape, world: World, database: str) -> None:
-    async with await psycopg.AsyncConnection.connect(database) as owner:
-        told = Counter(
-            dict(await _rows(owner, "select aggregate || ' ' || operation, count(*) from changes group by 1"))
-        )
-    value = after.value
-    assert value("workflows_transitions_total", kind="run", state="COMPLETED") == 1
-    assert value("workflows_transitions_total", kind="run", state="RUNNING") == 2
-    assert value("workflows_transitions_total", kind="step", state="COMPLETED") == 3
-    assert value("workflows_transitions_total", kind="step", state="WAITING") == told["step waiting"]
-    assert value("workflows_rpc_seconds_count", status="NOT_FOUND") == 1
-    assert value("workflows_rpc_seconds_count", method="workflows.v1.WorkflowService/StartRun", status="OK") == 2
-    assert value("workflows_sibling_call_seconds_count", sibling="objectives", outcome="ok") >= 2
-    assert value("workflows_effects_total", kind="CreateObjective", outcome="ok") == 2
-    assert value("workflows_outbox_shards") == 32
-    assert value("workflows_apply_seconds_count") >= 6
-    assert value("workflows_ready") == 1
-    everything = sum(told.values())
-    await until_scraped(world.http, lambda seen: seen.value("workflows_changes_published_total") == everything)
+@pytest.mark.usefixtures("after")
+async def test_the_numbers_are_true(world: World, owner: Owner) -> None:
+    told = Counter(dict(await _rows(owner, "select aggregate || ' ' || operation, count(*) from changes group by 1")))
+    start = ("method", "workflows.v1.WorkflowService/StartRun")
+    expected: Mapping[Series, float] = {
+        ("workflows_transitions_total", ("kind", "run"), ("state", "COMPLETED")): 1,
+        ("workflows_transitions_total", ("kind", "run"), ("state", "RUNNING")): 2,
+        ("workflows_transitions_total", ("kind", "step"), ("state", "COMPLETED")): 3,
+        ("workflows_transitions_total", ("kind", "step"), ("state", "WAITING")): told["step waiting"],
+        ("workflows_rpc_seconds_count", ("status", "NOT_FOUND")): 1,
+        ("workflows_rpc_seconds_count", start, ("status", "OK")): 2,
+        ("workflows_effects_total", ("kind", "CreateObjective"), ("outcome", "ok")): 2,
+        ("workflows_outbox_shards",): 32,
+        ("workflows_changes_published_total",): sum(told.values()),
+        ("workflows_ready",): 1,
+    }
+    seen = await until_shown(world.http, expected)
+    assert seen.value("workflows_sibling_call_seconds_count", sibling="objectives", outcome="ok") >= 2
+    assert seen.value("workflows_apply_seconds_count") >= 6
 
 
-async def test_what_has_not_ended_is_counted(world: World, after: Scrape) -> None:
+@pytest.mark.usefixtures("after")
+async def test_what_has_not_ended_is_counted(world: World, owner: Owner) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await _rows(owner, "select from changes where published_at is null"):
+            pass
     await world.observing.census.look()
-    seen = await until_scraped(world.http, lambda seen: seen.value("workflows_runs", state="RUNNING") == 1)
-    assert seen.value("workflows_steps", state="WAITING") == 1
-    assert seen.value("workflows_tasks_open") == 1
-    assert seen.value("workflows_dead_letters_waiting") == 1
-    assert seen.value("workflows_outbox_unpublished") == 0
+    expected: Mapping[Series, float] = {
+        ("workflows_runs", ("state", "RUNNING")): 1,
+        ("workflows_steps", ("state", "WAITING")): 1,
+        ("workflows_tasks_open",): 1,
+        ("workflows_dead_letters_waiting",): 1,
+        ("workflows_outbox_unpublished",): 0,
+    }
+    await until_shown(world.http, expected)
 
 
-async def _rows(owner: psycopg.AsyncConnection[tuple[Any, ...]], query: str) -> list[tuple[Any, ...]]:
+async def _rows(owner: Owner, query: str) -> list[Any]:
     return await (await owner.execute(query.encode())).fetchall()

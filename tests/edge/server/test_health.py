@@ -9,6 +9,7 @@ from service.edge.server import health
 from service.edge.server.health import Found, Health, Probe
 from service.edge.server.server import OURS
 from tests.edge.edge import Edge
+from tests.world import PATIENCE_SECONDS
 
 UP, DOWN = Found(True, {"version": 1}), Found(False)
 
@@ -86,6 +87,7 @@ async def test_a_probe_that_hangs_does_not_hang_the_look(
         assert not looking.ready
     assert dependency.asked == 1, "hanging probes must not pile up"
     assert dependency.cancelled == 1
+    monkeypatch.setattr(health, "PROBE_SECONDS", PATIENCE_SECONDS)
     dependency.stuck.set()
     await looking.look()
     dependency.stuck = None

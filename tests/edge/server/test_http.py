@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import pytest
 
+from service.edge.server import http
 from service.edge.server.http import MAX_CONNECTIONS, HttpServer, Readiness
+from tests.world import PATIENCE_SECONDS
 
 
 class Pages(NamedTuple):
@@ -56,14 +58,18 @@ async def test_ready_tells_why_or_why_not(pages: Pages) -> None:
     assert (status, json.loads(body)) == (503, {"ready": False, "database": True, "bus": False})
 
 
-async def test_asking_for_the_metrics_at_once_again_costs_nothing(pages: Pages) -> None:
+async def test_asking_for_the_metrics_at_once_again_costs_nothing(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "FRESH_SECONDS", PATIENCE_SECONDS)
     answers = [await get(pages.port, "/metrics") for _ in range(3)]
     assert answers == [(200, b"workflows_things_total 1.0")] * 3
     assert len(pages.scrapes) == 1
 
 
-async def test_silent_connections_keep_nobody_out(pages: Pages) -> None:
+async def test_silent_connections_keep_nobody_out(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest goes for each that comes; the others may still ask."""
+    monkeypatch.setattr(http, "MAX_SECONDS", PATIENCE_SECONDS)
     silent = [await asyncio.open_connection("127.0.0.1", pages.port) for _ in range(MAX_CONNECTIONS)]
     assert [(await get(pages.port, "/readyz"))[0] for _ in range(2)] == [200, 200]
     with suppress(ConnectionError):
