@@ -7,6 +7,7 @@ import pytest
 
 from tests.console.files import person
 from tests.console.shell import Desk, Shell
+from tests.console.test_events import until
 from tests.console.test_runs import AT_ONCE
 from tests.world import WORKSPACE
 
@@ -41,7 +42,7 @@ async def test_what_has_ended_is_purged_unless_it_is_held(desk: Desk, elsewhere:
     await elsewhere.done("retention", "release", run_id)
     assert (await elsewhere("retention", "release", run_id)).code == 4
     words = ("retention", "purge", "--older-than", "0", "--state", "completed")
-    assert (await elsewhere.done(*words, "--dry-run")).lines == ["1 run would go"]
+    await until(lambda: elsewhere.done(*words, "--dry-run"), lambda ended: ended.lines == ["1 run would go"])
     assert (await elsewhere(*words)).code == 2
     assert (await elsewhere.done("retention", "purges")).lines == ["nothing was purged"]
     assert (await elsewhere.done(*words, "--yes")).lines == ["1 run purged"]

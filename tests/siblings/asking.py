@@ -1,9 +1,13 @@
 """Calls as the engine makes them: encoded once, then performed."""
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from service.domain.answers import Answer, Fault
 from service.domain.calls import CreateObjective, Delegate, RequestApproval, SiblingCall
 from service.engine.ports.siblings import Errand
 from service.siblings import SiblingClients
+from tests.world import PATIENCE_SECONDS
 
 WORKSPACE = "ws_acme"
 RUN = "wfr_1"
@@ -31,11 +35,22 @@ def errand(
     return Errand(type(call).__name__, request, workspace, RUN, key, repeated)
 
 
+Asked = TypeVar("Asked")
+
+
+async def in_short_time(asking: Callable[[float], Awaitable[Asked]], long_enough: Callable[[Asked], bool]) -> Asked:
+    """Asks with a short deadline, and with longer ones where that was too short for what has to happen before."""
+    for seconds in (0.2, 2.0, 20.0):
+        if long_enough(answer := await asking(seconds)):
+            return answer
+    raise AssertionError(f"no time was long enough: {answer}")
+
+
 async def ask(
     clients: SiblingClients,
     call: SiblingCall,
     key: str = "key",
-    timeout_seconds: float = 5,
+    timeout_seconds: float = PATIENCE_SECONDS,
     workspace: str = WORKSPACE,
     repeated: bool = False,
 ) -> Answer | Fault:

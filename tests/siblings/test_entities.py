@@ -9,10 +9,11 @@ from service.domain.answers import Fault, FaultKind
 from service.domain.subject import CanonicalEntity
 from service.siblings import SiblingClients
 from tests.siblings.asking import WORKSPACE
+from tests.world import PATIENCE_SECONDS
 
 
 async def test_an_entity_of_this_workspace(siblings: SimulatedSiblings, clients: SiblingClients) -> None:
-    found = await clients.entities.canonical("ent_dana", WORKSPACE, 5)
+    found = await clients.entities.canonical("ent_dana", WORKSPACE, PATIENCE_SECONDS)
 
     assert found == CanonicalEntity("ent_dana", "ENTITY_TYPE_CONTACT", "Dana")
     [call] = siblings.calls
@@ -22,11 +23,11 @@ async def test_an_entity_of_this_workspace(siblings: SimulatedSiblings, clients:
 
 @pytest.mark.parametrize("entity_id", ["ent_ghost", "ent_elsewhere"])
 async def test_nobody_of_that_id(clients: SiblingClients, entity_id: str) -> None:
-    assert await clients.entities.canonical(entity_id, WORKSPACE, 5) is None
+    assert await clients.entities.canonical(entity_id, WORKSPACE, PATIENCE_SECONDS) is None
 
 
 async def test_the_entity_behind_a_record(siblings: SimulatedSiblings, clients: SiblingClients) -> None:
-    found = await clients.entities.resolve("hubspot", "101", WORKSPACE, 5)
+    found = await clients.entities.resolve("hubspot", "101", WORKSPACE, PATIENCE_SECONDS)
 
     assert found == CanonicalEntity("ent_dana", "ENTITY_TYPE_CONTACT", "Dana")
     [call] = siblings.calls
@@ -36,13 +37,13 @@ async def test_the_entity_behind_a_record(siblings: SimulatedSiblings, clients: 
 
 
 async def test_nobody_is_behind_a_record(clients: SiblingClients) -> None:
-    assert await clients.entities.resolve("salesforce", "101", WORKSPACE, 5) is None
+    assert await clients.entities.resolve("salesforce", "101", WORKSPACE, PATIENCE_SECONDS) is None
 
 
 async def test_everybody_sees_their_own(siblings: SimulatedSiblings, clients: SiblingClients) -> None:
     siblings.script.entities["ent_deal"] = Entity("DEAL", workspace_id="ws_other")
 
-    assert await clients.entities.canonical("ent_deal", "ws_other", 5) == CanonicalEntity(
+    assert await clients.entities.canonical("ent_deal", "ws_other", PATIENCE_SECONDS) == CanonicalEntity(
         "ent_deal", "ENTITY_TYPE_DEAL", ""
     )
 
@@ -63,16 +64,17 @@ async def test_no_answer_is_not_nobody(
 ) -> None:
     siblings.add_fault(Scripted(f"entities.{method}", kind))
 
+    seconds = 0.2 if kind == "HANG" else PATIENCE_SECONDS
     if method == "Resolve":
-        answer = await clients.entities.resolve("hubspot", "101", WORKSPACE, 0.2)
+        answer = await clients.entities.resolve("hubspot", "101", WORKSPACE, seconds)
     else:
-        answer = await clients.entities.canonical("ent_dana", WORKSPACE, 0.2)
+        answer = await clients.entities.canonical("ent_dana", WORKSPACE, seconds)
 
     assert isinstance(answer, Fault)
     assert (answer.kind, answer.reason) == expected
 
 
 async def test_without_an_address() -> None:
-    answer = await SiblingClients({}).entities.canonical("ent_dana", WORKSPACE, 5)
+    answer = await SiblingClients({}).entities.canonical("ent_dana", WORKSPACE, PATIENCE_SECONDS)
 
     assert answer == Fault(FaultKind.FAILED, "not_configured", "no address is configured for entities")

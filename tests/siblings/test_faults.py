@@ -14,6 +14,7 @@ from service.siblings.breaker import BreakerState
 from service.siblings.faults import KINDS, from_status
 from tests.siblings.asking import OBJECTIVE, ask, errand, held_objective
 from tests.tunnel import tunnel
+from tests.world import PATIENCE_SECONDS
 
 CODES = {
     FaultKind.TRANSPORT: [
@@ -179,8 +180,8 @@ async def test_the_same_bytes_and_key_after_an_unknown_outcome_find_the_first_ef
     siblings.add_fault(Scripted("objectives.Create", fault, after_effect=True))
     creation = errand(clients, held_objective())
 
-    first = await clients.perform(creation, 5)
-    second = await clients.perform(creation, 5)
+    first = await clients.perform(creation, PATIENCE_SECONDS)
+    second = await clients.perform(creation, PATIENCE_SECONDS)
 
     assert isinstance(first, Fault)
     assert isinstance(second, ObjectiveCreated)

@@ -20,7 +20,7 @@ from service.domain.identity import TokenHolder
 from service.siblings import Credentials, CredentialsError, SiblingClients
 from tests.siblings.asking import WORKSPACE
 
-SECONDS = 5.0
+SECONDS = 60.0
 
 
 async def test_a_good_token_has_a_holder(clients: SiblingClients, siblings: SimulatedSiblings) -> None:

@@ -16,7 +16,7 @@ from service.domain.calls import CreateObjective, SendNotification, SiblingCall
 from service.siblings import SiblingClients, approvals, delegations, objectives
 from service.siblings.connections import Connections
 from service.siblings.search import MAX_PAGES, PAGE_SIZE, Search, SearchPage, find
-from tests.siblings.asking import APPROVAL, DELEGATION, RUN, WORKSPACE, ask, held_objective
+from tests.siblings.asking import APPROVAL, DELEGATION, RUN, WORKSPACE, ask, held_objective, in_short_time
 
 MADE: list[tuple[SiblingCall, str, str]] = [
     (held_objective("wfr_1/each[3]/2"), "objectives.Create", "objectives.Query"),
@@ -60,17 +60,32 @@ async def test_not_found_it_is_made_with_the_same_bytes_and_key(
 
 
 @CASES
-@pytest.mark.parametrize("kind", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "GARBAGE", "HANG"])
+@pytest.mark.parametrize("kind", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "GARBAGE"])
 async def test_while_the_search_does_not_answer_nothing_is_made(
     siblings: SimulatedSiblings, clients: SiblingClients, call: SiblingCall, method: str, search: str, kind: str
 ) -> None:
     siblings.add_fault(Scripted(search, kind))
 
-    answer = await ask(clients, call, timeout_seconds=0.2, repeated=True)
+    answer = await ask(clients, call, repeated=True)
 
     assert isinstance(answer, Fault)
     assert answer.kind is FaultKind.TRANSPORT
     assert methods(siblings) == [search]
+
+
+@CASES
+async def test_while_the_search_hangs_nothing_is_made(
+    siblings: SimulatedSiblings, clients: SiblingClients, call: SiblingCall, method: str, search: str
+) -> None:
+    siblings.add_fault(Scripted(search, "HANG", times=9))
+
+    answer = await in_short_time(
+        lambda seconds: ask(clients, call, timeout_seconds=seconds, repeated=True), lambda _: bool(siblings.calls)
+    )
+
+    assert isinstance(answer, Fault)
+    assert (answer.kind, answer.reason) == (FaultKind.TRANSPORT, "deadline_exceeded")
+    assert set(methods(siblings)) == {search}
 
 
 @CASES

@@ -13,6 +13,7 @@ from service.domain.commands import Envelope, TransitionStep
 from service.domain.definition import TriggerType
 from service.domain.state import RunState, StepState
 from tests.edge.edge import Edge, refused, serving
+from tests.world import PATIENCE_SECONDS
 
 START = pb.StartRunRequest(definition_id="wf_1")
 DONE = pb.TransitionStepRequest(run_id="wfr_1", step_id="one", state=pb.STEP_RUN_STATE_COMPLETED)
@@ -101,7 +102,7 @@ async def test_a_cancelled_caller_does_not_cut_the_commit(edge: Edge) -> None:
     assert isinstance(await waiting, asyncio.CancelledError)
     assert not edge.committed
     edge.runs.gate.set()
-    assert await edge.shield.drain(2) == 0
+    assert await edge.shield.drain(PATIENCE_SECONDS) == 0
     assert len(edge.committed) == 1
 
 
@@ -111,7 +112,7 @@ async def test_a_passed_deadline_does_not_cut_the_commit(edge: Edge) -> None:
     assert isinstance(error, grpc.aio.AioRpcError)
     assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     edge.runs.gate.set()
-    await edge.shield.drain(2)
+    await edge.shield.drain(PATIENCE_SECONDS)
     assert len(edge.committed) == 1
 
 

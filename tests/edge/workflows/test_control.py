@@ -25,6 +25,7 @@ from service.domain.start_requests import ForkRequest
 from service.domain.state import StepState
 from service.domain.undo_preview import ToUndo
 from tests.edge.edge import Edge, refused
+from tests.world import PATIENCE_SECONDS
 
 KEY = (("idempotency-key", "k1"),)
 WHY: dict[str, Any] = {"reason": "because"}
@@ -115,7 +116,7 @@ async def test_a_control_whose_client_went_away_is_made_whole(edge: Edge) -> Non
     with pytest.raises(asyncio.CancelledError):
         await waiting
     edge.runs.gate.set()
-    assert await edge.shield.drain(2) == 0
+    assert await edge.shield.drain(PATIENCE_SECONDS) == 0
     assert [envelope.command for envelope in edge.committed] == [CancelRun("")]
 
 
