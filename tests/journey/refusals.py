@@ -1,7 +1,7 @@
 """How a refused call looks from outside: its status and reason, nothing of our insides, and nothing stored."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -9,6 +9,8 @@ import psycopg
 from psycopg import sql
 
 from tests.edge.edge import Refused, refused
+from tests.journey.stillness import until_still
+from tests.world import World
 
 INSIDES = re.compile(r"Traceback|File \"|psycopg|postgres|nats:|[a-z](Error|Exception)\b|<class|object at 0x|service\.")
 LOOKED_INTO = ("workflow_definitions", "workflow_versions", "workflow_runs", "step_runs")
@@ -18,34 +20,45 @@ OF_THE_RELAY = ("replicas", "relay_stream")
 
 
 class Stored:
-    """Everything the database holds, by tables."""
+    """Everything the database holds, by tables, once the world is still."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, world: World, dsn: str) -> None:
+        self._world = world
         self._dsn = dsn
 
     @asynccontextmanager
-    async def unchanged(self) -> AsyncIterator[None]:
-        before = await self._content()
-        yield
-        after = await self._content()
-        assert {name: (before[name], found) for name, found in after.items() if found != before[name]} == {}
+    async def changes(self) -> AsyncIterator[dict[str, Any]]:
+        """Holds in the end each table that has changed meanwhile, with what was seen of it before and after."""
+        changed: dict[str, Any] = {}
+        async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True) as owner:
+            await until_still(self._world, owner)
+            before = await _content(owner)
+            yield changed
+            after = await _content(owner)
+        changed.update({name: (before[name], found) for name, found in after.items() if found != before[name]})
 
-    async def refuses(self, call: Awaitable[Any]) -> Refused:
-        """The call fails with a reason, betrays nothing and leaves no trace."""
+    @asynccontextmanager
+    async def unchanged(self) -> AsyncIterator[None]:
+        async with self.changes() as changes:
+            yield
+        assert not changes, changes
+
+    async def refuses(self, call: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Refused:
+        """The call, which begins here, fails with a reason, betrays nothing and leaves no trace."""
         async with self.unchanged():
-            seen = await refused(call)
+            seen = await refused(call(*args, **kwargs))
         assert seen.reason
         assert not INSIDES.search(seen.message), seen.message
         return seen
 
-    async def _content(self) -> dict[str, Any]:
-        async with await psycopg.AsyncConnection.connect(self._dsn, autocommit=True) as connection:
-            rows = await connection.execute("select tablename from pg_tables where schemaname = 'public'")
-            names = sorted({name for (name,) in await rows.fetchall()}.difference(OF_THE_RELAY))
-            return {name: await _digest(connection, name) for name in names}
+
+async def _content(owner: psycopg.AsyncConnection[Any]) -> dict[str, Any]:
+    rows = await owner.execute("select tablename from pg_tables where schemaname = 'public'")
+    names = sorted({name for (name,) in await rows.fetchall()}.difference(OF_THE_RELAY))
+    return {name: await _digest(owner, name) for name in names}
 
 
-async def _digest(connection: psycopg.AsyncConnection[Any], name: str) -> Any:
+async def _digest(owner: psycopg.AsyncConnection[Any], name: str) -> Any:
     seen = "md5(string_agg(t::text, '' order by t::text))" if name in LOOKED_INTO else "count(*)"
-    rows = await connection.execute(sql.SQL("select " + seen + " from {} t").format(sql.Identifier(name)))
+    rows = await owner.execute(sql.SQL("select " + seen + " from {} t").format(sql.Identifier(name)))
     return await rows.fetchone()

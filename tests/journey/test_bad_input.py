@@ -22,8 +22,8 @@ ONE_TASK = chain(task("sign"))
 
 
 @pytest.fixture
-def stored(shared_database: str) -> Stored:
-    return Stored(shared_database)
+def stored(shared: World, shared_database: str) -> Stored:
+    return Stored(shared, shared_database)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ async def answered(call: Any) -> tuple[Any, bool]:
 async def test_a_name_is_taken_once_in_a_workspace(shared: World, stored: Stored) -> None:
     await shared.definition("Outbound")
     request = pb.CreateDefinitionRequest(workspace_id=WORKSPACE, name="Outbound")
-    seen = await stored.refuses(shared.stub.CreateDefinition(request))
+    seen = await stored.refuses(shared.stub.CreateDefinition, request)
     assert (seen.code, seen.reason) == (StatusCode.ALREADY_EXISTS, "definition_exists")
     elsewhere = pb.CreateDefinitionRequest(workspace_id="ws_other", name="Outbound")
     assert (await shared.stub.CreateDefinition(elsewhere)).definition.workspace_id == "ws_other"
@@ -57,7 +57,7 @@ async def test_a_name_is_taken_once_in_a_workspace(shared: World, stored: Stored
 async def test_a_cycle_is_refused_by_name_together_with_all_else(shared: World, stored: Stored) -> None:
     steps = [task("a"), task("b"), task("c"), step("d", "AGENT_ACTION")]
     drawn = graph(steps, "a>b", "b>c", "c>a", edge("c>d", "nonsense(("), definition_id=(await shared.definition()).id)
-    seen = await stored.refuses(shared.stub.PublishVersion(drawn))
+    seen = await stored.refuses(shared.stub.PublishVersion, drawn)
     assert seen.code == StatusCode.INVALID_ARGUMENT
     reasons = [reason for found in seen.fields.values() for reason in found]
     assert {"cycle", "no_agent"} <= set(reasons)
@@ -67,10 +67,10 @@ async def test_a_cycle_is_refused_by_name_together_with_all_else(shared: World, 
 
 async def test_versions_need_a_definition_and_steps(shared: World, stored: Stored) -> None:
     unknown = graph([task("a")], definition_id="wf_unknown")
-    seen = await stored.refuses(shared.stub.PublishVersion(unknown))
+    seen = await stored.refuses(shared.stub.PublishVersion, unknown)
     assert (seen.code, seen.reason) == (StatusCode.NOT_FOUND, "definition_not_found")
     empty = pb.PublishVersionRequest(definition_id=(await shared.definition()).id)
-    seen = await stored.refuses(shared.stub.PublishVersion(empty))
+    seen = await stored.refuses(shared.stub.PublishVersion, empty)
     assert (seen.code, seen.fields) == (StatusCode.INVALID_ARGUMENT, {"steps": ["no_steps"]})
 
 
@@ -90,7 +90,7 @@ async def test_publishing_again_with_the_same_key_publishes_once(shared: World, 
     async with stored.unchanged():
         assert await answered(shared.stub.PublishVersion(request, metadata=again)) == (first, True)
     request.author = "somebody else"
-    seen = await stored.refuses(shared.stub.PublishVersion(request, metadata=again))
+    seen = await stored.refuses(shared.stub.PublishVersion, request, metadata=again)
     assert (seen.code, seen.reason) == (StatusCode.ALREADY_EXISTS, "idempotency_conflict")
 
 
@@ -122,13 +122,13 @@ async def test_a_start_that_cannot_be(
     reason: str,
 ) -> None:
     request = pb.StartRunRequest(**{"definition_id": published.id, **changes})
-    seen = await stored.refuses(shared.stub.StartRun(request))
+    seen = await stored.refuses(shared.stub.StartRun, request)
     assert (seen.code, seen.reason) == (code, reason)
 
 
 async def test_a_definition_without_a_version_starts_nothing(shared: World, stored: Stored) -> None:
     request = pb.StartRunRequest(definition_id=(await shared.definition()).id)
-    seen = await stored.refuses(shared.stub.StartRun(request))
+    seen = await stored.refuses(shared.stub.StartRun, request)
     assert (seen.code, seen.reason) == (StatusCode.NOT_FOUND, "not_published")
 
 
@@ -140,7 +140,7 @@ async def test_a_parent_of_another_workspace_is_not_found(
     await shared.publish(ONE_TASK, definition)
     foreign = await shared.start(definition.id)
     request = pb.StartRunRequest(definition_id=published.id, parent_run_id=foreign.id)
-    seen = await stored.refuses(shared.stub.StartRun(request))
+    seen = await stored.refuses(shared.stub.StartRun, request)
     assert (seen.code, seen.reason) == (StatusCode.NOT_FOUND, "run_not_found")
 
 
@@ -151,7 +151,7 @@ async def test_a_line_of_parents_and_children_is_at_most_sixteen_long(
     for _ in range(15):
         run = await shared.start(published.id, parent_run_id=run.id)
     request = pb.StartRunRequest(definition_id=published.id, parent_run_id=run.id)
-    seen = await stored.refuses(shared.stub.StartRun(request))
+    seen = await stored.refuses(shared.stub.StartRun, request)
     assert (seen.code, seen.reason) == (StatusCode.FAILED_PRECONDITION, "run_too_deep")
 
 
@@ -167,7 +167,7 @@ async def test_the_same_key_again_answers_like_the_first_time(
     async with stored.unchanged():
         assert await answered(shared.stub.StartRun(request, metadata=again)) == (first, True)
     request.input_payload.update({"n": 2})
-    seen = await stored.refuses(shared.stub.StartRun(request, metadata=again))
+    seen = await stored.refuses(shared.stub.StartRun, request, metadata=again)
     assert (seen.code, seen.reason) == (StatusCode.ALREADY_EXISTS, "idempotency_conflict")
 
 
@@ -210,7 +210,7 @@ async def test_an_event_starts_a_definition_once(shared: World) -> None:
     ],
 )
 async def test_lists_want_no_negative_numbers(shared: World, stored: Stored, method: str, request_: Message) -> None:
-    seen = await stored.refuses(getattr(shared.stub, method)(request_))
+    seen = await stored.refuses(getattr(shared.stub, method), request_)
     assert (seen.code, seen.reason) == (StatusCode.INVALID_ARGUMENT, "negative")
 
 
@@ -237,7 +237,7 @@ async def test_pages_are_clamped_and_empty_beyond_the_end(shared: World, publish
 async def test_what_does_not_exist_is_not_found(
     shared: World, stored: Stored, method: str, request_: Message, reason: str
 ) -> None:
-    seen = await stored.refuses(getattr(shared.stub, method)(request_))
+    seen = await stored.refuses(getattr(shared.stub, method), request_)
     assert (seen.code, seen.reason) == (StatusCode.NOT_FOUND, reason)
 
 
@@ -247,5 +247,5 @@ async def test_what_does_not_exist_is_not_found(
 @pytest.mark.parametrize("method", ["CreateDefinition", "PublishVersion", "StartRun", "TransitionStep", "GetRun"])
 async def test_bytes_that_are_no_message(shared: World, stored: Stored, method: str) -> None:
     raw: Any = shared.channel.unary_unary(f"/workflows.v1.WorkflowService/{method}")
-    seen = await stored.refuses(raw(b"\xff\xff\xff\xff"))
+    seen = await stored.refuses(raw, b"\xff\xff\xff\xff")
     assert (seen.code, seen.reason) == (StatusCode.INVALID_ARGUMENT, "malformed_request")

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import grpc
 import pytest
+from google.protobuf.message import Message
 from workflows.ops.v1 import definitions_pb2, tasks_pb2
 from workflows.ops.v1 import runs_pb2 as ops
 from workflows.ops.v1.definitions_pb2_grpc import DefinitionServiceStub
@@ -28,8 +29,8 @@ T = TypeVar("T")
 
 
 @pytest.fixture
-def stored(shared_database: str) -> Stored:
-    return Stored(shared_database)
+def stored(shared: World, shared_database: str) -> Stored:
+    return Stored(shared, shared_database)
 
 
 def operator(shared: World) -> RunServiceStub:
@@ -402,11 +403,12 @@ async def test_runs_are_found_page_by_page(shared: World) -> None:
 
 async def test_a_run_that_is_not_there_is_not_found(shared: World, stored: Stored) -> None:
     stub = operator(shared)
-    for call in (
-        stub.ExplainRun(ops.ExplainRunRequest(run_id="wfr_none")),
-        stub.ListRunEvents(ops.ListRunEventsRequest(run_id="wfr_none")),
-        stub.GetRunGraph(ops.GetRunGraphRequest(run_id="wfr_none")),
-        stub.WatchRun(ops.WatchRunRequest(run_id="wfr_none")).read(),
-    ):
-        error = await stored.refuses(call)
+    calls: dict[Callable[..., Awaitable[Any]], Message] = {
+        stub.ExplainRun: ops.ExplainRunRequest(run_id="wfr_none"),
+        stub.ListRunEvents: ops.ListRunEventsRequest(run_id="wfr_none"),
+        stub.GetRunGraph: ops.GetRunGraphRequest(run_id="wfr_none"),
+        lambda request: stub.WatchRun(request).read(): ops.WatchRunRequest(run_id="wfr_none"),
+    }
+    for call, request in calls.items():
+        error = await stored.refuses(call, request)
         assert (error.code, error.reason) == (grpc.StatusCode.NOT_FOUND, "run_not_found")

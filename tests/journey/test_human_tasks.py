@@ -30,8 +30,8 @@ FILLED_IN = {"signed": True, "pages": [1, 2]}
 
 
 @pytest.fixture
-def stored(shared_database: str) -> Stored:
-    return Stored(shared_database)
+def stored(shared: World, shared_database: str) -> Stored:
+    return Stored(shared, shared_database)
 
 
 async def opened(shared: World, **config: Any) -> ops.HumanTask:
@@ -159,13 +159,13 @@ async def test_what_may_not_be_done_with_what_ann_has_claimed(
     fresh = await opened(shared)
     await claim(shared, fresh.id, "user_ann")
     asked.id = fresh.id
-    error = await stored.refuses(getattr(shared.tasks, method)(asked))
+    error = await stored.refuses(getattr(shared.tasks, method), asked)
     assert (error.code, error.reason) == (StatusCode.FAILED_PRECONDITION, reason)
 
 
 async def test_a_task_for_one_person_is_not_taken_by_another(shared: World, stored: Stored) -> None:
     fresh = await opened(shared, assignee="user_ann")
-    error = await stored.refuses(claim(shared, fresh.id, "user_bob"))
+    error = await stored.refuses(claim, shared, fresh.id, "user_bob")
     assert (error.code, error.reason) == (StatusCode.PERMISSION_DENIED, "task_assigned")
 
 
@@ -200,7 +200,7 @@ async def test_completing_it_completes_the_step(shared: World, rows: Rows) -> No
 async def test_every_field_that_does_not_fit_the_form_is_named(shared: World, stored: Stored) -> None:
     fresh = await opened(shared, form_schema=FORM)
     wrong = {"pages": [1, "two", "three"], "extra": 1}
-    error: Refused = await stored.refuses(complete(shared, fresh.id, "user_ann", wrong))
+    error: Refused = await stored.refuses(complete, shared, fresh.id, "user_ann", wrong)
     assert (error.code, error.reason) == (StatusCode.INVALID_ARGUMENT, "form_mismatch")
     assert set(error.fields) == {"output", "output.pages[1]", "output.pages[2]"}
     assert states(await shared.run(fresh.run_id)) == {"sign": "WAITING", "after": "PENDING"}
@@ -237,7 +237,7 @@ async def test_a_key_repeats_what_was_done_and_does_it_once(shared: World, store
         assert dict(await call.initial_metadata())["idempotent-replay"] == "true"
         assert (await call).task.id == fresh.id
     request.text = "twice"
-    error = await stored.refuses(shared.tasks.CommentTask(request, metadata=key))
+    error = await stored.refuses(shared.tasks.CommentTask, request, metadata=key)
     assert (error.code, error.reason) == (StatusCode.ALREADY_EXISTS, "idempotency_conflict")
     assert [each.text for each in (await seen(shared, fresh.id)).comments] == ["once"]
 
@@ -248,7 +248,7 @@ async def test_whoever_completed_it_may_say_so_again(shared: World, stored: Stor
     async with stored.unchanged():
         again = await complete(shared, fresh.id, "user_ann", {"n": 1})
     assert again.state == ops.HUMAN_TASK_STATE_COMPLETED
-    error = await stored.refuses(complete(shared, fresh.id, "user_bob", {"n": 1}))
+    error = await stored.refuses(complete, shared, fresh.id, "user_bob", {"n": 1})
     assert (error.code, error.reason) == (StatusCode.FAILED_PRECONDITION, "task_closed")
 
 

@@ -34,8 +34,8 @@ from tests.world import World, step_state
 
 
 @pytest.fixture
-def stored(shared_database: str) -> Stored:
-    return Stored(shared_database)
+def stored(shared: World, shared_database: str) -> Stored:
+    return Stored(shared, shared_database)
 
 
 async def seconds_pass(shared: World, seconds: int) -> None:
@@ -199,7 +199,7 @@ RUNNING = {"compensate": "run_not_ended", "retry": "step_not_failed", "skip": "s
 
 @pytest.mark.parametrize("control", CONTROLS)
 async def test_a_run_that_is_not_there(shared: World, stored: Stored, control: str) -> None:
-    seen = await stored.refuses(CONTROLS[control](shared, "wfr_unknown"))
+    seen = await stored.refuses(CONTROLS[control], shared, "wfr_unknown")
     assert (seen.code, seen.reason) == (grpc.StatusCode.NOT_FOUND, "run_not_found")
 
 
@@ -208,7 +208,7 @@ async def test_a_run_that_has_completed(shared: World, stored: Stored) -> None:
     await report(shared, run.id, "sign", "COMPLETED")
     await shared.until_told(run.id, "run.completed")
     for control, reason in COMPLETED.items():
-        seen = await stored.refuses(CONTROLS[control](shared, run.id))
+        seen = await stored.refuses(CONTROLS[control], shared, run.id)
         assert (seen.code, seen.reason) == (grpc.StatusCode.FAILED_PRECONDITION, reason)
 
 
@@ -216,7 +216,7 @@ async def test_a_run_that_goes_on(shared: World, stored: Stored) -> None:
     run = await begin(shared, chain(task("sign")))
     await shared.until_told(run.id, "step.waiting")
     for control, reason in RUNNING.items():
-        seen = await stored.refuses(CONTROLS[control](shared, run.id))
+        seen = await stored.refuses(CONTROLS[control], shared, run.id)
         assert (seen.code, seen.reason) == (grpc.StatusCode.FAILED_PRECONDITION, reason)
     async with stored.unchanged():
         await resume(shared, run.id)
@@ -226,7 +226,7 @@ async def test_a_run_that_goes_on(shared: World, stored: Stored) -> None:
 async def test_a_step_that_is_not_there(shared: World, stored: Stored, act: Callable[..., Awaitable[Any]]) -> None:
     run = await begin(shared, chain(task("sign")))
     await shared.until_told(run.id, "step.waiting")
-    seen = await stored.refuses(act(shared, run.id, "nobody"))
+    seen = await stored.refuses(act, shared, run.id, "nobody")
     assert (seen.code, seen.reason) == (grpc.StatusCode.NOT_FOUND, "step_not_found")
 
 
@@ -307,7 +307,7 @@ async def test_a_fork_may_follow_a_newer_version(shared: World, stored: Stored) 
     assert states(forked) == {"first": "COMPLETED", "between": "WAITING", "second": "PENDING"}
     assert forked.definition_version == 2
     await shared.until_told(forked.id, "step.waiting")
-    seen = await stored.refuses(fork(shared, source.id, "second", 3))
+    seen = await stored.refuses(fork, shared, source.id, "second", 3)
     assert (seen.code, seen.reason) == (grpc.StatusCode.NOT_FOUND, "version_not_found")
 
 

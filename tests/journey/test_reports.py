@@ -17,8 +17,8 @@ FIRST_THEN_SECOND = chain(task("first"), task("second"))
 
 
 @pytest.fixture
-def stored(shared_database: str) -> Stored:
-    return Stored(shared_database)
+def stored(shared: World, shared_database: str) -> Stored:
+    return Stored(shared, shared_database)
 
 
 async def at_work(shared: World, name: str, **fields: Any) -> tuple[str, str]:
@@ -52,20 +52,20 @@ async def test_a_report_that_does_not_fit(
     shared: World, stored: Stored, step_id: str, state: str, code: StatusCode, reason: str
 ) -> None:
     run = await begin(shared, FIRST_THEN_SECOND)
-    seen = await stored.refuses(report(shared, run.id, step_id, state))
+    seen = await stored.refuses(report, shared, run.id, step_id, state)
     assert (seen.code, seen.reason) == (code, reason)
 
 
 async def test_an_agent_does_not_run_before_its_predecessors_have_ended(shared: World, stored: Stored) -> None:
     run = await begin(shared, chain(task("first"), agent("second")))
-    seen = await stored.refuses(report(shared, run.id, "second", "RUNNING"))
+    seen = await stored.refuses(report, shared, run.id, "second", "RUNNING")
     assert (seen.code, seen.reason) == (StatusCode.FAILED_PRECONDITION, "predecessors_open")
 
 
 @pytest.mark.parametrize("cost", [float("nan"), float("inf"), float("-inf"), -0.01])
 async def test_a_cost_is_a_number_of_dollars(shared: World, stored: Stored, cost: float) -> None:
     run = await begin(shared, FIRST_THEN_SECOND)
-    seen = await stored.refuses(report(shared, run.id, "first", "COMPLETED", cost_usd=cost))
+    seen = await stored.refuses(report, shared, run.id, "first", "COMPLETED", cost_usd=cost)
     assert (seen.code, list(seen.fields)) == (StatusCode.INVALID_ARGUMENT, ["cost_usd"])
 
 
@@ -73,16 +73,16 @@ async def test_an_output_holds_what_can_be_stored(shared: World, stored: Stored)
     run = await begin(shared, FIRST_THEN_SECOND)
     bad = struct({})
     bad.update({"n": float("nan")})
-    seen = await stored.refuses(report(shared, run.id, "first", "COMPLETED", output_payload=bad))
+    seen = await stored.refuses(report, shared, run.id, "first", "COMPLETED", output_payload=bad)
     assert (seen.code, list(seen.fields)) == (StatusCode.INVALID_ARGUMENT, ["output_payload.n"])
 
 
 async def test_an_unknown_state_and_an_unknown_run(shared: World, stored: Stored) -> None:
     run = await begin(shared, FIRST_THEN_SECOND)
     strange = pb.TransitionStepRequest(run_id=run.id, step_id="first", state=99)  # type: ignore[arg-type]
-    seen = await stored.refuses(shared.stub.TransitionStep(strange))
+    seen = await stored.refuses(shared.stub.TransitionStep, strange)
     assert (seen.code, seen.fields["state"]) == (StatusCode.INVALID_ARGUMENT, ["unknown_enum_value"])
-    seen = await stored.refuses(report(shared, "wfr_unknown", "first", "COMPLETED"))
+    seen = await stored.refuses(report, shared, "wfr_unknown", "first", "COMPLETED")
     assert (seen.code, seen.reason) == (StatusCode.NOT_FOUND, "run_not_found")
 
 
@@ -91,7 +91,7 @@ async def test_branches_and_parallels_take_no_reports(shared: World, stored: Sto
     route, both = step("route", "BRANCH"), step("both", "PARALLEL")
     run = await begin(shared, graph([task("first"), route, both, task("a")], "first>route", "route>both", "both>a"))
     for step_id in ("route", "both"):
-        seen = await stored.refuses(report(shared, run.id, step_id, state))
+        seen = await stored.refuses(report, shared, run.id, step_id, state)
         assert (seen.code, seen.reason) == (StatusCode.FAILED_PRECONDITION, "report_not_taken")
 
 
@@ -101,17 +101,17 @@ async def test_what_has_ended_has_ended(shared: World, stored: Stored) -> None:
     run = await begin(shared, chain(agent("ended"), task("last")))
     await shared.until_step(run.id, "last", "WAITING")
     for state, said in (("RUNNING", {}), ("FAILED", {}), ("COMPLETED", {"output": {"n": 2}})):
-        seen = await stored.refuses(report(shared, run.id, "ended", state, **said))
+        seen = await stored.refuses(report, shared, run.id, "ended", state, **said)
         assert (seen.code, seen.reason) == (StatusCode.FAILED_PRECONDITION, "step_terminal")
     await report(shared, run.id, "last", "COMPLETED")
     for step_id, state in (("ended", "RUNNING"), ("last", "FAILED")):
-        seen = await stored.refuses(report(shared, run.id, step_id, state))
+        seen = await stored.refuses(report, shared, run.id, step_id, state)
         assert (seen.code, seen.reason) == (StatusCode.FAILED_PRECONDITION, "run_terminal")
 
 
 async def test_another_attempts_objective_says_nothing(shared: World, stored: Stored) -> None:
     run_id, _ = await at_work(shared, "superseded")
-    seen = await stored.refuses(report(shared, run_id, "superseded", "COMPLETED", objective_id="obj_other"))
+    seen = await stored.refuses(report, shared, run_id, "superseded", "COMPLETED", objective_id="obj_other")
     assert (seen.code, seen.reason) == (StatusCode.FAILED_PRECONDITION, "objective_superseded")
 
 
@@ -119,7 +119,7 @@ async def test_a_failure_of_a_retried_step_has_to_say_which_attempt(shared: Worl
     run_id, objective_id = await at_work(shared, "ambiguous", retry_policy=ONCE_MORE_SOON)
     await report(shared, run_id, "ambiguous", "FAILED", objective_id=objective_id)
     again = await shared.until(run_id, lambda run: run.steps[0].objective_id not in ("", objective_id))
-    seen = await stored.refuses(report(shared, run_id, "ambiguous", "FAILED"))
+    seen = await stored.refuses(report, shared, run_id, "ambiguous", "FAILED")
     assert (seen.code, seen.reason) == (StatusCode.INVALID_ARGUMENT, "attempt_ambiguous")
     answer = await report(shared, run_id, "ambiguous", "FAILED", objective_id=again.steps[0].objective_id)
     assert (answer.run.state, answer.step.retry_count) == (pb.WORKFLOW_STATE_FAILED, 1)
@@ -128,7 +128,7 @@ async def test_a_failure_of_a_retried_step_has_to_say_which_attempt(shared: Worl
 async def test_an_output_that_the_form_does_not_take_names_its_fields(shared: World, stored: Stored) -> None:
     form = {"type": "object", "required": ["signed"], "properties": {"pages": {"type": "integer"}}}
     run = await begin(shared, chain(task("sign", config={"form_schema": form})))
-    seen = await stored.refuses(report(shared, run.id, "sign", "COMPLETED", output={"pages": "two"}))
+    seen = await stored.refuses(report, shared, run.id, "sign", "COMPLETED", output={"pages": "two"})
     assert (seen.code, seen.reason) == (StatusCode.INVALID_ARGUMENT, "form_mismatch")
     assert set(seen.fields) == {"output_payload", "output_payload.pages"}
 
@@ -137,7 +137,7 @@ async def test_an_agent_does_not_decide_what_it_asked_for(shared: World, stored:
     gate = step("own", "APPROVAL_GATE", action_type="own", agent_id="agent_sdr")
     run = await begin(shared, chain(gate))
     await shared.until_step(run.id, "own", "WAITING")
-    seen = await stored.refuses(report(shared, run.id, "own", "COMPLETED", agent_id="agent_sdr"))
+    seen = await stored.refuses(report, shared, run.id, "own", "COMPLETED", agent_id="agent_sdr")
     assert (seen.code, seen.reason) == (StatusCode.PERMISSION_DENIED, "own_approval")
 
 
@@ -173,7 +173,7 @@ async def test_a_key_repeats_the_answer_of_its_time(shared: World, stored: Store
         assert dict(await call.initial_metadata())["idempotent-replay"] == "true"
         assert await call == first
     request.error_message = "something else"
-    seen = await stored.refuses(shared.stub.TransitionStep(request, metadata=key))
+    seen = await stored.refuses(shared.stub.TransitionStep, request, metadata=key)
     assert (seen.code, seen.reason) == (StatusCode.ALREADY_EXISTS, "idempotency_conflict")
 
 

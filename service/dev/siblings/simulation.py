@@ -49,6 +49,11 @@ class SimulatedSiblings:
         return self._desk.calls
 
     @property
+    def busy(self) -> bool:
+        """Whether work goes on, or something is still to be told. What is held is at rest."""
+        return self._stage.busy
+
+    @property
     def objectives(self) -> Mapping[str, Objective]:
         return self._objectives.records
 
@@ -105,7 +110,7 @@ class SimulatedSiblings:
         await self.stop()
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Waits until the condition holds; it is looked at after every request and every change of a record."""
+        """Waits until the condition holds; it is looked at after every request, change of a record and end of work."""
         await self._stage.until(holds)
 
     async def finish_objective(self, objective_id: str, result: Work) -> None:

@@ -61,8 +61,14 @@ class Stage:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    @property
+    def busy(self) -> bool:
+        """Whether work goes on in the background."""
+        return bool(self._background)
+
     def _done(self, task: asyncio.Task[None]) -> None:
         self._background.discard(task)
+        self.moved()
         if not task.cancelled() and (error := task.exception()):
             _LOG.error("a simulated sibling failed", exc_info=error)
 
