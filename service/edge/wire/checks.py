@@ -82,8 +82,7 @@ class Checks:
 
     def workspace(self, value: str, *, required: bool = False) -> str:
         """The field `workspace_id`."""
-        if value.strip() and "\0" not in value and has_control(value):  # NUL has a reason of its own, see `texts`
-            self.note("workspace_id", "control_character", "holds a control character or a line break")
+        if value.strip() and self._has_control("workspace_id", value):
             return value
         return self.id("workspace_id", value, required=required)
 
@@ -107,7 +106,15 @@ class Checks:
             self.note(path, "too_long", f"is longer than {MAX_TAG} characters")
         elif not value.strip() and (required or value):
             self.note(path, "blank", "is blank")
+        else:
+            self._has_control(path, value)
         return value
+
+    def _has_control(self, path: str, value: str) -> bool:
+        found = "\0" not in value and has_control(value)  # NUL has a reason of its own, see `texts`
+        if found:
+            self.note(path, "control_character", "holds a control character or a line break")
+        return found
 
     def text(self, path: str, value: str, *, required: bool = False, most: int = MAX_TEXT) -> str:
         """What a person wrote, of at most so many characters."""

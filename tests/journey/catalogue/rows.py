@@ -88,6 +88,7 @@ DEFINING = [
         ({"workspace_id": "ws_acme", "name": "a", "tags": ["ok", "t" * 65]}, IA, "too_long", "tags[1]"),
         ({"workspace_id": "ws_acme", "name": "a", "tags": [""]}, IA, "blank", "tags[0]"),
         ({"workspace_id": "ws_acme", "name": "a", "tags": [NUL]}, IA, "nul_character", "tags"),
+        ({"workspace_id": "ws_acme", "name": "a", "tags": ["a\nb"]}, IA, "control_character", "tags[0]"),
         ({"workspace_id": "ws_acme", "name": "$NAME"}, AE, "definition_exists"),
     ),
     *rows(
@@ -137,6 +138,7 @@ DEFINING = [
         ({"limit": -1}, IA, "negative", "limit"),
         ({"offset": -1}, IA, "negative", "offset"),
         ({"tag": "t" * 65}, IA, "too_long", "tag"),
+        ({"tag": "a\u2028b"}, IA, "control_character", "tag"),
     ),
     *rows(
         f"{V1}/ListVersions",
@@ -150,6 +152,7 @@ DEFINING = [
         ({"definition_id": "$DEFINITION", "tags": {"tags": ["t"] * 65}}, IA, "too_many", "tags.tags"),
         ({"definition_id": "$DEFINITION", "tags": {"tags": ["ok", " "]}}, IA, "blank", "tags.tags[1]"),
         ({"definition_id": "$DEFINITION", "tags": {"tags": [NUL]}}, IA, "nul_character", "tags.tags"),
+        ({"definition_id": "$DEFINITION", "tags": {"tags": ["\x1b[2J"]}}, IA, "control_character", "tags.tags[0]"),
         ({"definition_id": "wf_unknown", "description": ""}, NF, "definition_not_found"),
     ),
     *rows(
