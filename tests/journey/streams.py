@@ -50,6 +50,20 @@ async def until_all_stored(bus: Client, wanted: Mapping[str, Collection[int]]) -
     return dict(found)
 
 
+async def until_each_stored(bus: Client, stream_ids: Collection[str], last: str) -> dict[str, list[Change]]:
+    """Waits until the bus keeps a change of that type of each of these runs; gives all that it has of any, as it came.
+    What a restart of the bus kept from those who only listen is here."""
+    missing, found = {*stream_ids}, defaultdict[str, list[Change]](list)
+    async with aclosing(_changes(bus)) as changes:
+        async for _, change in changes:
+            found[change.stream].append(change)
+            if change.type == f"workflows.changes.{last}":
+                missing.discard(change.stream)
+            if not missing:
+                break
+    return found
+
+
 async def names(bus: Client) -> list[str]:
     """Of all streams that are there now."""
     return [found.config.name or "" for found in await bus.jetstream().streams_info()]

@@ -12,12 +12,12 @@ from service.dev.postgres import EmbeddedPostgres
 from service.store.migrate import Migrator
 from service.store.pool import ENGINE, Pool
 from tests.promises import LONG, keeping, load, scale
-from tests.promises.trial import ENDED, TRIAL_SECONDS, Trial, trial
+from tests.promises.trial import ENDED, PATIENCE_SECONDS, TRIAL_SECONDS, Trial, trial
 
 RUNS = scale(60, 1000)
 CRASHES_AT_LEAST = scale(3, 10)
 BREAK_SECONDS = 10.0 if LONG else 1.0
-PROGRESS_SECONDS = 10.0 if LONG else 30.0
+PROGRESS_SECONDS = 10.0 if LONG else PATIENCE_SECONDS
 CHANGES = "select count(*) from changes"
 
 

@@ -5,8 +5,8 @@ just ending. Live runs, and ended children of live parents, must still be there 
 """
 
 import asyncio
-from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 
 import psycopg
 from psycopg import sql
@@ -16,10 +16,11 @@ from workflows.ops.v1.retention_pb2_grpc import RetentionServiceStub
 from service.dev.nats import EmbeddedNats
 from tests.journey.acting import report
 from tests.journey.graphs import agent, chain, task
+from tests.journey.streams import until_each_stored
 from tests.journey.test_sub_workflows import by_id, calling
 from tests.observing.scrape import scrape
 from tests.promises import keeping, load, scale
-from tests.promises.trial import LOOK_SECONDS, PATIENCE_SECONDS, Trial
+from tests.promises.trial import LOOK_SECONDS, PATIENCE_SECONDS, TRIAL_SECONDS, Trial
 from tests.world import WORKSPACE, Change, World, world
 
 RUNS = scale(60, 2000)
@@ -46,7 +47,7 @@ async def test_what_lives_is_not_touched_and_the_rest_goes_wholly(database: str,
         over, left = asyncio.Event(), Counter[str]()
         purging = asyncio.create_task(purge_until(found, over, left))
         await end_untold(trying, left)
-        await end_many(trying)
+        told = await end_many(trying)
         over.set()
         count = await purging
 
@@ -58,7 +59,7 @@ async def test_what_lives_is_not_touched_and_the_rest_goes_wholly(database: str,
         assert left["unpublished"] > 0, "no purge met a run that had to stay"
         await check_gone(database, gone)
         await keeping.check_histories(database, there)
-        check_told_to_the_end(found, gone)
+        check_told_to_the_end(told, gone)
         for parent in parents:
             await report(found, parent, "sign", "COMPLETED")
         ended = await keeping.check_histories(database, there)
@@ -86,17 +87,12 @@ async def end_untold(trying: Trial, left: Counter[str]) -> None:
     trying.bus.start()
 
 
-async def end_many(trying: Trial) -> None:
-    """Runs that all end; those that have gone are told by the bus alone."""
+async def end_many(trying: Trial) -> Mapping[str, list[Change]]:
+    """Runs that all end; those that have gone are told by the bus alone. Gives what it has, by run."""
     published = await trying.publish(load.pipelines())
     await trying.start_many(published, RUNS)
-    wanted = {*trying.runs}
-
-    def ended() -> set[str]:
-        return {change.stream for change in trying.world.changes if change.type.endswith("run.completed")}
-
-    async with asyncio.timeout(120), trying.world.heard:
-        await trying.world.heard.wait_for(lambda: wanted <= ended())
+    async with asyncio.timeout(TRIAL_SECONDS):
+        return await until_each_stored(trying.world.bus, trying.runs, "run.completed")
 
 
 async def purge_until(found: World, over: asyncio.Event, left: Counter[str]) -> int:
@@ -120,11 +116,8 @@ async def check_gone(dsn: str, gone: Collection[str]) -> None:
             assert await (await eye.execute(query, ([*gone],))).fetchall() == [], table
 
 
-def check_told_to_the_end(found: World, gone: Collection[str]) -> None:
+def check_told_to_the_end(told: Mapping[str, list[Change]], gone: Collection[str]) -> None:
     """The bus had all of what has gone, in order and up to the end."""
-    told = defaultdict[str, list[Change]](list)
-    for change in found.changes:
-        told[change.stream].append(change)
     for run_id in gone:
         assert [change.sequence for change in told[run_id]] == list(range(1, len(told[run_id]) + 1))
         assert told[run_id][-1].type.endswith("run.completed")

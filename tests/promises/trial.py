@@ -141,7 +141,10 @@ class Trial:
 
     async def kill(self, replica: ServiceProcess) -> None:
         """Kills it with work in hand, and launches it again."""
-        seen = await self.note(replica)
+        await self.kill_noted(replica, await self.note(replica))
+
+    async def kill_noted(self, replica: ServiceProcess, seen: Scrape | None) -> None:
+        """Kills one that has said of itself what was to be noted, at once."""
         replica.kill()
         self.faults["killed"] += 1
         self.faults["effects in dead hands"] += seen is not None and seen.value("workflows_effects_in_hand") > 0

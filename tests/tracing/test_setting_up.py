@@ -19,7 +19,7 @@ from service.dev.nats import EmbeddedNats
 from service.dev.siblings.script import Script
 from service.engine.tracing import UNTRACED
 from tests.journey.graphs import chain, task
-from tests.world import world
+from tests.world import PATIENCE_SECONDS, world
 
 REQUIRED = {"DATABASE_URL": "postgresql://", "NATS_URL": "nats://"}
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -55,6 +55,7 @@ async def collector(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Collector]
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     monkeypatch.setenv(ENDPOINT, f"http://127.0.0.1:{port}")
+    monkeypatch.setattr("service.tracing.sending.STOP_SECONDS", PATIENCE_SECONDS)
     yield found
     await server.stop(None)
 
@@ -117,12 +118,15 @@ async def test_the_operators_name_for_the_service_wins(collector: Collector, mon
 async def test_a_deaf_collector_holds_up_the_end_for_two_seconds_at_most(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """OpenTelemetry itself would wait for half a minute."""
     monkeypatch.setattr("service.tracing.sending.STOP_SECONDS", 0.2)
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "10")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", f"{10 * PATIENCE_SECONDS:.0f}")
     collector.deaf = True
     async with asyncio.timeout(20), tracing.tracing(config(), "replica-1") as tracer:
         with tracer.span("one", ""):
             pass
-    assert collector.asked.is_set()
+        await collector.asked.wait()
 
 
 async def test_settings_that_cannot_be_read_are_one_line(
