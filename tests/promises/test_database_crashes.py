@@ -12,7 +12,7 @@ from service.dev.postgres import EmbeddedPostgres
 from service.store.migrate import Migrator
 from service.store.pool import ENGINE, Pool
 from tests.promises import LONG, keeping, load, scale
-from tests.promises.trial import ENDED, PATIENCE_SECONDS, TRIAL_SECONDS, Trial, trial
+from tests.promises.trial import ENDED, LEASE_SECONDS, PATIENCE_SECONDS, TRIAL_SECONDS, Trial, trial
 
 RUNS = scale(60, 1000)
 CRASHES_AT_LEAST = scale(3, 10)
@@ -25,7 +25,7 @@ async def test_nothing_is_lost_and_all_goes_on() -> None:
     with EmbeddedPostgres() as postgres:
         await Migrator(postgres.dsn).up()
         await check_commits_are_durable(postgres.dsn)
-        async with trial(postgres.dsn, load.script(), 2, {"LEASE_SECONDS": "2"}) as trying:
+        async with trial(postgres.dsn, load.script(), 2, {"LEASE_SECONDS": LEASE_SECONDS}) as trying:
             published = await trying.publish(load.pipelines())
             starting = asyncio.create_task(trying.start_many(published, RUNS))
             await trying.until(ENDED, 1)

@@ -13,7 +13,7 @@ import pytest
 
 from service.domain.state import Run
 from tests.promises import LONG, keeping, load, scale
-from tests.promises.trial import ENDED, TRIAL_SECONDS, Trial, trial
+from tests.promises.trial import ENDED, LEASE_SECONDS, TRIAL_SECONDS, Trial, trial
 
 SEED = 20261121
 REPLICAS = 3
@@ -35,7 +35,7 @@ UNPUBLISHED = "select count(*) from changes where published_at is null"
 @pytest.fixture(scope="module")
 async def after(shared_database: str) -> AsyncIterator[Trial]:
     """The trial when all is over."""
-    async with trial(shared_database, load.script(), REPLICAS, {"LEASE_SECONDS": "2"}) as trying:
+    async with trial(shared_database, load.script(), REPLICAS, {"LEASE_SECONDS": LEASE_SECONDS}) as trying:
         trying.world.siblings.add_fault(load.SLOWLY)
         published = await trying.publish(load.pipelines())
         starting = asyncio.create_task(trying.start_many(published, RUNS))

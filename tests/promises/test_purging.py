@@ -20,13 +20,13 @@ from tests.journey.streams import until_each_stored
 from tests.journey.test_sub_workflows import by_id, calling
 from tests.observing.scrape import scrape
 from tests.promises import keeping, load, scale
-from tests.promises.trial import LOOK_SECONDS, PATIENCE_SECONDS, TRIAL_SECONDS, Trial
+from tests.promises.trial import LEASE_SECONDS, LOOK_SECONDS, PATIENCE_SECONDS, TRIAL_SECONDS, Trial
 from tests.world import WORKSPACE, Change, World, world
 
 RUNS = scale(60, 2000)
 LIVE = scale(10, 100)
 BATCH = 5
-SETTINGS = {"LEASE_SECONDS": "2", "LOG_LEVEL": "WARNING"}
+SETTINGS = {"LEASE_SECONDS": LEASE_SECONDS, "LOG_LEVEL": "WARNING"}
 THERE = "select id from workflow_runs"
 AT_THE_TASK = "select count(*) from step_runs where step_id = 'sign' and state = 'WAITING'"
 TABLES = """

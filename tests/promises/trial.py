@@ -31,6 +31,8 @@ from tests.promises import scale
 from tests.promises.load import payload
 from tests.world import World, around, struct
 
+LEASE_SECONDS = f"{scale(6, 2)}"
+"""A third of it is what a call may take: on a machine that others load, too, it must be answered in that time."""
 LOOK_SECONDS = 0.05
 CALL_SECONDS = 2.0
 AT_ONCE = 16
