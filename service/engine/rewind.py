@@ -79,7 +79,10 @@ class RewindingOutbox:
 
     async def _look(self, shards: Sequence[int]) -> None:
         seen = await self._stream.look()
-        for known in (await self._memory.known(seen.mark.stream), seen.trusted):
+        remembered = await self._memory.known(seen.mark.stream)
+        if remembered and not is_whole(remembered, seen.mark):
+            seen = await self._stream.look()  # between the two, another replica may have seen and noted more
+        for known in (remembered, seen.trusted):
             if known and not is_whole(known, seen.mark):
                 await self._lose(known, seen, shards)
                 break

@@ -115,6 +115,25 @@ async def test_what_only_this_process_knows_counts_too() -> None:
     assert desk.memory.marked == [(ours, FIRST, NOW + HOUR / 2 - SKEW, [3, 4])]
 
 
+@dataclass
+class Overtaken(FakeMemory):
+    """Another replica looks at the stream later than this one, and notes what it has seen sooner."""
+
+    stream: FakeStream = field(default_factory=FakeStream)
+
+    async def known(self, stream: str) -> StreamMark | None:
+        self.stream.now = self.mark = StreamMark("changes", NOW, 15)
+        return self.mark
+
+
+async def test_what_another_replica_saw_meanwhile_is_not_lost() -> None:
+    stream = FakeStream()
+    desk = Desk(stream, Overtaken(stream=stream))
+    await desk.given_out()
+    assert desk.memory.marked == []
+    assert desk.stream.trusted == StreamMark("changes", NOW, 15)
+
+
 async def test_it_looks_when_it_is_not_sure_and_every_few_seconds() -> None:
     desk = Desk()
     for moved, sure, looks in ((0.0, False, 1), (1.0, True, 1), (0.0, False, 2), (LOOK_SECONDS, True, 3)):
