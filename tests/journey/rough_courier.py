@@ -2,7 +2,8 @@
 
 A rough courier says every fifth message twice, under the same id and, where the producer may, under a new one; lets
 some overtake others, holds some back, and loses the bus in the middle. Like any producer it sends until the bus has
-acknowledged. It counts each fault, so that a test can tell that there was one.
+acknowledged. It counts each fault, so that a test can tell that there was one. What it carries and what siblings say
+have dice of their own, so that it carries the same way every time, whatever is said at the same moment.
 """
 
 import asyncio
@@ -76,6 +77,7 @@ class Rough:
     world: World
     bus: EmbeddedNats
     dice: Random
+    siblings_dice: Random
     faults: Counter[str] = field(default_factory=Counter)
     calm: bool = False
 
@@ -175,18 +177,18 @@ class Rough:
         """Their reports overtake each other and come twice, under the new id that they have anyway."""
         publish = Changes.publish
 
-        async def say(changes: Changes, *said: Any) -> None:
-            await asyncio.sleep(self.dice.uniform(0, LATE_SECONDS))
+        async def say(seconds: float, changes: Changes, *said: Any) -> None:
+            await asyncio.sleep(seconds)
             await publish(changes, *said)
 
         async def roughly(changes: Changes, source: str, subject: str, tenant: str, message: Message) -> None:
             said = (changes, source, subject, tenant, message)
             if self.calm:
                 return await publish(*said)
-            again = self.dice.random() < TWICE
+            again = self.siblings_dice.random() < TWICE
             self.faults["reported twice"] += again
             for _ in range(1 + again):
-                saying.create_task(say(*said))
+                saying.create_task(say(self.siblings_dice.uniform(0, LATE_SECONDS), *said))
             return None
 
         with patch.context() as patched:

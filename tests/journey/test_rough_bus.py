@@ -200,7 +200,7 @@ async def test_a_rough_bus_changes_nothing(
     async with stage(databases, template) as (quiet_world, database, _):
         quiet = await Play(quiet_world, database, Quiet(quiet_world)).through()
     async with stage(databases, template) as (rough_world, database, bus):
-        courier = Rough(rough_world, bus, Random(SEED))
+        courier = Rough(rough_world, bus, Random(SEED), Random(SEED))
         async with courier.among_siblings(monkeypatch):
             rough = await Play(rough_world, database, courier).through()
 
