@@ -28,6 +28,8 @@ ORDERS, CHEAP = 12, 3
 HELD, ASKED, WAITERS, LEADERS, PARENTS, FAILING, TICKERS = 4, 4, 10, 6, 4, 3, 2
 FIRST = LEADS + ORDERS + HELD + ASKED + WAITERS + 2 * LEADERS + 2 * PARENTS + FAILING + TICKERS
 ALL = FIRST + LATE_LEADS
+TO_THE_LAST = HELD + ASKED + LATE_LEADS
+"""Runs that are still under way when the bus loses its disk: of each of their steps there is more than a report."""
 POISON = ("bad_json", "missing_tenant")
 
 METERED = Work({"done": "well"}, 0.25, metered=True, result_in_delegation=True)

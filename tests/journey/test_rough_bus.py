@@ -29,7 +29,7 @@ from tests.journey import rough_load
 from tests.journey.acting import plain, until_siblings
 from tests.journey.ledger import Ledger, ledger, scrubbed
 from tests.journey.rough_courier import Courier, Quiet, Rough
-from tests.journey.rough_load import ALL, ASKED, FIRST, HELD, METERED, POISON, Load
+from tests.journey.rough_load import ALL, ASKED, FIRST, HELD, METERED, POISON, TO_THE_LAST, Load
 from tests.journey.streams import until_all_stored
 from tests.world import PATIENCE_SECONDS, World, world
 
@@ -82,6 +82,7 @@ class Play:
         await self.courier.carry(rough_load.answers())
         await self.courier.carry(rough_load.late())
         await self.database.until(STARTED, ALL)
+        await self.database.until(ENDED, ALL - TO_THE_LAST)
         await self._until_heard()
         lost = await self._reports()
         await self.courier.losing(lambda: self._say(lost))
