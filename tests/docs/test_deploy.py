@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from service.cli import app
 from service.config import table
+from service.dev.nats import nats_program
 
 ROOT = Path(__file__).parent.parent.parent
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -62,6 +63,13 @@ def test_every_setting_and_command_exists(path: Path) -> None:
             assert called[0] in commands, called
         if "httpGet" in found:
             assert found["httpGet"]["path"] in PATHS
+
+
+def test_what_compose_mounts_exists_and_nats_takes_its_configuration() -> None:
+    mounted = documents(ROOT / "deploy/compose.yaml")[0]["services"]["nats"]["volumes"][1].split(":")[0]
+    checked = [nats_program(), "-t", "-c", ROOT / "deploy" / mounted]
+    told = subprocess.run(checked, capture_output=True, text=True, check=False)
+    assert "is valid" in told.stderr, told.stderr
 
 
 def test_the_image_opens_the_ports_that_the_manifests_use() -> None:
