@@ -1,6 +1,5 @@
 """Is the database one that the service can work with? Looked at once, for `workflows doctor`."""
 
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -11,14 +10,13 @@ from psycopg import sql
 from service.domain.checkup import Check, failed, ok, warning
 from service.engine.ports.failures import StoreUnavailable
 from service.store.migrate import Migrator, SchemaMismatch
-from service.store.pool import ENGINE, READER, Connection
+from service.store.pool import ENGINE, READER, Connection, refusal
 
 CONNECT_SECONDS = 5
 OLDEST = 15
 SKEW_SECONDS, LARGE_SKEW_SECONDS = 1.0, 30.0
 
 _AREA = "database"
-_REFUSAL = re.compile(r"FATAL:\s*(.+)")  # what PostgreSQL says to who may not enter
 
 
 async def check(dsn: str, reader_dsn: str = "", now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> list[Check]:
@@ -55,9 +53,8 @@ def _unreachable(setting: str, error: psycopg.Error) -> Check:
         return failed(
             _AREA, "connection", "its address cannot be read", f"{setting} is postgresql://user@host/name, say"
         )
-    refusal = _REFUSAL.search(str(error))
-    if refusal is not None:
-        return failed(_AREA, "connection", f"refuses us: {refusal[1]}", f"put that right, or correct {setting}")
+    if reason := refusal(error):
+        return failed(_AREA, "connection", f"refuses us: {reason}", f"put that right, or correct {setting}")
     code = f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
     return failed(_AREA, "connection", f"cannot be reached{code}", f"start PostgreSQL, or correct {setting}")
 

@@ -8,6 +8,7 @@ answering becomes `StoreUnavailable`, without its address; where it is silence, 
 another one, all connections are made anew. That writes are refused is remembered, for `writing` to look again.
 """
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ DEADLOCKS = 3
 _SILENCE = (psycopg.OperationalError, psycopg.InterfaceError)
 _LATE = (errors.IdleInTransactionSessionTimeout, errors.TransactionTimeout)
 _REFUSED = (errors.DiskFull, errors.ReadOnlySqlTransaction)
+_REFUSAL = re.compile(r"FATAL:\s*(.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +229,17 @@ def unavailable() -> Iterator[None]:
     try:
         yield
     except (*_SILENCE, *_LATE, *_REFUSED) as error:
-        raise StoreUnavailable(f"the database does not answer{_code(error)}") from error
+        raise StoreUnavailable(_trouble(error)) from error
 
 
-def _code(error: psycopg.Error) -> str:
-    return f" (SQLSTATE {error.sqlstate})" if error.sqlstate else ""
+def _trouble(error: psycopg.Error) -> str:
+    if error.sqlstate:
+        return f"the database does not answer (SQLSTATE {error.sqlstate})"
+    reason = refusal(error)
+    return f"the database refuses us: {reason}" if reason else "the database does not answer"
+
+
+def refusal(error: psycopg.Error) -> str:
+    """What PostgreSQL says to who may not enter; empty where it said nothing."""
+    said = _REFUSAL.search(str(error))
+    return said[1] if said else ""

@@ -1,6 +1,7 @@
 """The command line: what an operator gets wrong is one line and an exit code."""
 
 import json
+import re
 import subprocess
 import sys
 from datetime import datetime
@@ -57,6 +58,18 @@ def test_serve_refuses_to_start_in_one_line(environment: dict[str, str], said: s
 
 def test_serve_refuses_a_schema_that_was_never_migrated(blank_database: str) -> None:
     assert "workflows migrate up" in refused("serve", DATABASE_URL=blank_database, NATS_URL=NO_BUS)
+
+
+def test_what_the_database_has_against_us_is_said(blank_database: str) -> None:
+    for other, reason in (
+        ("dbname=elsewhere", "does not exist"),
+        ("password=secret", "password authentication failed"),
+    ):
+        address = f"{blank_database} {other}"  # of two, the later counts
+        for command in (("serve",), ("migrate", "up")):
+            assert re.search(
+                f"the database refuses us: .*{reason}", refused(*command, DATABASE_URL=address, NATS_URL=NO_BUS)
+            )
 
 
 def test_migrations_go_up_and_down_and_say_where_they_stand(blank_database: str) -> None:
