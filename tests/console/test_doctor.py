@@ -6,13 +6,17 @@ import pytest
 
 from service.dev.nats import EmbeddedNats
 from service.domain.calls import SIBLINGS
+from service.siblings import checks
 from tests.console.shell import Desk, Ended, Shell
+from tests.world import PATIENCE_SECONDS
 
 NOWHERE = "127.0.0.1:1"
 
 
 @pytest.fixture
-def doctor(desk: Desk) -> Shell:
+def doctor(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """Siblings that are there answer in the end, and nobody waits for the others."""
+    monkeypatch.setattr(checks, "SECONDS", PATIENCE_SECONDS)
     return Shell({**desk.environment, "WORKFLOWS_ADDRESS": desk.address})
 
 

@@ -16,6 +16,7 @@ from service.console.options import SHARED
 from service.console.session import Session
 from tests.console.files import person
 from tests.console.shell import Shell
+from tests.world import PATIENCE_SECONDS
 
 PAGE = Path(__file__).parents[2] / "docs/command-line.md"
 
@@ -56,15 +57,17 @@ async def test_a_shell_gets_its_script(shell: str) -> None:
     assert "workflows" in script
 
 
-async def test_names_and_ids_are_completed(shell: Shell, tmp_path: Path) -> None:
+async def test_names_and_ids_are_completed(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, name = person(tmp_path)
     await shell.done("definitions", "apply", "-f", str(path))
     run_id = (await shell.done("runs", "start", name, "--json")).json["id"]
     asking = {"_WORKFLOWS_COMPLETE": "complete_bash", "COMP_CWORD": "3"}
-    offered = await shell("", COMP_WORDS=f"workflows runs show {run_id[:-3]}", **asking)
-    assert offered.out.split() == [run_id]
-    offered = await shell("", COMP_WORDS="workflows definitions show ", **asking)
-    assert name in offered.out.splitlines()
+    with monkeypatch.context() as patient:
+        patient.setattr(completion, "SECONDS", PATIENCE_SECONDS)
+        offered = await shell("", COMP_WORDS=f"workflows runs show {run_id[:-3]}", **asking)
+        assert offered.out.split() == [run_id]
+        offered = await shell("", COMP_WORDS="workflows definitions show ", **asking)
+        assert name in offered.out.splitlines()
     asking["WORKFLOWS_ADDRESS"] = "127.0.0.1:1"
     assert (await shell("", COMP_WORDS="workflows runs show ", **asking)).out.strip() == ""
 

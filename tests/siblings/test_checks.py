@@ -11,8 +11,16 @@ from grpc_health.v1 import health, health_pb2_grpc  # type: ignore[import-untype
 from service.dev.siblings import SimulatedSiblings
 from service.domain.calls import SIBLINGS
 from service.domain.checkup import Check, CheckResult
+from service.siblings import checks
 from service.siblings.checks import ASKED, check
 from service.siblings.table import METHODS
+from tests.world import PATIENCE_SECONDS
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever answers here answers in the end."""
+    monkeypatch.setattr(checks, "SECONDS", PATIENCE_SECONDS)
 
 
 class Refusing(grpc.GenericRpcHandler):
