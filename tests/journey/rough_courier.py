@@ -31,7 +31,6 @@ TWICE = 0.2
 LATE = 0.1
 LATE_SECONDS = 0.3
 WINDOW = 6  # how many places a message may move
-OUTAGE_SECONDS = 0.5
 AGAIN = " under another id"
 REPORTS = {name: consumer_name("workflows", STREAMS[name]) for name in ("objectives_changes", "approvals_events")}
 
@@ -79,6 +78,7 @@ class Rough:
     dice: Random
     siblings_dice: Random
     faults: Counter[str] = field(default_factory=Counter)
+    in_vain: asyncio.Event = field(default_factory=asyncio.Event)
     calm: bool = False
 
     async def carry(self, parcels: Sequence[Parcel], *, through: str = "") -> None:
@@ -141,14 +141,17 @@ class Rough:
                 return
             except (NatsError, TimeoutError, OSError):
                 self.faults["sent again"] += 1
+                self.in_vain.set()
                 await asyncio.sleep(0.05)
 
     # --- the bus
 
     async def _outage(self) -> None:
+        """Lasts until something was sent in vain."""
         self.faults["killed"] += 1
+        self.in_vain.clear()
         self.bus.kill()
-        await asyncio.sleep(OUTAGE_SECONDS)
+        await self.in_vain.wait()
         self.bus.start()
 
     async def _hold_back(self) -> None:
