@@ -46,9 +46,10 @@ STARTED = "select count(*) from workflow_runs"
 ENDED = "select count(*) from workflow_runs where completed_at is not null"
 OPEN = """
     select (select count(*) from bus_events where routed_at is null)
-         + (select count(*) from run_effects where kind = 'Deliver')
+         + (select count(*) from run_effects where effect_id !~ '/late')
          + (select count(*) from trigger_deliveries where outcome = '')
 """
+"""All but the second look at what something cost, which is minutes later: the first may come after the run's end."""
 LETTERS = "select raw, reason from dead_letters"
 TICK = "update schedules set next_at = %s, due_at = %s"
 
