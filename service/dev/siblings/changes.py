@@ -60,11 +60,11 @@ class Changes:
             await self._client.close()
 
     async def publish(self, source: str, subject: str, tenant: str, message: Message) -> None:
-        """Returns once the bus has acknowledged, or after some vain tries; it is one event however often it is sent."""
-        body, headers = _body(message), _headers(source, subject, tenant)
+        """Returns once the bus has acknowledged, or after some vain tries."""
+        body = _body(message)
         for pause in _PAUSES_SECONDS:
             try:
-                await self._client.jetstream().publish(subject, body, headers=headers)
+                await self._client.jetstream().publish(subject, body, headers=_headers(source, subject, tenant))
                 return
             except (nats.errors.Error, TimeoutError, OSError) as error:
                 _LOG.warning("%s was not acknowledged: %s", subject, error)
