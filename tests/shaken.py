@@ -1,8 +1,10 @@
 """Finds tests, and code, that count on how soon tasks go on.
 
-With `SHAKE=7` some tasks, drawn with that seed, are slow: they go on up to half a second after they could. A loaded
-machine may do that at any time, so what fails here fails on somebody's machine one day. Without SHAKE nothing is
-different. Both the tests' own loop and the services that `warm` forks are shaken.
+With `SHAKE=7` some tasks, drawn with that seed, are slow: they go on up to half a second after they could, as when what
+they wait for came late. Most of what fails here fails on a loaded machine one day. Not all: tasks may overtake each
+other where the loop would have kept their order, and libraries count on that rightly (a waiter of the pool that is
+cancelled twice never gives its lock back then). Without SHAKE nothing is different. Both the tests' own loop and the
+services that `warm` forks are shaken.
 """
 
 import asyncio
