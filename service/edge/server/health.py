@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from service.edge.server.server import EdgeServer
 
@@ -67,8 +68,7 @@ class Health:
                 await self.look()
                 await asyncio.sleep(WATCH_SECONDS)
         finally:
-            for probing in self._under_way.values():
-                probing.cancel()
+            await self._leave()
 
     async def look(self) -> None:
         before = self.ready if self._standings else None
@@ -84,10 +84,17 @@ class Health:
         self._under_way[name] = probing
         await asyncio.wait({probing}, timeout=PROBE_SECONDS)
         if not probing.done():
-            probing.cancel()
+            _cancel(probing)
             return SILENT, PROBE_SECONDS
         del self._under_way[name]
         return (SILENT, PROBE_SECONDS) if probing.cancelled() else probing.result()
+
+    async def _leave(self) -> None:
+        """Whoever closes what the probes use comes after them, if they end in time."""
+        for probing in self._under_way.values():
+            _cancel(probing)
+        if self._under_way:
+            await asyncio.wait(self._under_way.values(), timeout=PROBE_SECONDS)
 
     def _standing(self, name: str, found: Found, seconds: float) -> Standing:
         last = self._standings.get(name)
@@ -96,6 +103,12 @@ class Health:
         if last is not None or not found.ok:
             log.warning("%s %s", name, "answers again" if found.ok else "does not answer, or is not what is needed")
         return Standing(found, seconds, datetime.now(UTC))
+
+
+def _cancel(probing: "asyncio.Task[Any]") -> None:
+    """Once: a statement that is being given up would lose its connection by being cancelled again."""
+    if not probing.cancelling():
+        probing.cancel()
 
 
 async def _probed(probe: Probe) -> tuple[Found, float]:

@@ -8,6 +8,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-un
 from service.edge.server import health
 from service.edge.server.health import Found, Health, Probe
 from service.edge.server.server import OURS
+from tests.bus.helpers import eventually
 from tests.edge.edge import Edge
 from tests.world import PATIENCE_SECONDS
 
@@ -25,12 +26,11 @@ class Dependency:
 
     async def __call__(self) -> Found:
         self.asked += 1
-        if self.stuck is not None:
+        while self.stuck is not None and not self.stuck.is_set() and self.cancelled < 5:
             try:
                 await self.stuck.wait()
             except asyncio.CancelledError:
                 self.cancelled += 1
-                await self.stuck.wait()
         if isinstance(self.found, Exception):
             raise self.found
         return self.found
@@ -75,6 +75,19 @@ async def test_since_moves_only_with_a_change(looking: Health, dependency: Depen
     await looking.look()
     assert looking.standings["database"].since > first
     assert looking.standings["bus"].found == UP
+
+
+async def test_leaving_waits_for_a_probe_that_is_given_up(looking: Health, dependency: Dependency) -> None:
+    dependency.stuck = asyncio.Event()
+    watching = asyncio.create_task(looking.watch())
+    await eventually(lambda: dependency.asked == 1)
+    watching.cancel()
+    await eventually(lambda: dependency.cancelled == 1)
+    assert not watching.done()
+    dependency.stuck.set()
+    with pytest.raises(asyncio.CancelledError):
+        await watching
+    assert dependency.cancelled == 1
 
 
 async def test_a_probe_that_hangs_does_not_hang_the_look(
