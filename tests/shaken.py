@@ -2,9 +2,9 @@
 
 With `SHAKE=7` some tasks, drawn with that seed, are slow: they go on up to half a second after they could, as when what
 they wait for came late. Most of what fails here fails on a loaded machine one day. Not all: tasks may overtake each
-other where the loop would have kept their order, and libraries count on that rightly (a waiter of the pool that is
-cancelled twice never gives its lock back then). Without SHAKE nothing is different. Both the tests' own loop and the
-services that `warm` forks are shaken.
+other where the loop would have kept their order, which libraries may rightly count on (a lock of the connection pool
+was never given back once). Without SHAKE nothing is different. Both the tests' own loop and the services that `warm`
+forks are shaken.
 """
 
 import asyncio
